@@ -1,0 +1,32 @@
+"""Lessons on the Brain Wide Map, and the small package behind them.
+
+Everything is loaded when it is first used, so that ``import bwm_tutorials`` costs nothing.
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "connect": "sources",
+    "Session": "session",
+    "Insertion": "session",
+    "exercises": "course.checking",
+    "provenance": "course.provenance",
+}
+_MODULES = ("plots", "trials", "wheel")
+
+__all__ = [*_HOME, *_MODULES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"bwm_tutorials has no {name!r}; it has {', '.join(__all__)}.")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

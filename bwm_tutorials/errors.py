@@ -1,0 +1,25 @@
+"""What can go wrong with data, each said in one sentence."""
+
+
+class DataError(Exception):
+    """Something is wrong with the data asked for; the message says what, and what to do."""
+
+    def _render_traceback_(self) -> list[str]:
+        # IPython shows these lines in place of a traceback: the sentence is what a learner needs.
+        return [f"{type(self).__name__}: {self}"]
+
+
+class UnknownSource(DataError):
+    """No recordings are found under the name or path that was given."""
+
+
+class UnknownSession(DataError):
+    """The source has no session (eid) or insertion (pid) with this identifier."""
+
+
+class MissingDataset(DataError):
+    """The session exists, but was recorded or released without this dataset."""
+
+
+class CorruptData(DataError):
+    """A file is not what its table says: truncated, altered, or not a plain array."""

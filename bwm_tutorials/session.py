@@ -1,0 +1,429 @@
+"""One experiment (`Session`) and one probe in it (`Insertion`): the release's files as arrays and tables.
+
+Nothing is read before it is asked for, and what was read once is kept.
+"""
+
+import warnings
+from functools import cached_property
+from pathlib import Path
+from uuid import UUID
+
+import numpy as np
+import pandas as pd
+from iblutil.util import Bunch
+from one.alf.exceptions import ALFError, ALFWarning
+
+from . import tables
+from .errors import CorruptData, DataError, MissingDataset, UnknownSession
+from .sources import OfflineOne, connect
+
+# What a session may have: the name it goes by here, and the file that tells it is there.
+CAMERAS = ("left", "right", "body")
+TRACKERS = ("lightningPose", "dlc")
+DATASETS = {
+    "trials": "alf/_ibl_trials.table.pqt",
+    "wheel": "alf/_ibl_wheel.position.npy",
+    "wheel_moves": "alf/_ibl_wheelMoves.intervals.npy",
+    "licks": "alf/licks.times.npy",
+    "pupil": "alf/_ibl_leftCamera.features.pqt",
+    "passive": "alf/_ibl_passivePeriods.intervalsTable.csv",
+    **{f"pose({c!r}, {t!r})": f"alf/_ibl_{c}Camera.{t}.pqt" for c in CAMERAS for t in TRACKERS},
+    **{f"motion_energy({c!r})": f"alf/{c}Camera.ROIMotionEnergy.npy" for c in CAMERAS},
+}
+SPIKE_ATTRIBUTES = ("times", "clusters", "amps", "depths")
+
+
+class Session:
+    """One experiment: a mouse, a day, and what was recorded.
+
+    Parameters
+    ----------
+    eid : str or UUID, optional
+        Experiment id. Without it the source's main session is opened, or the one with most datasets.
+    one : OfflineOne, optional
+        Where from; default ``connect()``.
+
+    Raises
+    ------
+    UnknownSession
+        The source has no such session; the message lists those that it has.
+    """
+
+    def __init__(self, eid: str | UUID | None = None, one: OfflineOne | None = None):
+        self.one = one or connect()
+        self.eid = _find_eid(eid, self.one)
+        self.details = self.one.get_details(self.eid)
+
+    def __repr__(self) -> str:
+        return f"Session({self.name}, {'synthetic' if self.synthetic else 'real'}, eid {self.eid})"
+
+    @property
+    def name(self) -> str:
+        """Subject and date, for example ``NYU-11 2020-02-21``."""
+        return f"{self.details['subject']} {self.details['date']}"
+
+    @property
+    def synthetic(self) -> bool:
+        """True for what a program made, False for what a rig recorded."""
+        return self.details["lab"].startswith(tables.SYNTHETIC_LAB)
+
+    @cached_property
+    def seed(self) -> int | None:
+        """The seed a synthetic session was made with; None for a real one."""
+        return tables.metadata(Path(self.one.cache_dir)).get("seed") if self.synthetic else None
+
+    @cached_property
+    def datasets(self) -> pd.DataFrame:
+        """The session's dataset table: one row a file, the revisions loaded by default only."""
+        found = self.one.list_datasets(self.eid, details=True)
+        # Tables written by hand may lack the column; then ONE takes the newest revision, and so does this.
+        if "default_revision" in found:
+            found = found[found["default_revision"].astype(bool)]
+        else:
+            found = found.sort_values("rel_path", key=lambda s: s.str.extract("#(.+)#", expand=False).fillna(""))
+        found = found[found["exists"].astype(bool)].assign(path=found["rel_path"].map(tables.without_revision))
+        return found.drop_duplicates("path", keep="last").set_index("path").sort_index()
+
+    @cached_property
+    def available(self) -> pd.DataFrame:
+        """What the session has and lacks.
+
+        Returns
+        -------
+        DataFrame
+            One row for each thing a session may have, named as the attribute that loads it. Columns
+            ``present`` (bool), ``revision`` (str, empty if there is none) and ``MB`` (of its main file).
+        """
+        wanted = dict(DATASETS)
+        for probe in self.probes:
+            wanted[f"insertion {probe}"] = f"{_spike_collection(self, probe)}/spikes.times.npy"
+        present = self.datasets.reindex(wanted.values())
+        return pd.DataFrame(
+            {
+                "present": present["file_size"].notna().to_numpy(),
+                "revision": present["rel_path"].str.extract("#(.+)#", expand=False).fillna("").to_numpy(),
+                "MB": (present["file_size"].astype("Float64") / 1e6).round(2).to_numpy(),
+            },
+            index=pd.Index(wanted, name="session has"),
+        )
+
+    def get(self, name: str):
+        """An attribute of the session, or None (and one printed sentence) if the session lacks it.
+
+        Parameters
+        ----------
+        name : str
+            ``'wheel'``, ``'wheel_moves'``, ``'licks'``, ``'pupil'``, ``'passive'`` or ``'trials'``.
+        """
+        try:
+            return getattr(self, name)
+        except MissingDataset as missing:
+            print(missing)
+            return None
+
+    @cached_property
+    def trials(self) -> pd.DataFrame:
+        """The trials: one row a trial, the columns of the release.
+
+        Times are seconds on the session's clock. ``choice`` is +1 for a left report (wheel turned clockwise,
+        position falls), −1 for right, 0 for none. Contrasts are fractions; the side without stimulus is NaN.
+        The table comes with the attributes that are stored as separate files, as IBL's
+        ``SessionLoader.load_trials`` gives it; a separate file of another length than the table (left over from
+        another revision) is left out, with a warning.
+        """
+        trials = self._load("trials", DATASETS["trials"])
+        for path in self.datasets.index[self.datasets.index.str.match(r"alf/_ibl_trials\.\w+\.npy")]:
+            attribute = path.split(".")[1]
+            values = self._load("trials", path)
+            if len(values) != len(trials):
+                warnings.warn(
+                    f"trials.{attribute} of {self.name} has {len(values)} rows and the table {len(trials)}: left out.",
+                    stacklevel=2,
+                )
+            elif values.ndim == 2:
+                trials[[f"{attribute}_0", f"{attribute}_1"]] = values
+            else:
+                trials[attribute] = values
+        return trials
+
+    @cached_property
+    def wheel(self) -> Bunch:
+        """The wheel: ``timestamps`` (s) and ``position`` (rad), one sample for each edge of the encoder.
+
+        Position rises when the wheel turns counter-clockwise, the answer to a stimulus on the right (choice −1),
+        and falls when it turns clockwise (choice +1). A wheel at rest gives no samples.
+        """
+        return self._load_object("wheel", DATASETS["wheel"], ["timestamps", "position"])
+
+    @cached_property
+    def wheel_moves(self) -> Bunch:
+        """Detected movements: ``intervals`` (n, 2) in s, and ``peakAmplitude`` (n,) in rad, signed."""
+        return self._load_object("wheelMoves", DATASETS["wheel_moves"], ["intervals", "peakAmplitude"])
+
+    @cached_property
+    def licks(self) -> np.ndarray:
+        """Times of licks (s), from the tongue in the videos."""
+        return self._load("licks", DATASETS["licks"])
+
+    @cached_property
+    def pupil(self) -> pd.DataFrame:
+        """Pupil diameter in the left video: ``times`` (s), ``pupilDiameter_raw`` and ``_smooth`` (px)."""
+        features = self._load("pupil", DATASETS["pupil"])
+        features.insert(0, "times", self._camera_times("left", len(features)))
+        return features
+
+    @cached_property
+    def passive(self) -> Bunch:
+        """The passive protocol: ``intervals``, ``gabor`` and ``stims`` as tables, ``rf_times`` (s), ``rf_frames``.
+
+        ``intervals`` has rows start and stop and one column for each part (s). What an older recording lacks is
+        None. ``rf_frames`` is (n, 15, 15) uint8, one grey level for each pixel of the receptive-field stimulus.
+        """
+        frames = self._optional("raw_passive_data/_iblrig_RFMapStim.raw.bin", download_only=True)
+        return Bunch(
+            intervals=self._load("passive", DATASETS["passive"]).set_index("Unnamed: 0").rename_axis(None),
+            gabor=self._optional("alf/_ibl_passiveGabor.table.csv"),
+            stims=self._optional("alf/_ibl_passiveStims.table.csv"),
+            rf_times=self._optional("alf/_ibl_passiveRFM.times.npy"),
+            rf_frames=None if frames is None else np.fromfile(frames, np.uint8).reshape(-1, 15, 15),
+        )
+
+    def pose(self, camera: str, tracker: str = "lightningPose", keypoints: list[str] | None = None) -> pd.DataFrame:
+        """Tracked points of a video, as they are stored: nothing is filtered by likelihood.
+
+        Parameters
+        ----------
+        camera : {'left', 'right', 'body'}
+        tracker : {'lightningPose', 'dlc'}
+        keypoints : list of str, optional
+            For example ``['paw_r', 'nose_tip']``; only their columns are read. Default all.
+
+        Returns
+        -------
+        DataFrame
+            ``times`` (s, float64), then ``<keypoint>_x`` and ``_y`` (px of that camera), ``_likelihood``, and the
+            other columns of the tracker (float32).
+        """
+        name = f"pose({camera!r}, {tracker!r})"
+        if name not in DATASETS:
+            raise DataError(f"No pose {camera!r}, {tracker!r}: cameras are {CAMERAS}, trackers are {TRACKERS}.")
+        import pyarrow.parquet
+
+        file = self._load(name, DATASETS[name], download_only=True)
+        columns = [c for c in pyarrow.parquet.read_schema(file).names if not c.startswith("__")]
+        if keypoints is not None:
+            names = sorted({c.removesuffix("_likelihood") for c in columns if c.endswith("_likelihood")})
+            if unknown := sorted(set(keypoints) - set(names)):
+                raise DataError(f"{name} of {self.name} has no keypoint {unknown}; it has {', '.join(names)}.")
+            columns = [c for c in columns if c.startswith(tuple(f"{k}_" for k in keypoints))]
+        pose = pd.read_parquet(file, columns=columns).astype(np.float32)
+        pose.insert(0, "times", self._camera_times(camera, len(pose)))
+        return pose
+
+    def motion_energy(self, camera: str) -> pd.DataFrame:
+        """Motion energy of a video's region of interest: ``times`` (s) and ``energy`` (mean grey-level change)."""
+        name = f"motion_energy({camera!r})"
+        if name not in DATASETS:
+            raise DataError(f"No camera {camera!r}: cameras are {CAMERAS}.")
+        energy = self._load(name, DATASETS[name])
+        return pd.DataFrame({"times": self._camera_times(camera, len(energy)), "energy": energy})
+
+    @cached_property
+    def probes(self) -> list[str]:
+        """The names of the session's probes, ``probe00``, …, in order."""
+        _, names = self.one.eid2pid(self.eid)
+        return sorted(names or [])
+
+    @cached_property
+    def insertions(self) -> list["Insertion"]:
+        """The session's probe insertions that have spikes, in order of the probes' names."""
+        pids, names = self.one.eid2pid(self.eid)
+        pairs = sorted(zip(names or [], pids or [], strict=True))
+        return [Insertion(pid, self.one) for name, pid in pairs if self.available.loc[f"insertion {name}", "present"]]
+
+    @cached_property
+    def truth(self) -> Bunch:
+        """What was put into a synthetic session: tables ``trials`` and ``units``, kept beside the recordings.
+
+        Raises
+        ------
+        MissingDataset
+            On a real recording: nobody knows.
+        """
+        if not self.synthetic:
+            raise MissingDataset(
+                f"{self.name} is a real recording: what is true of it is unknown; only a synthetic session has .truth."
+            )
+        folder = Path(self.one.cache_dir).parent / "truth" / self.eid
+        if not folder.is_dir():
+            raise MissingDataset(f"{folder} is not there: the sample was moved without its truth; copy both folders.")
+        return Bunch({file.stem: pd.read_parquet(file) for file in sorted(folder.glob("*.pqt"))})
+
+    def _load(self, name: str, path: str, **kwargs):
+        """The default revision of one file, by its path without revision, or MissingDataset."""
+        if path not in self.datasets.index:
+            raise self._missing(name)
+        record = self.datasets.loc[path]
+        collection, _, filename = path.rpartition("/")
+        revision = str(record["rel_path"]).split("#")[1] if "#" in str(record["rel_path"]) else ""
+        with _quiet():
+            try:
+                loaded = self.one.load_dataset(
+                    self.eid, filename, collection=collection, revision=revision or None, **kwargs
+                )
+            except ALFError as error:
+                raise self._missing(name) from error
+            except (ValueError, OSError) as error:
+                raise CorruptData(f"{path} of {self.name} cannot be read: {error}") from error
+        return loaded
+
+    def _optional(self, path: str, **kwargs):
+        return self._load(path, path, **kwargs) if path in self.datasets.index else None
+
+    def _load_object(self, name: str, path: str, attributes: list[str]) -> Bunch:
+        stem, _, extension = path.rpartition("/")[2].rpartition(".")
+        stem, folder = stem.rpartition(".")[0], path.rpartition("/")[0]
+        return Bunch({a: self._load(name, f"{folder}/{stem}.{a}.{extension}") for a in attributes})
+
+    def _camera_times(self, camera: str, n_frames: int) -> np.ndarray:
+        times = self._load(f"times of the {camera} camera", f"alf/_ibl_{camera}Camera.times.npy")
+        if len(times) < n_frames:
+            raise CorruptData(
+                f"The {camera} camera of {self.name} has {len(times)} times for {n_frames} frames, so no frame's time "
+                "is known; use another camera or revision."
+            )
+        # The camera's clock starts before the video does: the first times have no frame (as in ibllib).
+        return times[len(times) - n_frames :]
+
+    def _missing(self, name: str) -> MissingDataset:
+        has = [f"{label}" for label, present in self.available["present"].items() if present]
+        return MissingDataset(f"{self.name} has no {name}; it has {', '.join(has) or 'no datasets at all'}.")
+
+
+class Insertion:
+    """One probe in one session: its spikes, the clusters they were sorted into, and the channels they came from.
+
+    Parameters
+    ----------
+    pid : str or UUID
+        Probe insertion id.
+    one : OfflineOne, optional
+        Where from; default ``connect()``.
+    """
+
+    def __init__(self, pid: str | UUID, one: OfflineOne | None = None):
+        self.one = one or connect()
+        eid, name = self.one.pid2eid(pid) if _is_uuid(pid) else (None, None)
+        if eid is None:
+            known = [str(p) for p in self.one.search_insertions()]
+            raise UnknownSession(f"There is no insertion {pid}; this source has {_some(known)}.")
+        self.pid, self.name = str(pid), name
+        self.session = Session(eid, self.one)
+        self.eid = self.session.eid
+        self._collection = _spike_collection(self.session, name)
+
+    def __repr__(self) -> str:
+        return f"Insertion({self.session.name} {self.name}, pid {self.pid})"
+
+    @cached_property
+    def spikes(self) -> Bunch:
+        """All spikes: ``times`` (s, sorted), ``clusters``, ``amps`` (V) and ``depths`` (µm from the tip).
+
+        What an older sorting lacks (``amps``, ``depths``) is left out.
+        """
+        return Bunch({a: self._load(f"spikes.{a}.npy") for a in SPIKE_ATTRIBUTES if a == "times" or self._has(a)})
+
+    @cached_property
+    def good_spikes(self) -> Bunch:
+        """The spikes of units that pass every quality criterion (label 1), a third of the memory of all."""
+        table = self._load("passingSpikes.table.pqt")
+        return Bunch({a: table[a].to_numpy() for a in SPIKE_ATTRIBUTES})
+
+    @cached_property
+    def channels(self) -> pd.DataFrame:
+        """The probe's channels: one row each, the region and place in the brain of each.
+
+        Columns ``acronym``, ``atlas_id`` (Allen), ``x``, ``y``, ``z`` (m from bregma; x to the right, y to the
+        front, z up), ``axial_um`` (from the tip), ``lateral_um``, ``rawInd``, ``labels`` (0 good). Where the
+        alignment to histology was redone (``electrodeSites``), it takes the place of the sorter's own, as in
+        ``brainbox.io.one``.
+        """
+        from iblatlas.regions import BrainRegions
+
+        sites = f"alf/{self.name}/electrodeSites"
+        channels = f"{self._collection}/channels"
+        histology = sites if f"{sites}.mlapdv.npy" in self.session.datasets.index else channels
+        local = self._load_path(f"{channels}.localCoordinates.npy")
+        table = pd.DataFrame({"lateral_um": local[:, 0], "axial_um": local[:, 1]})
+        table["rawInd"] = self._load_path(f"{channels}.rawInd.npy")
+        table[["x", "y", "z"]] = self._load_path(f"{histology}.mlapdv.npy") / 1e6
+        table["atlas_id"] = self._load_path(f"{histology}.brainLocationIds_ccf_2017.npy")
+        table["acronym"] = BrainRegions().id2acronym(table["atlas_id"].to_numpy())
+        if f"{channels}.labels.npy" in self.session.datasets.index:
+            table["labels"] = self._load_path(f"{channels}.labels.npy")
+        return table.rename_axis("channel")
+
+    @cached_property
+    def clusters(self) -> pd.DataFrame:
+        """The clusters (putative neurons, "units"): one row each, by cluster id.
+
+        The columns of the release's quality metrics (``label`` is the fraction of three criteria passed: 1 is
+        good), ``channels`` (where the unit is largest), ``depths`` (µm from the tip), and from that channel
+        ``acronym``, ``atlas_id``, ``x``, ``y``, ``z`` (m).
+        """
+        table = self._load("clusters.metrics.pqt").rename_axis("cluster")
+        table["channels"] = self._load("clusters.channels.npy")
+        table["depths"] = self._load("clusters.depths.npy")
+        place = ["acronym", "atlas_id", "x", "y", "z"]
+        table[place] = self.channels.loc[table["channels"], place].to_numpy()
+        return table.astype({"x": float, "y": float, "z": float, "atlas_id": int})
+
+    def _has(self, attribute: str) -> bool:
+        return f"{self._collection}/spikes.{attribute}.npy" in self.session.datasets.index
+
+    def _load(self, filename: str):
+        return self._load_path(f"{self._collection}/{filename}")
+
+    def _load_path(self, path: str):
+        return self.session._load(path, path)
+
+
+def _find_eid(eid: str | UUID | None, one: OfflineOne) -> str:
+    known = list(map(str, one.search()))
+    if eid is None:
+        main = tables.metadata(Path(one.cache_dir)).get("main")
+        if main in known:
+            return main
+        counts = one._cache["datasets"].groupby(level=0)["exists"].sum()
+        return str(counts.idxmax()) if len(counts) else known[0]
+    if str(eid) not in known:
+        raise UnknownSession(f"There is no session {eid}; this source has {_some(known)}.")
+    return str(eid)
+
+
+def _spike_collection(session: Session, probe: str) -> str:
+    """The folder of a probe's spikes: that of pykilosort as in the release, else the probe's own (older sorting)."""
+    pykilosort = f"alf/{probe}/pykilosort"
+    found = session.datasets.index.str.startswith(f"{pykilosort}/").any()
+    return pykilosort if found else f"alf/{probe}"
+
+
+def _some(ids: list[str], most: int = 5) -> str:
+    more = f" and {len(ids) - most} more (one.search lists them)" if len(ids) > most else ""
+    return (", ".join(ids[:most]) or "none") + more
+
+
+def _is_uuid(text: str | UUID) -> bool:
+    try:
+        UUID(str(text))
+    except ValueError:
+        return False
+    return True
+
+
+class _quiet(warnings.catch_warnings):
+    """Silence ONE's warnings about revisions: which one is loaded is decided here, and shown by `available`."""
+
+    def __enter__(self):
+        super().__enter__()
+        warnings.simplefilter("ignore", ALFWarning)
