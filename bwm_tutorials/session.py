@@ -108,18 +108,21 @@ class Session:
         )
 
     def get(self, name: str):
-        """An attribute of the session, or None (and one printed sentence) if the session lacks it.
+        """An attribute of the session, or None and one printed sentence if the session lacks it.
 
         Parameters
         ----------
         name : str
-            ``'wheel'``, ``'wheel_moves'``, ``'licks'``, ``'pupil'``, ``'passive'`` or ``'trials'``.
+            ``'wheel'``, ``'wheel_moves'``, ``'licks'``, ``'pupil'``, ``'passive'``, ``'insertions'`` or ``'trials'``.
         """
         try:
-            return getattr(self, name)
+            found = getattr(self, name)
+            if name == "insertions" and not found:
+                raise self._missing("insertions")
         except MissingDataset as missing:
             print(missing)
             return None
+        return found
 
     @cached_property
     def trials(self) -> pd.DataFrame:

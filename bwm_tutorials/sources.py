@@ -16,13 +16,7 @@ from .errors import CorruptData, UnknownSource
 
 PACKAGE = Path(__file__).parent
 SOURCES = ("sample", "real")
-
-
-def data_folder() -> Path:
-    """The folder that samples are built in: ``BWM_DATA``, else ``data/`` of the clone, else one in the home folder."""
-    if "BWM_DATA" in os.environ:
-        return Path(os.environ["BWM_DATA"]).expanduser().absolute()
-    return ROOT / "data" if ROOT else Path.home() / "bwm-tutorials-data"
+_NO_IDS = pd.MultiIndex.from_arrays([[], []], names=["eid", "id"])
 
 
 def connect(source: str | Path | None = None) -> "OfflineOne":
@@ -50,7 +44,7 @@ def connect(source: str | Path | None = None) -> "OfflineOne":
     if source == "sample":
         from .simulate import sample
 
-        return OfflineOne(sample.ensure(data_folder()))
+        return OfflineOne(sample.ensure())
     if source == "real":
         in_wheel = PACKAGE / "data" / "real"
         return OfflineOne(in_wheel if in_wheel.exists() or ROOT is None else ROOT / "data" / "real")
@@ -71,6 +65,8 @@ class OfflineOne(One):
     def __init__(self, root: Path):
         _check_root(root)
         super().__init__(cache_dir=root)
+        # A folder without the table has sessions without probes; ONE's own calls would ask for a network.
+        self._cache.setdefault("insertions", pd.DataFrame({"name": []}, index=_NO_IDS))
 
     def pid2eid(self, pid: str | UUID, query_type: str | None = None) -> tuple[UUID, str]:
         """The session (eid) and name of the probe of an insertion."""

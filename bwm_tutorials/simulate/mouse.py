@@ -11,7 +11,7 @@ from scipy.signal import lfilter
 from ..wheel import THRESHOLD
 
 LEARNING_RATE = 0.17  # of the belief, from one trial to the next: the median of real mice (action kernel fits)
-DRIFT, DRIFT_EXPONENT = 25.0, 1.3  # drift at full contrast (bounds/s), and how it falls with contrast
+DRIFT, DRIFT_EXPONENT = 20.0, 1.4  # drift at full contrast (bounds/s), and how it falls with contrast
 NON_DECISION = 0.09  # s from screen to muscle
 STEP = 0.005  # s of one step of the diffusion
 RESPONSE_WINDOW = 60.0  # s after which the trial ends without a choice
@@ -75,10 +75,10 @@ def behave(rng: np.random.Generator, task: pd.DataFrame) -> pd.DataFrame:
     decision_time = NON_DECISION + time
 
     # Some movements begin before the stimulus could have been seen: the mouse bets on its belief.
-    anticipated = rng.random(n) < 0.14
+    anticipated = rng.random(n) < 0.12
     bets_right = rng.random(n) > belief
     decision_time[anticipated] = rng.normal(0.0, 0.06, anticipated.sum()).clip(-0.18, 0.09)
-    lapses = rng.random(n) < np.where(engaged, 0.03, 0.25)
+    lapses = rng.random(n) < np.where(engaged, 0.03, 0.15)
     guesses_right = rng.random(n) < 0.5
     right = np.where(anticipated, bets_right, np.where(lapses, guesses_right, bound > 0))
 

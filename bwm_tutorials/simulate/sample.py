@@ -11,6 +11,7 @@ import pandas as pd
 from filelock import FileLock
 
 from .. import tables
+from ..environment import data_folder
 from ..errors import DataError
 
 MAIN = tables.SessionRecord(
@@ -26,8 +27,8 @@ MAIN = tables.SessionRecord(
 _STAMP = "complete.json"
 
 
-def ensure(folder: Path) -> Path:
-    """The sample's ONE folder inside ``folder``; it is built there if it is missing, damaged or of another version.
+def ensure(folder: Path | None = None, rebuild: bool = False) -> Path:
+    """The sample's ONE folder inside ``folder`` (default `data_folder`); it is built there if it is missing, damaged or of another version.
 
     Several processes may ask at once: one builds, the others wait. The sample is made in a temporary folder and
     moved into place when it is complete, so nothing half-written is ever read.
@@ -37,13 +38,14 @@ def ensure(folder: Path) -> Path:
     DataError
         There is no complete sample and the folder cannot be written to, or the disk is full.
     """
-    if is_complete(folder):
+    folder = folder or data_folder()
+    if is_complete(folder) and not rebuild:
         return folder / "sample" / "one"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".sample.lock"):
-            if not is_complete(folder):
-                rebuild(folder)
+            if rebuild or not is_complete(folder):
+                _replace(folder)
     except OSError as error:
         raise DataError(
             f"The sample cannot be built in {folder} ({error.strerror or error}): free some space (it takes 150 MB), "
@@ -52,9 +54,9 @@ def ensure(folder: Path) -> Path:
     return folder / "sample" / "one"
 
 
-def is_complete(folder: Path) -> bool:
+def is_complete(folder: Path | None = None) -> bool:
     """True if the folder holds the whole sample of this version: every file of its tables, in full length."""
-    sample = folder / "sample"
+    sample = (folder or data_folder()) / "sample"
     try:
         if json.loads((sample / _STAMP).read_text(encoding="utf-8"))["version"] != version():
             return False
@@ -63,20 +65,6 @@ def is_complete(folder: Path) -> bool:
         return all((root / rel).stat().st_size == size for rel, size in found.itertuples(index=False))
     except (OSError, ValueError, KeyError):
         return False
-
-
-def rebuild(folder: Path, seed: int = 1) -> None:
-    """Build the sample anew, in a temporary folder, and put it in the place of any older one."""
-    for left_over in folder.glob(".building-*"):  # of a build that was killed: we hold the lock, so it is nobody's
-        shutil.rmtree(left_over, ignore_errors=True)
-    building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder))
-    try:
-        build(building / "sample", seed)
-        if (folder / "sample").exists():
-            (folder / "sample").rename(building / "older")
-        (building / "sample").rename(folder / "sample")
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
 
 
 def build(target: Path, seed: int = 1, minutes: float = 45, clusters: int = 100) -> Path:
@@ -102,3 +90,17 @@ def version() -> str:
     """A fingerprint of the code that makes the sample: when it changes, an old sample is built again."""
     code = sorted(Path(__file__).parent.glob("*.py")) + [Path(tables.__file__)]
     return hashlib.md5(b"".join(file.read_bytes().replace(b"\r\n", b"\n") for file in code)).hexdigest()
+
+
+def _replace(folder: Path) -> None:
+    """Build the sample in a temporary folder, and put it in the place of any older one."""
+    for left_over in folder.glob(".building-*"):  # of a build that was killed: we hold the lock, so it is nobody's
+        shutil.rmtree(left_over, ignore_errors=True)
+    building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder))
+    try:
+        build(building / "sample")
+        if (folder / "sample").exists():
+            (folder / "sample").rename(building / "older")
+        (building / "sample").rename(folder / "sample")
+    finally:
+        shutil.rmtree(building, ignore_errors=True)

@@ -1,0 +1,32 @@
+# A thin layer: each target is the command of the same name, so that Windows without make loses nothing.
+ifeq ($(OS),Windows_NT)
+PYTHON ?= python
+else
+PYTHON ?= python3
+endif
+BWM = $(PYTHON) -m bwm_tutorials
+
+.PHONY: help run lab notebooks data doctor test lint bench locks clean
+
+help:       ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/: *## /: /'
+run:        ## install what is needed and run the first lesson (SOURCE=real, EID=... for another recording)
+	$(BWM) run $(if $(SOURCE),--source "$(SOURCE)") $(if $(EID),--eid "$(EID)")
+lab:        ## open the lessons in JupyterLab
+	$(BWM) lab
+notebooks:  ## generate and execute the notebooks from their sources
+	$(BWM) notebooks
+data:       ## build the sample
+	$(BWM) data
+doctor:     ## check this computer, with a fix for what is wrong
+	$(BWM) doctor
+test:       ## run all tests
+	$(BWM) test
+lint:       ## check the style of the code
+	$(BWM) lint
+bench:      ## measure times and memory
+	$(BWM) bench
+locks:      ## write the locks anew from the bounds in pyproject.toml
+	$(BWM) locks
+clean:      ## remove what was built
+	$(BWM) clean

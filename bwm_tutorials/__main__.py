@@ -1,0 +1,7 @@
+"""``python -m bwm_tutorials`` is the command ``bwm-tutorials``; it also works before anything is installed."""
+
+import sys
+
+from bwm_tutorials.cli import main
+
+sys.exit(main())

@@ -1,0 +1,153 @@
+"""The command ``bwm-tutorials``: each subcommand in a few lines, on top of the package.
+
+Only the standard library is imported before a subcommand runs, so that in a fresh clone
+``python -m bwm_tutorials run`` can first make the environment it needs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+from . import environment
+from .environment import ROOT
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line and give its exit code."""
+    argv = sys.argv[1:] if argv is None else argv
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.environment:
+        python = _python(arguments.environment)
+        if python is not None:
+            return subprocess.call([str(python), "-m", "bwm_tutorials", *argv], cwd=None)
+    return arguments.command(arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bwm-tutorials", description="Lessons on the Brain Wide Map.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, function, help: str, environment: str | None = "run") -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=help, description=help)
+        command.set_defaults(command=function, environment=environment)
+        return command
+
+    run = add("run", _run, "execute the lessons and write the results to _build/")
+    run.add_argument("lessons", nargs="*", metavar="LESSON", help="numbers, for example 00; default all")
+    run.add_argument("--source", help="'sample', 'real', or the path of a folder with ONE tables")
+    run.add_argument("--eid", help="a session of that source")
+    add("lab", _lab, "open the lessons in JupyterLab")
+    data = add("data", _data, "build the synthetic sample")
+    data.add_argument("--rebuild", action="store_true", help="even if a complete one is there")
+    data.add_argument("--to", metavar="DIR", type=Path, help="build another sample in a new folder")
+    data.add_argument("--seed", type=int, default=1, help="of that other sample")
+    add("doctor", _doctor, "check this computer, with a fix for each thing that is wrong", environment=None)
+    add("notebooks", _notebooks, "make the notebooks again from their sources", environment="test")
+    test = add("test", _test, "run the tests", environment="test")
+    test.add_argument("pytest", nargs=argparse.REMAINDER, help="arguments for pytest")
+    add("lint", _lint, "check the style of code and lessons", environment="test")
+    add("bench", _bench, "measure speed and memory", environment="test")
+    locks = add("locks", _locks, "resolve the locks again from pyproject.toml", environment="test")
+    locks.add_argument("--upgrade", action="store_true", help="take the newest versions")
+    add("clean", _clean, "remove what was built: _build/, the sample, caches", environment=None)
+    return parser
+
+
+def _python(lock: str) -> Path | None:
+    """The Python of the clone's ``.venv``, made if need be; None if this Python is already the right one."""
+    in_venv = ROOT is not None and Path(sys.prefix) == ROOT / ".venv"
+    if not in_venv and _installed({"run": "papermill", "test": "pytest"}[lock]):
+        return None  # an environment of the user's own (conda, Binder), with the package in it
+    python = environment.prepare(lock)
+    return None if in_venv else python
+
+
+def _installed(module: str) -> bool:
+    try:
+        version("bwm-tutorials")
+    except PackageNotFoundError:
+        return False
+    return find_spec("one") is not None and find_spec(module) is not None
+
+
+def _clone() -> Path:
+    if ROOT is None:
+        raise SystemExit("The lessons are in the repository, not in the installed package: clone it and run this there.")
+    return ROOT
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from . import running
+    from .simulate import sample
+
+    notebooks = sorted((_clone() / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    chosen = [n for n in notebooks if not arguments.lessons or n.name[:2] in arguments.lessons]
+    if not chosen:
+        known = ", ".join(n.name[:2] for n in notebooks)
+        raise SystemExit(f"There is no lesson {' '.join(arguments.lessons)}; there are {known}.")
+    sample.ensure()
+    results = running.run(chosen, _clone() / "_build", arguments.source, arguments.eid)
+    print(running.table(results))
+    print(f"Pages: {_clone() / '_build' / 'index.html'}")
+    return int(any(result.error for result in results))
+
+
+def _lab(arguments: argparse.Namespace) -> int:
+    return subprocess.call([sys.executable, "-m", "jupyter", "lab", str(_clone() / "notebooks")])
+
+
+def _data(arguments: argparse.Namespace) -> int:
+    from .simulate import sample
+
+    if arguments.to:
+        if arguments.to.exists():
+            raise SystemExit(f"{arguments.to} exists already; name a folder that does not.")
+        print(sample.build(arguments.to.absolute(), arguments.seed))
+    else:
+        print(sample.ensure(rebuild=arguments.rebuild))
+    return 0
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    return environment.print_doctor()
+
+
+def _notebooks(arguments: argparse.Namespace) -> int:
+    from . import pairing
+
+    for source in sorted((_clone() / "notebooks").glob("[0-9][0-9]_*.py")):
+        pairing.generate(source)
+        print(source.with_suffix(".ipynb"))
+    return 0
+
+
+def _test(arguments: argparse.Namespace) -> int:
+    return subprocess.call([sys.executable, "-m", "pytest", "-n", "2", *arguments.pytest], cwd=_clone())
+
+
+def _lint(arguments: argparse.Namespace) -> int:
+    ruff = [sys.executable, "-m", "ruff"]
+    return max(subprocess.call([*ruff, *words, "."], cwd=_clone()) for words in (["check"], ["format", "--check"]))
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    return max(subprocess.call([sys.executable, str(file)]) for file in sorted(_clone().glob("benchmarks/bench_*.py")))
+
+
+def _locks(arguments: argparse.Namespace) -> int:
+    environment.write_locks(upgrade=arguments.upgrade)
+    return 0
+
+
+def _clean(arguments: argparse.Namespace) -> int:
+    folder = _clone()
+    for path in [folder / "_build", *environment.data_folder().glob("sample"), *folder.glob(".*_cache")]:
+        shutil.rmtree(path, ignore_errors=True)
+    return 0

@@ -1,0 +1,165 @@
+"""Exercises that check themselves: `exercises` gives a lesson its ``check``, ``hint`` and ``solution``.
+
+An answer is compared with what the tested solution computes on the session at hand, so a check is right on any
+sample and on any real recording, and no answer is written down anywhere.
+"""
+
+import inspect
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import MissingDataset
+from ..session import Session
+
+NOT_ATTEMPTED, NOT_YET, CORRECT, NOT_APPLICABLE = "not attempted", "not yet", "correct", "not applicable here"
+_MARKS = {NOT_ATTEMPTED: "□", NOT_YET: "✗", CORRECT: "✓", NOT_APPLICABLE: "–"}
+
+
+class Mistake(NamedTuple):
+    """A wrong answer that people give: what it computes, the hint that fits it, and what they believed."""
+
+    answer: Callable[[Session], Any]
+    hint: str
+    misconception: str = ""
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise of a lesson.
+
+    Parameters
+    ----------
+    ask : str
+        The question in one sentence, with the unit of the answer.
+    solve : callable
+        Session → answer (a number); raises MissingDataset or KeyError where a session lacks what it needs.
+    hint : str
+        Helps someone who has not begun, and does not give the answer away.
+    mistakes : tuple of Mistake
+    tolerance : float
+        Largest difference from the solution that counts as correct, in the answer's unit.
+    """
+
+    ask: str
+    solve: Callable[[Session], Any]
+    hint: str
+    mistakes: tuple[Mistake, ...]
+    tolerance: float
+
+
+class Outcome(NamedTuple):
+    """What a check found: the exercise, one of four statuses, and a sentence for the learner."""
+
+    key: str
+    status: str
+    message: str
+
+    def __repr__(self) -> str:
+        return f"{_MARKS[self.status]} {self.key} {self.status}. {self.message}".rstrip()
+
+
+class Text(str):
+    """Text that a notebook shows as it is, without quotation marks."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def exercises(lesson: str, session: Session) -> tuple[Callable, Callable, Callable]:
+    """The ``check``, ``hint`` and ``solution`` of a lesson, on a session.
+
+    Parameters
+    ----------
+    lesson : str
+        For example ``'00'``.
+    session : Session
+        The recording that answers are computed on.
+
+    Returns
+    -------
+    check : callable
+        ``check('00.1', answer)`` gives an `Outcome`.
+    hint, solution : callable
+        ``hint('00.1')`` and ``solution('00.1')`` give text.
+    """
+    found = exercises_of(lesson)
+
+    def look_up(key: str) -> Exercise:
+        if key not in found:
+            raise ValueError(f"There is no exercise {key!r} in lesson {lesson}; it has {', '.join(found)}.")
+        return found[key]
+
+    def check(key: str, answer: Any) -> Outcome:
+        return evaluate(key, look_up(key), answer, session)
+
+    def hint(key: str) -> Text:
+        return Text(look_up(key).hint)
+
+    def solution(key: str) -> Text:
+        exercise = look_up(key)
+        expected, missing = _solve(exercise, session)
+        result = missing or f"On {session.name} this gives {expected:.6g}."
+        return Text(f"{textwrap.dedent(inspect.getsource(exercise.solve))}\n{result}")
+
+    return check, hint, solution
+
+
+def exercises_of(lesson: str) -> dict[str, Exercise]:
+    """The exercises of a lesson by key (``'00.1'``, …)."""
+    try:
+        return import_module(f"{__package__}.lesson_{lesson}").EXERCISES
+    except ModuleNotFoundError as error:
+        raise ValueError(f"There is no lesson {lesson!r} with exercises; lessons are named like '00'.") from error
+
+
+def evaluate(key: str, exercise: Exercise, answer: Any, session: Session) -> Outcome:
+    """Compare an answer with the solution and the known mistakes on a session."""
+    expected, missing = _solve(exercise, session)
+    if missing:
+        return Outcome(key, NOT_APPLICABLE, missing)
+    if answer is ...:
+        return Outcome(key, NOT_ATTEMPTED, f"Put your answer in place of the dots. {exercise.ask}")
+    value = _number(answer)
+    if value is None:
+        return Outcome(key, NOT_YET, f"The answer is one number, and this is {_describe(answer)}.")
+    if abs(value - expected) <= exercise.tolerance:
+        return Outcome(key, CORRECT, "")
+    for mistake in exercise.mistakes:
+        if abs(value - mistake.answer(session)) <= exercise.tolerance:
+            return Outcome(key, NOT_YET, mistake.hint)
+    return Outcome(key, NOT_YET, exercise.hint)
+
+
+def _solve(exercise: Exercise, session: Session) -> tuple[float, str]:
+    """The solution's answer and "", or NaN and the sentence that says what the session lacks."""
+    try:
+        expected = float(exercise.solve(session))
+    except MissingDataset as lacking:
+        return np.nan, str(lacking)
+    except KeyError as lacking:
+        return np.nan, f"The trials of {session.name} have no {lacking.args[0]}."
+    if np.isnan(expected):
+        return np.nan, f"{session.name} has no trial that this could be computed on."
+    return expected, ""
+
+
+def _number(answer: Any) -> float | None:
+    """The answer as a float if it is a single finite number (of Python, numpy or pandas), else None."""
+    if isinstance(answer, (str, bool, np.bool_)) or np.size(answer) != 1:
+        return None
+    try:
+        value = float(np.asarray(answer).item())
+    except (TypeError, ValueError):
+        return None
+    return value if np.isfinite(value) else None
+
+
+def _describe(answer: Any) -> str:
+    if isinstance(answer, float) or np.size(answer) == 1:
+        return repr(answer)
+    return f"a {type(answer).__name__} of {np.size(answer)} values"

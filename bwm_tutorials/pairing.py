@@ -1,0 +1,82 @@
+"""Pairs: each lesson is a ``.py`` that people edit and an ``.ipynb`` made from it, executed and committed.
+
+The notebook holds nothing that changes without cause: no times, random ids, widget state, or patch versions.
+"""
+
+import base64
+import hashlib
+import tempfile
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from .running import execute
+
+KEPT_METADATA = {"kernelspec", "language_info"}
+
+
+def read_source(source: Path) -> NotebookNode:
+    """The notebook that a ``.py`` describes, without outputs; a cell's id is a digest of what is in it."""
+    import jupytext
+
+    notebook = jupytext.read(source, fmt="py:percent")
+    notebook.metadata = NotebookNode({"kernelspec": notebook.metadata["kernelspec"]})
+    seen: dict[str, int] = {}
+    for cell in notebook.cells:
+        digest = hashlib.sha1(cell.source.encode()).hexdigest()[:8]
+        seen[digest] = seen.get(digest, -1) + 1
+        cell.id = f"{digest}-{seen[digest]}" if seen[digest] else digest
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    return notebook
+
+
+def generate(source: Path) -> None:
+    """Make, execute and write the notebook of a ``.py``.
+
+    Raises
+    ------
+    RuntimeError
+        A cell fails; the notebook that is there stays as it was.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        # Executed under its final name beside nothing else, so that a lesson cannot rely on a file in its folder.
+        plain, executed = Path(folder, source.with_suffix(".ipynb").name), Path(folder, "executed.ipynb")
+        nbformat.write(read_source(source), plain)
+        result = execute(plain, executed)
+        if result.error:
+            raise RuntimeError(f"{source.name}: {result.error}")
+        notebook = clean(nbformat.read(executed, as_version=4))
+    nbformat.write(notebook, source.with_suffix(".ipynb"))
+    for picture in pictures(notebook):
+        target = source.parent / "pictures" / f"{source.stem}.png"
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(picture)
+
+
+def clean(notebook: NotebookNode) -> NotebookNode:
+    """Take out of an executed notebook what differs from run to run or from computer to computer."""
+    notebook.metadata = NotebookNode({k: v for k, v in notebook.metadata.items() if k in KEPT_METADATA})
+    notebook.metadata.get("language_info", {}).pop("version", None)
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags")
+        cell.metadata = NotebookNode({"tags": tags} if tags else {})
+        if cell.cell_type == "code":
+            # Progress bars and notes on a sample being built go to stderr.
+            cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
+            for out in cell.outputs:
+                out.pop("metadata", None) if out.output_type == "stream" else out.update(metadata={})
+                out.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
+    return notebook
+
+
+def pictures(notebook: NotebookNode) -> list[bytes]:
+    """The PNG of the cell tagged ``picture``, which is shown outside the lesson (at most one is expected)."""
+    tagged = [cell for cell in notebook.cells if "picture" in cell.metadata.get("tags", [])]
+    outputs = [out for cell in tagged for out in cell.outputs if "image/png" in out.get("data", {})]
+    return [base64.b64decode(out["data"]["image/png"]) for out in outputs]
+
+
+def content(notebook: NotebookNode) -> list[tuple[str, str, list[str]]]:
+    """What must be the same on both sides of a pair: the type, source and tags of each cell."""
+    return [(cell.cell_type, cell.source, list(cell.metadata.get("tags", []))) for cell in notebook.cells]

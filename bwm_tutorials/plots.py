@@ -1,0 +1,237 @@
+"""Figures: each draws a result that it is given, prints a sentence about it, and returns the figure.
+
+The sentence is computed from what is drawn, and stands in for the figure where it cannot be seen. Colours are those
+of Okabe and Ito, which colour-blind readers can tell apart.
+"""
+
+import textwrap
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from . import trials as trials_
+from .session import Session
+from .wheel import THRESHOLD
+
+BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#777777"
+COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
+STYLE = {
+    "figure.dpi": 110,
+    "figure.constrained_layout.use": True,
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10,
+    "legend.frameon": False,
+    "figure.hooks": ["bwm_tutorials.plots:_sign"],
+}
+_signature = ""
+
+
+def stamp(*sessions: Session) -> None:
+    """Write on every later figure of this notebook which recordings it shows, and whether they are synthetic.
+
+    Parameters
+    ----------
+    *sessions : Session
+        One, or several when a figure shows several.
+    """
+    global _signature
+    _signature = "  |  ".join(_label(session) for session in sessions)
+    plt.rcParams.update(STYLE)
+
+
+def _label(session: Session) -> str:
+    return f"synthetic sample · seed {session.seed}" if session.synthetic else f"REAL · {session.name}"
+
+
+def _sign(figure: Figure) -> None:
+    """Sign a new figure with the stamp; matplotlib calls this for each (rcParams ``figure.hooks``)."""
+    figure.text(1, 0, _signature, ha="right", va="top", fontsize=8, color=GREY, gid="stamp")
+
+
+def one_trial(
+    trial: pd.Series,
+    wheel: Mapping | None = None,
+    licks: np.ndarray | None = None,
+    spikes: Mapping | None = None,
+    clusters: pd.DataFrame | None = None,
+) -> Figure:
+    """One trial on one clock: the stimulus, the wheel, the licks, and the spikes of a probe.
+
+    Parameters
+    ----------
+    trial : Series
+        A row of the trials table.
+    wheel : mapping, optional
+        ``timestamps`` (s) and ``position`` (rad).
+    licks : ndarray, optional
+        Times (s).
+    spikes : mapping, optional
+        ``times`` (s, sorted) and ``depths`` (µm from the tip).
+    clusters : DataFrame, optional
+        ``depths`` and ``acronym``, to name the regions beside the spikes.
+
+    Returns
+    -------
+    Figure
+        A panel for each thing that is given; time is seconds from the stimulus.
+    """
+    zero = trial["stimOn_times"]
+    events = {
+        label: trial[name] - zero
+        for name, label in (("firstMovement_times", "first movement"), ("feedback_times", "feedback"))
+        if pd.notna(trial.get(name))
+    }
+    end = events.get("feedback", trial["response_times"] - zero) + 0.8
+    start = max(trial.get("intervals_0", zero - 1) - zero, -1.0)
+    panels = {"stimulus": 0.5, "wheel": 1.2, "licks": 0.4, "spikes": 2.6}
+    given = {"stimulus": trial, "wheel": wheel, "licks": licks, "spikes": spikes}
+    panels = {name: height for name, height in panels.items() if given[name] is not None}
+    fig, axes = plt.subplots(
+        len(panels),
+        figsize=(8, 0.7 + 1.15 * sum(panels.values())),
+        sharex=True,
+        squeeze=False,
+        height_ratios=list(panels.values()),
+    )
+    axis = dict(zip(panels, axes[:, 0], strict=True))
+    words = [_draw_stimulus(axis["stimulus"], trial, zero, end)]
+    if wheel is not None:
+        words.append(_draw_wheel(axis["wheel"], wheel, zero, start, end))
+    if licks is not None:
+        words.append(_draw_licks(axis["licks"], licks, zero, start, end))
+    if spikes is not None:
+        words.append(_draw_raster(axis["spikes"], spikes, clusters, zero, start, end))
+    for ax in axis.values():
+        ax.axvline(0, color="k", lw=1)
+        for time, colour in zip(events.values(), (PURPLE, GREEN), strict=False):
+            ax.axvline(time, color=colour, lw=1.2)
+    for (event, time), colour, height in zip(events.items(), (PURPLE, GREEN), (1.42, 1.05), strict=False):
+        axis["stimulus"].text(time, height, event, color=colour, fontsize=9)
+    axis["stimulus"].text(0, 1.05, "stimulus ", ha="right", fontsize=9)
+    axes[-1, 0].set(xlim=(start, end), xlabel="time from stimulus onset (s)")
+    _say(" ".join(words))
+    return fig
+
+
+def psychometric(curves: Mapping[str, pd.DataFrame], fit: bool = True) -> Figure:
+    """Psychometric curves: how often the mouse reported right, against the signed contrast.
+
+    Parameters
+    ----------
+    curves : mapping of str to DataFrame
+        Label → table, as `trials.psychometric` gives it; four at most. Error bars are its limits. A table without
+        trials is named and not drawn.
+    fit : bool
+        Draw the fitted curve (`trials.fit_psychometric`) where there are contrasts enough, else join the points.
+    """
+    if len(curves) > len(COLOURS):
+        raise ValueError(f"{len(curves)} curves cannot be told apart in one figure: draw {len(COLOURS)} at most.")
+    fig, ax = plt.subplots(figsize=(6.5, 4))
+    ax.axhline(0.5, color=GREY, lw=0.7)
+    ax.axvline(0, color=GREY, lw=0.7)
+    fine = np.linspace(-100, 100, 401)
+    for (label, table), colour, marker in zip(curves.items(), COLOURS, "osD^", strict=False):
+        _say(f"{label}: {_describe_psychometric(table)}")
+        if table.empty:
+            continue
+        limits = [table["p_right"] - table["low"], table["high"] - table["p_right"]]
+        ax.errorbar(table.index, table["p_right"], limits, fmt="none", color=colour, lw=1, alpha=0.5)
+        ax.plot(table.index, table["p_right"], marker, color=colour, ms=5, label=label)
+        if fit and len(table) >= 4:
+            ax.plot(fine, trials_.psychometric_curve(trials_.fit_psychometric(table), fine), color=colour)
+        else:
+            ax.plot(table.index, table["p_right"], color=colour)
+    ax.set(xlabel="signed contrast (%): left −, right +", ylabel="P(report right)", ylim=(-0.03, 1.03))
+    ax.set_xticks([-100, -50, -25, 0, 25, 50, 100])
+    ax.legend(loc="upper left")
+    return fig
+
+
+def _say(text: str) -> None:
+    """Print a sentence about a figure, in lines that fit a page."""
+    print(textwrap.fill(text, 92))
+
+
+def _describe_psychometric(table: pd.DataFrame) -> str:
+    if table.empty:
+        return "no trials."
+    first, last = table.iloc[0], table.iloc[-1]
+    ends = (
+        f"reports right in {_percent(first['p_right'])} of {first['n_trials']:.0f} trials at {table.index[0]:+g} % "
+        f"contrast and in {_percent(last['p_right'])} of {last['n_trials']:.0f} at {table.index[-1]:+g} %"
+    )
+    follows = first["high"] < last["low"]
+    verdict = "so it follows the stimulus" if follows else "so it is not seen to follow the stimulus"
+    if 0 in table.index:
+        zero = table.loc[0]
+        leans = "it leans right" if zero["low"] > 0.5 else "it leans left" if zero["high"] < 0.5 else "no lean is seen"
+        verdict += f"; with nothing to see {leans} ({_percent(zero['p_right'])} right)"
+    return f"{ends}, {verdict}."
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.0f} %"
+
+
+def _draw_stimulus(ax: plt.Axes, trial: pd.Series, zero: float, end: float) -> str:
+    side = "right" if pd.notna(trial["contrastRight"]) else "left"
+    contrast = trial["contrastRight"] if side == "right" else trial["contrastLeft"]
+    off = trial.get("stimOff_times", np.nan) - zero
+    ax.barh(0.5, min(off, end) if pd.notna(off) else end, height=0.6, color=str(0.85 - 0.5 * contrast))
+    ax.text(0, 0.5, f"{100 * contrast:.4g} % contrast, {side} ", va="center", ha="right", fontsize=9)
+    ax.set(ylim=(0, 1), yticks=[])
+    ax.spines["left"].set_visible(False)
+    outcome = {1: "was rewarded", -1: "was not rewarded"}[int(trial["feedbackType"])]
+    report = {1: "reported left", -1: "reported right", 0: "made no choice"}[int(trial["choice"])]
+    seconds = trial["response_times"] - zero
+    return f"A stimulus of {100 * contrast:g} % contrast on the {side}: the mouse {report} after {seconds:.2f} s and {outcome}."
+
+
+def _draw_wheel(ax: plt.Axes, wheel: Mapping, zero: float, start: float, end: float) -> str:
+    grid = np.linspace(start, end, 1500)
+    position = np.interp(grid + zero, wheel["timestamps"], wheel["position"])
+    position -= np.interp(zero, wheel["timestamps"], wheel["position"])
+    ax.plot(grid, position, color="k")
+    for limit in (-THRESHOLD, THRESHOLD):
+        ax.axhline(limit, color=GREY, lw=0.8, ls=":")
+    ax.text(start, THRESHOLD, " reports right", color=GREY, fontsize=8, va="bottom")
+    ax.text(start, -THRESHOLD, " reports left", color=GREY, fontsize=8, va="top")
+    reach = 1.25 * max(np.abs(position).max(), THRESHOLD)
+    ax.set(ylabel="wheel (rad)", ylim=(-reach, reach))
+    after = position[grid > 0]
+    furthest = after[np.abs(after).argmax()]
+    if abs(furthest) < THRESHOLD:
+        return "The wheel does not pass the threshold."
+    turn = "counter-clockwise (position rises)" if furthest > 0 else "clockwise (position falls)"
+    return f"The wheel turns {turn}, by {abs(furthest):.2f} rad at most."
+
+
+def _draw_licks(ax: plt.Axes, licks: np.ndarray, zero: float, start: float, end: float) -> str:
+    shown = licks[(licks >= zero + start) & (licks <= zero + end)] - zero
+    ax.vlines(shown, 0, 1, color=BLUE, lw=1.2)
+    ax.set(ylabel="licks", ylim=(0, 1), yticks=[])
+    return f"The tongue is out {shown.size} times." if shown.size else "There are no licks."
+
+
+def _draw_raster(
+    ax: plt.Axes, spikes: Mapping, clusters: pd.DataFrame | None, zero: float, start: float, end: float
+) -> str:
+    first, last = np.searchsorted(spikes["times"], [zero + start, zero + end])
+    times, depths = spikes["times"][first:last] - zero, spikes["depths"][first:last]
+    ax.plot(times, depths, "|", color="k", ms=4.5, mew=0.8, rasterized=True)
+    ax.set(ylabel="depth from the tip (µm)", ylim=(0, None))
+    if clusters is not None:
+        regions = clusters.groupby("acronym")["depths"].agg(["min", "max"]).sort_values("min")
+        between = (regions["max"].to_numpy()[:-1] + regions["min"].to_numpy()[1:]) / 2
+        borders = np.concatenate([[0], between, [regions["max"].iloc[-1]]])
+        for index, acronym in enumerate(regions.index):
+            ax.axhspan(borders[index], borders[index + 1], color=BLUE, alpha=0.12 if index % 2 else 0.03, lw=0)
+            ax.text(end, borders[index : index + 2].mean(), f" {acronym}", va="center", fontsize=8)
+    units = np.unique(spikes["clusters"][first:last]).size
+    rate = times.size / (end - start)
+    return f"{units} units fire {times.size} spikes in these {end - start:.1f} s ({rate:.0f} a second)."

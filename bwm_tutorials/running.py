@@ -1,0 +1,184 @@
+"""Run lessons as they stand: execute each notebook, keep the result, make a page of it, and say how it went."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from html import escape
+from pathlib import Path
+from typing import NamedTuple
+
+import nbformat
+import psutil
+from tqdm import tqdm
+
+CELL_TIMEOUT = 120  # s
+AT_ONCE = 2
+_KERNEL_START = 60  # s
+
+
+class Result(NamedTuple):
+    """How the run of one lesson went; ``error`` is empty if every cell ran."""
+
+    lesson: str
+    seconds: float
+    peak_mb: float
+    error: str
+
+
+def execute(
+    notebook: Path,
+    output: Path,
+    parameters: dict[str, str | None] | None = None,
+    cell_timeout: float = CELL_TIMEOUT,
+    progress: Callable[[int], object] = lambda cells: None,
+) -> Result:
+    """Execute a notebook with papermill in a process of its own.
+
+    Parameters
+    ----------
+    notebook, output : Path
+        The notebook, and where the executed one is written (also when a cell fails).
+    parameters : dict, optional
+        Values for the cell tagged ``parameters``; those that are None are left as they are.
+    cell_timeout : float
+        Seconds that one cell may take.
+    progress : callable
+        Called with the number of cells that have finished since the last call.
+    """
+    given = {name: value for name, value in (parameters or {}).items() if value is not None}
+    command = [sys.executable, "-m", "papermill", str(notebook), str(output), "--kernel", "python3"]
+    command += ["--cwd", str(notebook.parent), "--no-progress-bar", "--log-level", "ERROR"]
+    command += ["--execution-timeout", str(int(cell_timeout)), "--start-timeout", str(_KERNEL_START)]
+    command += [word for name, value in given.items() for word in ("-r", name, value)]
+    n_cells = sum(cell.cell_type == "code" for cell in nbformat.read(notebook, as_version=4).cells)
+    deadline = time.monotonic() + _KERNEL_START + n_cells * cell_timeout
+    # The kernel of this environment, not one of the same name in the user's own folder.
+    environment = os.environ | {"JUPYTER_PREFER_ENV_PATH": "1"}
+    start, peak, finished = time.monotonic(), 0.0, 0
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        with ThreadPoolExecutor(1) as reader:
+            log = reader.submit(process.stderr.read)
+            while process.poll() is None:
+                peak = max(peak, _memory_of_children(process.pid))
+                if (now := _finished_cells(output)) > finished:
+                    progress(now - finished)
+                    finished = now
+                if time.monotonic() > deadline:
+                    _kill(process.pid)
+                time.sleep(0.1)
+    progress(max(_finished_cells(output) - finished, 0))
+    error = "" if process.returncode == 0 else _failure(output) or _last_line(log.result())
+    return Result(notebook.stem, time.monotonic() - start, peak / 1e6, error)
+
+
+def run(
+    notebooks: Sequence[Path], target: Path, source: str | None = None, eid: str | None = None
+) -> list[Result]:
+    """Execute lessons, two at a time, and write what they gave, as notebooks and as pages with an index.
+
+    Parameters
+    ----------
+    notebooks : sequence of Path
+    target : Path
+        Folder for the executed notebooks, the pages and ``index.html``.
+    source, eid : str, optional
+        Other recordings than the lessons' own.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    source = str(Path(source).absolute()) if source and Path(source).is_dir() else source
+    parameters = {"SOURCE": source, "EID": eid}
+    injected = any(parameters.values())  # papermill adds a cell with the values given
+    total = sum(len(nbformat.read(notebook, as_version=4).cells) + injected for notebook in notebooks)
+    progress_bar = tqdm(total=total, unit="cell", desc="lessons", leave=False, disable=None)
+    with progress_bar as bar, ThreadPoolExecutor(AT_ONCE) as pool:
+        results = list(
+            pool.map(
+                lambda notebook: execute(notebook, target / notebook.name, parameters, progress=bar.update), notebooks
+            )
+        )
+    for notebook in notebooks:
+        if (target / notebook.name).exists():
+            _write_page(target / notebook.name)
+    _write_index(target, results, source or "sample")
+    return results
+
+
+def table(results: Sequence[Result]) -> str:
+    """The results as text: lesson, seconds, peak memory, ok or the failing cell with its error."""
+    width = max(len("lesson"), *(len(result.lesson) for result in results))
+    lines = [f"{'lesson':{width}}  seconds  peak MB  "]
+    lines += [f"{r.lesson:{width}}  {r.seconds:7.1f}  {r.peak_mb:7.0f}  {r.error or 'ok'}" for r in results]
+    return "\n".join(lines)
+
+
+def _memory_of_children(pid: int) -> float:
+    """Bytes that a process's children (the kernel) hold now."""
+    try:
+        return sum(child.memory_info().rss for child in psutil.Process(pid).children(recursive=True))
+    except psutil.Error:
+        return 0.0
+
+
+def _kill(pid: int) -> None:
+    try:
+        for process in [*psutil.Process(pid).children(recursive=True), psutil.Process(pid)]:
+            process.kill()
+    except psutil.NoSuchProcess:
+        pass
+
+
+def _finished_cells(output: Path) -> int:
+    # papermill writes the notebook after each cell, with the state of every cell in its metadata
+    try:
+        return output.read_text(encoding="utf-8").count('"status": "completed"')
+    except (OSError, UnicodeDecodeError):
+        return 0
+
+
+def _failure(output: Path) -> str:
+    """Which cell of an executed notebook failed, and its error."""
+    if not output.exists():
+        return ""
+    for number, cell in enumerate(nbformat.read(output, as_version=4).cells):
+        for out in cell.get("outputs", []):
+            if out.output_type == "error":
+                first = next((line for line in cell.source.splitlines() if line.strip()), "")
+                return f"cell {number} ({first}): {out.ename}: {out.evalue}"
+    return ""
+
+
+def _last_line(log: bytes) -> str:
+    lines = [line for line in log.decode(errors="replace").splitlines() if line.strip()]
+    return lines[-1] if lines else "the notebook did not finish in time and was stopped"
+
+
+def _write_page(notebook: Path) -> None:
+    from nbconvert import HTMLExporter
+
+    page, _ = HTMLExporter(exclude_input_prompt=True, exclude_output_prompt=True).from_filename(str(notebook))
+    notebook.with_suffix(".html").write_text(page, encoding="utf-8")
+
+
+def _write_index(target: Path, results: Sequence[Result], source: str) -> None:
+    rows = "\n".join(
+        f'<tr><td><a href="{r.lesson}.html">{_title(target / f"{r.lesson}.ipynb")}</a></td>'
+        f"<td>{r.seconds:.1f} s</td><td>{r.peak_mb:.0f} MB</td><td>{escape(r.error) or 'ok'}</td></tr>"
+        for r in results
+    )
+    (target / "index.html").write_text(
+        "<!doctype html><html lang='en'><meta charset='utf-8'><title>bwm-tutorials</title>"
+        "<style>body{font:16px/1.5 sans-serif;margin:3em auto;max-width:50em}td,th{padding:.2em 1em;text-align:left}"
+        f"</style><h1>Lessons</h1><p>Executed on: {escape(source)}</p>"
+        f"<table><tr><th>lesson</th><th>time</th><th>peak memory</th><th></th></tr>{rows}</table></html>\n",
+        encoding="utf-8",
+    )
+
+
+def _title(notebook: Path) -> str:
+    """The first heading of a notebook, or its name if it was never written."""
+    found = re.search(r'# ([^"\\]+)', notebook.read_text(encoding="utf-8")) if notebook.exists() else None
+    return escape(found[1] if found else notebook.stem)

@@ -1,0 +1,479 @@
+"""What learners install is what is tested, on every system, and an installation survives accidents."""
+
+import ast
+import base64
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from itertools import product
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import bwm_tutorials
+from bwm_tutorials import environment
+
+ROOT = environment.ROOT
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+NO_NETWORK = re.compile(r"error sending request|dns error|failed to lookup|timed out|connect", re.IGNORECASE)
+
+
+def uv(*arguments: str, cwd: Path | None = None) -> str:
+    """Run uv and return what it says; skip the test where the package index cannot be reached."""
+    done = subprocess.run([sys.executable, "-m", "uv", *arguments], cwd=cwd, capture_output=True, text=True)
+    if done.returncode and NO_NETWORK.search(done.stderr):
+        pytest.skip("the package index cannot be reached")
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+def pins(lock: str) -> dict[tuple[str, str], str]:
+    """Map (name, version) of a lock to its marker; a lock may hold several versions for several systems."""
+    found = map(Requirement, environment._pins(lock))
+    return {(canonicalize_name(r.name), str(r.specifier)): str(r.marker or "") for r in found}
+
+
+# --------------------------------------------------------------------------------------------------------------- locks
+
+
+@pytest.mark.parametrize("lock", ["run", "test"])
+def test_every_package_of_a_lock_has_one_version_and_hashes(lock):
+    text = (ROOT / "locks" / f"{lock}.txt").read_text(encoding="utf-8")
+    blocks = re.split(r"^(?=\w)", text, flags=re.MULTILINE)[1:]
+    assert len(blocks) == len(environment._pins(lock)) > 100
+    for block in blocks:
+        assert re.match(r"[\w.-]+==[\w.]+ ", block), block
+        assert "--hash=sha256:" in block, block
+
+
+def test_lessons_get_the_versions_that_are_tested():
+    run, test = pins("run"), pins("test")
+    assert not {pin: marker for pin, marker in run.items() if test.get(pin) != marker}
+
+
+def test_lock_meets_every_bound_of_pyproject():
+    versions: dict[str, set[str]] = {}
+    for name, version in pins("test"):
+        versions.setdefault(name, set()).add(version.removeprefix("=="))
+    bounds = [*PROJECT["dependencies"], *sum(PROJECT["optional-dependencies"].values(), [])]
+    for bound in map(Requirement, bounds):
+        if bound.name != PROJECT["name"]:
+            assert all(bound.specifier.contains(version) for version in versions[canonicalize_name(bound.name)]), bound
+
+
+@pytest.mark.network
+def test_locks_are_what_pyproject_gives(tmp_path):
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    shutil.copytree(ROOT / "locks", tmp_path / "locks")
+    try:
+        environment.write_locks(tmp_path)
+    except SystemExit as error:
+        if NO_NETWORK.search(str(error)):
+            pytest.skip("the package index cannot be reached")
+        raise
+    for lock in ("run.txt", "test.txt"):
+        assert (tmp_path / "locks" / lock).read_text() == (ROOT / "locks" / lock).read_text(), "run 'make locks'"
+
+
+@pytest.mark.network
+@pytest.mark.parametrize(
+    ("lock", "system"),
+    # The last is the Mac with an Intel processor; only learners have one.
+    [*product(["run", "test"], ["linux", "macos", "windows"]), ("run", "x86_64-apple-darwin")],
+)
+def test_lock_can_be_installed_without_a_compiler(lock, system, tmp_path):
+    for python in ("3.11", "3.12", "3.13"):
+        options = ["--python-platform", system, "--python-version", python, "--only-binary", ":all:"]
+        plan = uv(
+            *["pip", "install", "--dry-run", "--target", str(tmp_path), "--require-hashes", *options],
+            *["-r", str(ROOT / "locks" / f"{lock}.txt")],
+        )
+        assert " + numpy==" in plan
+
+
+@pytest.mark.locked
+def test_this_environment_is_what_the_lock_says():
+    assert environment.unmet(environment._pins("test")) == []
+
+
+def test_supported_pythons_are_those_of_pyproject():
+    (oldest, newest) = environment.OLDEST, environment.NEWEST
+    assert PROJECT["requires-python"] == f">={oldest[0]}.{oldest[1]},<{newest[0]}.{newest[1] + 1}"
+    continuous_integration = (ROOT / ".github/workflows/ci.yml").read_text()
+    for minor in range(oldest[1], newest[1] + 1):
+        assert f'"3.{minor}"' in continuous_integration
+        assert f"Programming Language :: Python :: 3.{minor}" in PROJECT["classifiers"]
+
+
+# ------------------------------------------------------------------------------------------- the same thing said twice
+
+
+def test_every_mention_of_the_repository_is_its_address_in_pyproject():
+    address = PROJECT["urls"]["Repository"].removeprefix("https://github.com/")
+    # owner/name after each host that shows a repository: badges, Binder, Colab, raw files
+    mention = re.compile(
+        r"(?:github\.com/|raw\.githubusercontent\.com/|mybinder\.org/v2/gh/|mybinder\.org/badge/gh/|githubtocolab\.com/"
+        r"|colab\.research\.google\.com/github/|shields\.io/github/[\w/-]+?/)([\w.-]+/bwm-tutorials[\w-]*)"
+    )
+    files = [*ROOT.glob("*.md"), *ROOT.glob("*.cff"), *ROOT.glob("*/*.md"), *ROOT.glob("*/*.py"), *ROOT.glob("*/*.yml")]
+    mentions = [(file.name, found) for file in files for found in mention.findall(file.read_text(encoding="utf-8"))]
+    assert ("CITATION.cff", address) in mentions
+    assert not [found for found in mentions if found[1] != address]
+
+
+def test_citation_names_this_version_and_the_paper():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == bwm_tutorials.__version__
+    assert citation["license"] == PROJECT["license"]
+    assert citation["references"][0]["doi"] == "10.1038/s41586-025-09235-0"
+
+
+def test_conda_and_binder_make_the_same_environment():
+    conda = yaml.safe_load((ROOT / "environment.yml").read_text())
+    binder = yaml.safe_load((ROOT / "binder/environment.yml").read_text())
+    assert conda["dependencies"].pop() == {"pip": ["-r locks/run.txt"]}
+    assert conda == binder
+    assert "-r locks/run.txt\n" in (ROOT / "binder/postBuild").read_text()
+
+
+# -------------------------------------------------------------------------------------------------------------- Binder
+
+
+def test_binder_finds_its_configuration():
+    done = subprocess.run(
+        [sys.executable, "-m", "repo2docker", "--no-build", "--debug", str(ROOT)], capture_output=True, text=True
+    )
+    dockerfile = done.stdout + done.stderr
+    assert done.returncode == 0, dockerfile
+    assert "Building conda environment for python=3.12" in dockerfile
+    assert 'env update -p ${NB_PYTHON_PREFIX} --file "binder/environment.yml"' in dockerfile
+    assert "RUN ./binder/postBuild" in dockerfile
+    assert 'ENV R2D_ENTRYPOINT="${REPO_DIR}/binder/start"' in dockerfile
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Binder and its scripts run on Linux")
+def test_binder_starts_with_one_thread_for_each_library():
+    shown = subprocess.run(
+        [ROOT / "binder/start", "sh", "-c", "echo $OPENBLAS_NUM_THREADS $OMP_NUM_THREADS; echo $1", "sh", "two words"],
+        capture_output=True,
+        text=True,
+    )
+    assert shown.stdout == "1 1\ntwo words\n"
+
+
+@pytest.mark.slow
+@pytest.mark.network
+@pytest.mark.skipif(os.name == "nt", reason="Binder and its scripts run on Linux")
+def test_binder_builds_from_nothing(tmp_path):
+    clone = copy_of_the_repository(tmp_path / "clone")
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
+    path = f"{tmp_path / 'venv/bin'}{os.pathsep}{os.environ['PATH']}"
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("BWM_", "PYTHON"))}
+    done = subprocess.run(
+        ["binder/postBuild"], cwd=clone, env={**inherited, "PATH": path}, capture_output=True, text=True
+    )
+    if done.returncode and re.search("NewConnectionError|Temporary failure in name resolution", done.stderr):
+        pytest.skip("the package index cannot be reached")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (clone / "data/sample").is_dir()
+
+
+def copy_of_the_repository(to: Path) -> Path:
+    """Copy what git would put into a clone."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).exists():  # not one that was removed but is still in the index
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, to / name)
+    return to
+
+
+# ------------------------------------------------------------------------------------------------------------- prepare
+
+BACKEND = """
+import zipfile
+
+def build_editable(directory, config_settings=None, metadata_directory=None):
+    name = "tiny_project-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(f"{directory}/{name}", "w") as wheel:
+        info = "tiny_project-1.0.dist-info"
+        wheel.writestr("tiny_project.py", "")
+        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\\nName: tiny-project\\nVersion: 1.0\\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\\nGenerator: x\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr(f"{info}/RECORD", "tiny_project.py,,\\n")
+    return name
+"""
+
+
+def write_tiny_wheel(folder: Path) -> str:
+    """Write a wheel of two modules and return its line in a lock."""
+    contents = {
+        "tiny/__init__.py": "from tiny.part import whole\n",
+        "tiny/part.py": "whole = True\n",
+        "tiny-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n",
+        "tiny-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = "".join(
+        f"{name},sha256={base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip('=')},\n"
+        for name, text in contents.items()
+    )
+    wheel = folder / "tiny-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, text in {**contents, "tiny-1.0.dist-info/RECORD": record}.items():
+            archive.writestr(name, text)
+    return f"tiny==1.0 \\\n    --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
+
+
+@pytest.fixture
+def clone(tmp_path, monkeypatch):
+    """A clone of a tiny project with a lock of one package, which pip finds in a folder."""
+    for folder in ("bwm_tutorials", "notebooks", "locks", "wheels"):
+        (tmp_path / folder).mkdir()
+    shutil.copy(environment.__file__, tmp_path / "bwm_tutorials")
+    (tmp_path / "bwm_tutorials/__init__.py").touch()
+    (tmp_path / "backend.py").write_text(BACKEND)
+    (tmp_path / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+        '[project]\nname = "tiny-project"\nversion = "1.0"\n'
+    )
+    line = write_tiny_wheel(tmp_path / "wheels")
+    (tmp_path / "locks/run.txt").write_text(line)
+    (tmp_path / "locks/test.txt").write_text(f"# the same and more\n{line}")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
+    return tmp_path
+
+
+def start(clone: Path, code: str = "prepare()", python: str = sys.executable) -> subprocess.Popen:
+    command = [python, "-c", f"from bwm_tutorials import environment\nfrom bwm_tutorials.environment import *\n{code}"]
+    return subprocess.Popen(command, cwd=clone, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def run(clone: Path, code: str = "prepare()", python: str = sys.executable) -> tuple[int, str, str]:
+    process = start(clone, code, python)
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+def works(clone: Path) -> bool:
+    python = environment._venv_python(clone)
+    code = "import tiny, tiny_project; assert tiny.whole"
+    return subprocess.run([python, "-c", code], capture_output=True, cwd=clone / "wheels").returncode == 0
+
+
+def test_environment_is_made_once_and_again_when_its_lock_changes(clone):
+    assert run(clone) == (0, "Installing 1 packages into .venv (about a minute) …\n", "")
+    assert works(clone)
+    assert run(clone) == (0, "", "")
+    (clone / "locks/run.txt").write_text("# changed\n" + (clone / "locks/run.txt").read_text())
+    assert run(clone)[1].startswith("Installing")
+    assert run(clone, "prepare('test')")[1].startswith("Installing")
+    assert run(clone) == (0, "", ""), "the lock of the tests includes that of the lessons"
+
+
+def test_interrupted_installation_is_completed(clone):
+    # Killed when half of a package was there: pip alone takes it for installed and leaves it broken.
+    killed = """
+import os, shutil
+pip = environment._pip
+def die(python, *arguments):
+    pip(python, *arguments)
+    next((ROOT / ".venv").rglob("tiny/part.py")).unlink()
+    os._exit(9)
+environment._pip = die
+prepare()"""
+    assert run(clone, killed)[0] == 9
+    assert not works(clone)
+    assert run(clone)[0] == 0
+    assert works(clone)
+
+
+def test_environment_without_pip_is_made_anew(clone):
+    folder = clone / ".venv" / ("Scripts" if os.name == "nt" else "bin")
+    folder.mkdir(parents=True)  # killed while the environment itself was made
+    assert run(clone)[0] == 0
+    assert works(clone)
+
+
+def test_two_programs_at_once_install_once(clone):
+    both = [start(clone), start(clone)]
+    said = [process.communicate(timeout=120) for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    assert sorted(out.count("Installing") for out, _ in said) == [0, 1]
+    assert works(clone)
+
+
+def test_failed_installation_says_why_and_leaves_a_working_environment_alone(clone):
+    assert run(clone)[0] == 0
+    good = (clone / "locks/run.txt").read_text()
+    (clone / "locks/run.txt").write_text(good.replace("sha256:", "sha256:0000")[: len(good) - 1] + "\n")
+    code, _, err = run(clone)
+    assert code == 1
+    assert err.startswith("The packages could not be installed; see pip's last words below")
+    assert "hash" in err.lower()
+    assert "Traceback" not in err
+    (clone / "locks/run.txt").write_text(good)
+    assert run(clone) == (0, "", "")
+    assert works(clone)
+
+
+def test_altered_package_is_refused(clone):
+    with (clone / "wheels/tiny-1.0-py3-none-any.whl").open("ab") as wheel:
+        wheel.write(b"more")
+    code, _, err = run(clone)
+    assert code == 1
+    assert "DO NOT MATCH THE HASHES" in err
+    assert not works(clone)
+
+
+def test_package_without_a_clone_has_nothing_to_prepare(monkeypatch):
+    monkeypatch.setattr(environment, "ROOT", None)
+    with pytest.raises(SystemExit, match="not in a clone"):
+        environment.prepare()
+
+
+# ----------------------------------------------------------------------------------------------------- an old Python
+
+
+@pytest.mark.parametrize("version", [(3, 8, 1), (3, 10, 0), (3, 14, 2)])
+def test_unsupported_python_is_named_with_what_to_run_instead(version, clone):
+    code, out, err = run(clone, f"import sys; sys.version_info = {version}\nprepare()")
+    assert (code, out) == (1, "")
+    assert re.fullmatch(
+        rf"This is Python 3\.{version[1]} and the lessons need 3\.11, 3\.12 or 3\.13: "
+        r"(run it again with python3\.1\d|install Python 3\.12 from https://\S+) .+\.\n",
+        err,
+    )
+
+
+def old_pythons() -> list[str]:
+    names = [f"python3.{minor}" for minor in (8, 9, 10)]
+    found = [
+        *filter(None, map(shutil.which, names)),
+        *map(str, Path.home().glob(".pyenv/versions/3.[89].*/bin/python")),
+    ]
+    return [python for python in found if environment._runs(python, "import venv")]
+
+
+@pytest.mark.skipif(not old_pythons(), reason="no Python 3.8, 3.9 or 3.10 on this computer")
+def test_old_python_can_say_that_it_is_too_old(clone):
+    for python in old_pythons():
+        code, _, err = run(clone, python=python)
+        assert code == 1
+        assert re.fullmatch(r"This is Python 3\.\d+ and the lessons need .+\n", err)
+
+
+@pytest.mark.skipif(not old_pythons(), reason="no Python 3.8, 3.9 or 3.10 on this computer")
+def test_command_says_that_python_is_too_old(tmp_path):
+    clone = copy_of_the_repository(tmp_path)
+    for python in old_pythons():
+        done = subprocess.run([python, "-m", "bwm_tutorials", "run"], cwd=clone, capture_output=True, text=True)
+        assert done.returncode == 1
+        assert re.fullmatch(r"This is Python 3\.\d+ and the lessons need .+\n", done.stderr)
+
+
+def test_environment_module_needs_the_standard_library_only():
+    tree = ast.parse(Path(environment.__file__).read_text(encoding="utf-8"), feature_version=(3, 8))
+    imported = set()
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            imported |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported.add(node.module)
+    assert {name.split(".")[0] for name in imported} <= sys.stdlib_module_names
+
+
+# -------------------------------------------------------------------------------------------------------------- doctor
+
+
+@pytest.fixture
+def checks(monkeypatch, tmp_path):
+    """Call the doctor with something broken, and get its findings by name."""
+    monkeypatch.setenv("BWM_DATA", str(tmp_path))
+
+    def look(**broken) -> dict[str, environment.Check]:
+        for name, value in broken.items():
+            monkeypatch.setattr(environment, name, value)
+        return {check.name: check for check in environment.doctor()}
+
+    return look
+
+
+def test_every_failed_check_has_a_fix(checks):
+    def missing(name):
+        raise environment.PackageNotFoundError(name)
+
+    found = checks(version=missing, SPACE=float("inf"), MEMORY=float("inf"), NEWEST=(3, 10))
+    assert {name for name, check in found.items() if not check.ok} >= {"Python", "packages", "disk", "sample", "memory"}
+    assert all(check.fix for check in found.values() if not check.ok)
+
+
+@pytest.mark.locked
+def test_healthy_computer_passes(checks):
+    found = checks(SPACE=0, MEMORY=0)
+    assert {name for name, check in found.items() if not check.ok} == {"sample"}, "its folder is empty"
+
+
+def test_doctor_names_a_package_of_another_version(checks):
+    found = checks(version=lambda name: "0.0.1")["packages"]
+    assert not found.ok
+    assert re.match(r"[\w-]+ is 0\.0\.1, not ==\S+; .+; and \d+ more$", found.detail)
+    assert found.fix == "run 'make run'"
+
+
+def test_doctor_names_a_missing_kernel(checks, monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    assert not checks()["Jupyter kernel"].ok
+    spec = tmp_path / "share/jupyter/kernels/python3/kernel.json"
+    spec.parent.mkdir(parents=True)
+    spec.write_text('{"argv": ["/nowhere/python"]}')
+    assert "/nowhere/python" in checks()["Jupyter kernel"].detail
+
+
+def test_doctor_sees_an_unfinished_environment(checks, monkeypatch, tmp_path):
+    monkeypatch.setattr(environment, "ROOT", tmp_path)
+    monkeypatch.setattr(environment, "_pins", lambda lock: [])
+    monkeypatch.setattr(environment, "_stamp", lambda lock: "the stamp")
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / ".venv"))
+    python = environment._venv_python(tmp_path)
+    python.parent.mkdir(parents=True)
+    python.touch()
+    assert not checks()["environment"].ok
+    (tmp_path / ".venv/bwm_tutorials.lock").write_text("the stamp")
+    assert checks()["environment"].ok
+
+
+def test_unmet_reads_markers_and_bounds():
+    assert environment.unmet(["pytest>=8", "nothing-such ; python_version < '3'", "other ; extra == 'test'"]) == []
+    assert environment.unmet(["nothing-such>=1", "pytest<1"])[0] == "nothing-such is missing"
+    assert re.fullmatch(r"pytest is \S+, not <1", environment.unmet(["pytest<1"])[0])
+
+
+def test_doctor_prints_a_line_for_each_check(checks, capsys, monkeypatch):
+    lines = [environment.Check("one", True, "fine", "unused"), environment.Check("two", False, "bad", "do this")]
+    monkeypatch.setattr(environment, "doctor", lambda: lines)
+    assert environment.print_doctor() == 1
+    assert capsys.readouterr().out == "✓ one: fine\n✗ two: bad → do this\n"
+    monkeypatch.setattr(environment, "doctor", lambda: lines[:1])
+    assert environment.print_doctor() == 0
+
+
+def test_signs_are_replaced_on_a_console_without_them():
+    code = "from bwm_tutorials.environment import _print; _print('✗ a → b …')"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, cwd=ROOT
+    )
+    assert done.stdout.split() == b"NO a -> b ...".split()
