@@ -165,7 +165,7 @@ def _wrong_python() -> str:
     remedy = (
         f"run it again with {found[-1]} ('make run PYTHON={found[-1]}')"
         if found
-        else f"install Python {supported[1]} from https://www.python.org/downloads and run it again with that"
+        else f"install Python {supported[-2]} from https://www.python.org/downloads and run it again with that"
     )
     here, others = "{}.{}".format(*sys.version_info), ", ".join(supported[:-1])
     return f"This is Python {here} and the lessons need {others} or {supported[-1]}: {remedy}."
@@ -331,7 +331,7 @@ def _check_sample() -> Check:
     try:
         from .simulate import sample
 
-        ok = sample.is_complete(data_folder())
+        ok = sample.is_complete()
     except Exception as error:  # most often nothing is installed yet, or this Python is too old
         return Check("sample", False, f"cannot be looked at ({error})", _install_command())
     return Check("sample", ok, "complete" if ok else "not built, or not complete", "run 'bwm-tutorials data'")

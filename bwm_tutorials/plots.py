@@ -79,8 +79,15 @@ def one_trial(
     -------
     Figure
         A panel for each thing that is given; time is seconds from the stimulus.
+
+    Raises
+    ------
+    ValueError
+        The trial has no stimulus time (NaN).
     """
     zero = trial["stimOn_times"]
+    if np.isnan(zero):
+        raise ValueError("The stimulus of this trial has no time (stimOn_times is NaN): take another trial.")
     events = {
         label: trial[name] - zero
         for name, label in (("firstMovement_times", "first movement"), ("feedback_times", "feedback"))
@@ -139,7 +146,7 @@ def psychometric(curves: Mapping[str, pd.DataFrame], fit: bool = True) -> Figure
         _say(f"{label}: {_describe_psychometric(table)}")
         if table.empty:
             continue
-        limits = [table["p_right"] - table["low"], table["high"] - table["p_right"]]
+        limits = np.array([table["p_right"] - table["low"], table["high"] - table["p_right"]])
         ax.errorbar(table.index, table["p_right"], limits, fmt="none", color=colour, lw=1, alpha=0.5)
         ax.plot(table.index, table["p_right"], marker, color=colour, ms=5, label=label)
         if fit and len(table) >= 4:

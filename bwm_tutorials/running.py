@@ -58,6 +58,7 @@ def execute(
     deadline = time.monotonic() + _KERNEL_START + n_cells * cell_timeout
     # The kernel of this environment, not one of the same name in the user's own folder.
     environment = os.environ | {"JUPYTER_PREFER_ENV_PATH": "1"}
+    environment.pop("MPLBACKEND", None)  # figures belong into the notebook, whatever the shell draws with
     start, peak, finished = time.monotonic(), 0.0, 0
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         with ThreadPoolExecutor(1) as reader:

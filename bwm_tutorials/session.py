@@ -4,6 +4,8 @@ Nothing is read before it is asked for, and what was read once is kept.
 """
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from uuid import UUID
@@ -76,13 +78,16 @@ class Session:
     def datasets(self) -> pd.DataFrame:
         """The session's dataset table: one row a file, the revisions loaded by default only."""
         found = self.one.list_datasets(self.eid, details=True)
+        found = found[found["exists"].astype(bool)]
         # Tables written by hand may lack the column; then ONE takes the newest revision, and so does this.
         if "default_revision" in found:
             found = found[found["default_revision"].astype(bool)]
-        else:
-            found = found.sort_values("rel_path", key=lambda s: s.str.extract("#(.+)#", expand=False).fillna(""))
-        found = found[found["exists"].astype(bool)].assign(path=found["rel_path"].map(tables.without_revision))
-        return found.drop_duplicates("path", keep="last").set_index("path").sort_index()
+        found = found.assign(
+            path=found["rel_path"].map(tables.without_revision),
+            revision=found["rel_path"].str.extract("#(.+)#", expand=False).fillna(""),
+        )
+        found = found.sort_values(["path", "revision"])
+        return found.drop_duplicates("path", keep="last").set_index("path")
 
     @cached_property
     def available(self) -> pd.DataFrame:
@@ -101,7 +106,7 @@ class Session:
         return pd.DataFrame(
             {
                 "present": present["file_size"].notna().to_numpy(),
-                "revision": present["rel_path"].str.extract("#(.+)#", expand=False).fillna("").to_numpy(),
+                "revision": present["revision"].fillna("").to_numpy(),
                 "MB": (present["file_size"].astype("Float64") / 1e6).round(2).to_numpy(),
             },
             index=pd.Index(wanted, name="session has"),
@@ -137,6 +142,8 @@ class Session:
         trials = self._load("trials", DATASETS["trials"])
         for path in self.datasets.index[self.datasets.index.str.match(r"alf/_ibl_trials\.\w+\.npy")]:
             attribute = path.split(".")[1]
+            if attribute in trials or f"{attribute}_0" in trials:
+                continue  # the table is newer than files that repeat it
             values = self._load("trials", path)
             if len(values) != len(trials):
                 warnings.warn(
@@ -182,23 +189,30 @@ class Session:
         ``intervals`` has rows start and stop and one column for each part (s). What an older recording lacks is
         None. ``rf_frames`` is (n, 15, 15) uint8, one grey level for each pixel of the receptive-field stimulus.
         """
-        frames = self._optional("raw_passive_data/_iblrig_RFMapStim.raw.bin", download_only=True)
+        raw = "raw_passive_data/_iblrig_RFMapStim.raw.bin"
+        frames = self._optional(raw, download_only=True)
+        if frames is not None:
+            with self._reading(raw):
+                frames = np.fromfile(frames, np.uint8).reshape(-1, 15, 15)
+        intervals = self._load("passive", DATASETS["passive"])
+        with self._reading(DATASETS["passive"]):
+            intervals = intervals.set_index("Unnamed: 0").rename_axis(None)
         return Bunch(
-            intervals=self._load("passive", DATASETS["passive"]).set_index("Unnamed: 0").rename_axis(None),
+            intervals=intervals,
             gabor=self._optional("alf/_ibl_passiveGabor.table.csv"),
             stims=self._optional("alf/_ibl_passiveStims.table.csv"),
             rf_times=self._optional("alf/_ibl_passiveRFM.times.npy"),
-            rf_frames=None if frames is None else np.fromfile(frames, np.uint8).reshape(-1, 15, 15),
+            rf_frames=frames,
         )
 
-    def pose(self, camera: str, tracker: str = "lightningPose", keypoints: list[str] | None = None) -> pd.DataFrame:
+    def pose(self, camera: str, tracker: str = "lightningPose", keypoints: str | list[str] | None = None) -> pd.DataFrame:
         """Tracked points of a video, as they are stored: nothing is filtered by likelihood.
 
         Parameters
         ----------
         camera : {'left', 'right', 'body'}
         tracker : {'lightningPose', 'dlc'}
-        keypoints : list of str, optional
+        keypoints : str or list of str, optional
             For example ``['paw_r', 'nose_tip']``; only their columns are read. Default all.
 
         Returns
@@ -213,13 +227,15 @@ class Session:
         import pyarrow.parquet
 
         file = self._load(name, DATASETS[name], download_only=True)
-        columns = [c for c in pyarrow.parquet.read_schema(file).names if not c.startswith("__")]
-        if keypoints is not None:
-            names = sorted({c.removesuffix("_likelihood") for c in columns if c.endswith("_likelihood")})
-            if unknown := sorted(set(keypoints) - set(names)):
-                raise DataError(f"{name} of {self.name} has no keypoint {unknown}; it has {', '.join(names)}.")
-            columns = [c for c in columns if c.startswith(tuple(f"{k}_" for k in keypoints))]
-        pose = pd.read_parquet(file, columns=columns).astype(np.float32)
+        with self._reading(DATASETS[name]):
+            columns = [c for c in pyarrow.parquet.read_schema(file).names if not c.startswith("__")]
+            if keypoints is not None:
+                keypoints = [keypoints] if isinstance(keypoints, str) else keypoints
+                names = sorted({c.removesuffix("_likelihood") for c in columns if c.endswith("_likelihood")})
+                if unknown := sorted(set(keypoints) - set(names)):
+                    raise DataError(f"{name} of {self.name} has no keypoint {unknown}; it has {', '.join(names)}.")
+                columns = [c for c in columns if c.startswith(tuple(f"{k}_" for k in keypoints))]
+            pose = pd.read_parquet(file, columns=columns).astype(np.float32)
         pose.insert(0, "times", self._camera_times(camera, len(pose)))
         return pose
 
@@ -266,19 +282,27 @@ class Session:
         """The default revision of one file, by its path without revision, or MissingDataset."""
         if path not in self.datasets.index:
             raise self._missing(name)
-        record = self.datasets.loc[path]
         collection, _, filename = path.rpartition("/")
-        revision = str(record["rel_path"]).split("#")[1] if "#" in str(record["rel_path"]) else ""
-        with _quiet():
+        revision = self.datasets.loc[path, "revision"] or None
+        with self._reading(path):
             try:
-                loaded = self.one.load_dataset(
-                    self.eid, filename, collection=collection, revision=revision or None, **kwargs
-                )
+                loaded = self.one.load_dataset(self.eid, filename, collection=collection, revision=revision, **kwargs)
             except ALFError as error:
                 raise self._missing(name) from error
-            except (ValueError, OSError) as error:
-                raise CorruptData(f"{path} of {self.name} cannot be read: {error}") from error
+            if loaded is None:  # ONE's word for an empty file, and for json that is none
+                raise ValueError("there is nothing in it")
         return loaded
+
+    @contextmanager
+    def _reading(self, path: str) -> Iterator[None]:
+        """Say which file it is that cannot be read."""
+        with warnings.catch_warnings():
+            # Which revision is loaded is decided here, and shown by `available`.
+            warnings.simplefilter("ignore", ALFWarning)
+            try:
+                yield
+            except (ValueError, KeyError, OSError) as error:
+                raise CorruptData(f"{path} of {self.name} cannot be read: {error}") from error
 
     def _optional(self, path: str, **kwargs):
         return self._load(path, path, **kwargs) if path in self.datasets.index else None
@@ -316,11 +340,11 @@ class Insertion:
 
     def __init__(self, pid: str | UUID, one: OfflineOne | None = None):
         self.one = one or connect()
-        eid, name = self.one.pid2eid(pid) if _is_uuid(pid) else (None, None)
+        eid, name = self.one.pid2eid(_uuid(pid)) if _uuid(pid) else (None, None)
         if eid is None:
-            known = [str(p) for p in self.one.search_insertions()]
+            known = self.one.search_insertions()
             raise UnknownSession(f"There is no insertion {pid}; this source has {_some(known)}.")
-        self.pid, self.name = str(pid), name
+        self.pid, self.name = str(_uuid(pid)), name
         self.session = Session(eid, self.one)
         self.eid = self.session.eid
         self._collection = _spike_collection(self.session, name)
@@ -392,16 +416,14 @@ class Insertion:
 
 
 def _find_eid(eid: str | UUID | None, one: OfflineOne) -> str:
-    known = list(map(str, one.search()))
+    known = one.search()
     if eid is None:
         main = tables.metadata(Path(one.cache_dir)).get("main")
-        if main in known:
-            return main
-        counts = one._cache["datasets"].groupby(level=0)["exists"].sum()
-        return str(counts.idxmax()) if len(counts) else known[0]
-    if str(eid) not in known:
+        counts = one._cache["datasets"].groupby(level=0)["exists"].sum().reindex(known, fill_value=0)
+        return main if main in map(str, known) else str(counts.idxmax())
+    if _uuid(eid) not in known:
         raise UnknownSession(f"There is no session {eid}; this source has {_some(known)}.")
-    return str(eid)
+    return str(_uuid(eid))
 
 
 def _spike_collection(session: Session, probe: str) -> str:
@@ -411,22 +433,13 @@ def _spike_collection(session: Session, probe: str) -> str:
     return pykilosort if found else f"alf/{probe}"
 
 
-def _some(ids: list[str], most: int = 5) -> str:
+def _some(ids: list[UUID], most: int = 5) -> str:
     more = f" and {len(ids) - most} more (one.search lists them)" if len(ids) > most else ""
-    return (", ".join(ids[:most]) or "none") + more
+    return (", ".join(map(str, ids[:most])) or "none") + more
 
 
-def _is_uuid(text: str | UUID) -> bool:
+def _uuid(text: str | UUID) -> UUID | None:
     try:
-        UUID(str(text))
+        return UUID(str(text))
     except ValueError:
-        return False
-    return True
-
-
-class _quiet(warnings.catch_warnings):
-    """Silence ONE's warnings about revisions: which one is loaded is decided here, and shown by `available`."""
-
-    def __enter__(self):
-        super().__enter__()
-        warnings.simplefilter("ignore", ALFWarning)
+        return None

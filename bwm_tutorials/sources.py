@@ -12,10 +12,11 @@ from one.api import One, OneAlyx
 
 from . import tables
 from .environment import ROOT
-from .errors import CorruptData, UnknownSource
+from .errors import CorruptData, MissingDataset, UnknownSource
 
 PACKAGE = Path(__file__).parent
 SOURCES = ("sample", "real")
+REMEDY = "rebuild the sample with 'bwm-tutorials data --rebuild', or fetch the files again"
 _NO_IDS = pd.MultiIndex.from_arrays([[], []], names=["eid", "id"])
 
 
@@ -63,8 +64,19 @@ class OfflineOne(One):
     """
 
     def __init__(self, root: Path):
-        _check_root(root)
-        super().__init__(cache_dir=root)
+        _check_folder(root)
+        try:
+            super().__init__(cache_dir=root)
+            labs = set(self._cache["sessions"]["lab"].dropna())
+            datasets = self._cache["datasets"]
+            datasets["file_size"] = datasets["file_size"].fillna(0)  # unknown, which ONE cannot bear
+            # What tables written with pandas 3 say of files without a revision.
+            datasets["rel_path"] = datasets["rel_path"].str.replace("#nan#/", "", regex=False)
+        except Exception as error:
+            raise CorruptData(f"The tables (*.pqt) in {root} cannot be read ({error}): {REMEDY}.") from error
+        if not labs:
+            raise CorruptData(f"The tables in {root} hold no sessions that ONE can read: {REMEDY}.")
+        _check_labs(root, labs)
         # A folder without the table has sessions without probes; ONE's own calls would ask for a network.
         self._cache.setdefault("insertions", pd.DataFrame({"name": []}, index=_NO_IDS))
 
@@ -78,21 +90,30 @@ class OfflineOne(One):
 
     def search_insertions(self, details: bool = False, query_type: str | None = None, **terms):
         """The insertions (pids) that match search terms, for example ``subject=`` or ``name=``."""
-        return self._search_insertions(details=details, **terms)
+        of_probe = {term: terms.pop(term) for term in ("name", "model", "serial") if term in terms}
+        pids, records = self._search_insertions(details=True, **of_probe)
+        if terms:  # not left to ONE, which fails when a session that matches has no probe
+            sessions = set(self.search(**terms))
+            kept = [i for i, pid in enumerate(pids) if self.pid2eid(pid)[0] in sessions]
+            pids, records = [pids[i] for i in kept], [records[i] for i in kept]
+        return (pids, records) if details else pids
 
     def _check_filesystem(self, datasets, offline=None, update_exists=True, check_hash=True) -> list[ALFPath | None]:
-        # Every load call of ONE comes through here before a file is read.
-        files = super()._check_filesystem(datasets, offline=True, update_exists=update_exists, check_hash=False)
+        # Every load call of ONE comes through here before a file is read. ONE itself leaves out what is not there.
+        files = super()._check_filesystem(datasets, offline=True, update_exists=False, check_hash=False)
         records = datasets.to_frame().T if isinstance(datasets, pd.Series) else datasets
         for file, record in zip(files, records.to_dict("records"), strict=True):
-            if file is not None:
-                _check_file(Path(file), record["file_size"], record["hash"])
+            if file is None:
+                raise MissingDataset(
+                    f"{record['rel_path']} is in the tables of {self.cache_dir} but not in the session's folder: {REMEDY}."
+                )
+            _check_file(Path(file), Path(self.cache_dir), record["file_size"], record["hash"])
         return files
 
 
-def _check_root(root: Path) -> None:
-    known = f"known sources are {', '.join(map(repr, SOURCES))} and the path of a folder with ONE tables"
+def _check_folder(root: Path) -> None:
     if not root.is_dir():
+        known = f"known sources are {', '.join(map(repr, SOURCES))} and the path of a folder with ONE tables"
         raise UnknownSource(f"There is no source {root.name!r} and no folder {root}; {known}.")
     missing = [name for name in ("sessions.pqt", "datasets.pqt") if not (root / name).exists()]
     if missing:
@@ -100,13 +121,9 @@ def _check_root(root: Path) -> None:
             f"{root} has no {' and no '.join(missing)}, so ONE cannot tell what is in it; name the folder that holds "
             "these tables, or make them with one.api.One.setup(cache_dir=...)."
         )
-    try:
-        labs = set(pd.read_parquet(root / "sessions.pqt", columns=["lab"])["lab"])
-        pd.read_parquet(root / "datasets.pqt", columns=["rel_path"])
-    except Exception as error:
-        raise CorruptData(
-            f"The tables in {root} cannot be read ({type(error).__name__}); restore sessions.pqt and datasets.pqt."
-        ) from error
+
+
+def _check_labs(root: Path, labs: set[str]) -> None:
     labs |= {folder.parent.name for folder in root.glob("*/Subjects")}
     synthetic = {lab for lab in labs if lab.startswith(tables.SYNTHETIC_LAB)}
     if synthetic and labs - synthetic:
@@ -116,19 +133,23 @@ def _check_root(root: Path) -> None:
         )
 
 
-def _check_file(file: Path, size: int, md5: str | None) -> None:
-    """Raise CorruptData unless a file has the size and md5 of its table and holds no pickled objects."""
-    remedy = "rebuild the sample with 'bwm-tutorials data --rebuild', or fetch the file again"
+def _check_file(file: Path, root: Path, size: int, md5: str | None) -> None:
+    """Raise CorruptData unless a file lies below ``root``, is as its table says, and holds no pickled objects."""
+    # Not resolved: a link that leads elsewhere was made by the owner of the folder, not by its tables.
+    if not Path(os.path.normpath(file)).is_relative_to(os.path.normpath(root)):
+        raise CorruptData(f"The tables name {file}, which is outside of {root}: do not use this folder.")
     found = file.stat().st_size
     if size and found != size:
-        raise CorruptData(f"{file} has {found:,} bytes where its table says {size:,}: {remedy}.")
-    if md5 and hashlib.md5(file.read_bytes()).hexdigest() != md5:
-        raise CorruptData(f"{file} was altered (its md5 is not the one in its table): {remedy}.")
+        raise CorruptData(f"{file} has {found:,} bytes where its table says {size:,}: {REMEDY}.")
+    if isinstance(md5, str) and md5:
+        with file.open("rb") as stream:
+            if hashlib.file_digest(stream, "md5").hexdigest() != md5:
+                raise CorruptData(f"{file} was altered (its md5 is not the one in its table): {REMEDY}.")
     if file.suffix == ".npy":
         # ONE reads .npy files with allow_pickle=True, which would run whatever code a hostile file holds.
         try:
             np.load(file, mmap_mode="r", allow_pickle=False)
-        except ValueError as error:
+        except (ValueError, EOFError) as error:
             raise CorruptData(
-                f"{file} is not a plain array, and pickled objects are never loaded: {remedy}."
+                f"{file} is not a plain array, and pickled objects are never loaded: {REMEDY}."
             ) from error

@@ -102,7 +102,8 @@ def movements(
     long_enough = times[stops] - times[starts] >= min_duration
     starts, stops = starts[long_enough], stops[long_enough]
     apart = times[starts[1:]] - times[stops[:-1]] >= min_gap
-    starts, stops = starts[np.append(True, apart)[: starts.size]], stops[np.append(apart, True)[-stops.size :]]
+    n = starts.size
+    starts, stops = starts[np.append(True, apart)[:n]], stops[np.append(apart, True)[:n]]
     peaks = [m + np.abs(position[m:n] - position[m]).argmax() for m, n in zip(starts, stops, strict=True)]
     return np.c_[times[starts], times[stops]], position[peaks] - position[starts] if peaks else np.empty(0)
 

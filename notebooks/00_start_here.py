@@ -127,12 +127,13 @@ trials = session.trials
 trials[["stimOn_times", "contrastLeft", "contrastRight", "choice", "feedbackType"]].head()
 
 # %% [markdown]
-# A contrast is stored as a fraction. `NaN`, "not a number", stands on the side where nothing was shown. We take a trial
-# with a full-contrast patch on the right, which the mouse got right.
+# A contrast is stored as a fraction. `NaN`, "not a number", stands on the side where nothing was shown, and wherever a
+# time was not measured. We take a trial with a full-contrast patch on the right, which the mouse got right.
 
 # %%
-easy = (trials["contrastRight"] == 1) & (trials["feedbackType"] == 1)
-trial = trials[easy].iloc[5]
+timed = trials.dropna(subset="stimOn_times")
+easy = (timed["contrastRight"] == 1) & (timed["feedbackType"] == 1)
+trial = timed[easy].iloc[5]
 
 # %% [markdown]
 # Then everything else that was recorded at that time. What a session lacks is said, and left out.

@@ -10,7 +10,7 @@ from .checking import Exercise, Mistake
 
 def example_trial(session: Session) -> pd.Series:
     """The trial that the lesson looks at: the sixth that was correct with a full-contrast stimulus on the right."""
-    table = session.trials
+    table = session.trials.dropna(subset="stimOn_times")
     easy = (table["contrastRight"] == 1) & (table["feedbackType"] == 1)
     return table[easy].iloc[5]
 
@@ -75,16 +75,13 @@ EXERCISES = {
         mistakes=(
             Mistake(
                 _choice_1_is_right,
-                "The sign is turned round: in these data choice is −1 for a right report and +1 for a left one.",
+                "The sign is turned round. In these data choice is −1 for a right report and +1 for a left one; and it is "
+                "the left side (−100) that is subtracted.",
                 "A choice of +1 is a report of right.",
             ),
             Mistake(
                 lambda session: 100 * right_minus_left(session),
                 "That is percent; the question asks for a fraction, between −1 and 1.",
-            ),
-            Mistake(
-                lambda session: -right_minus_left(session),
-                "Left was subtracted the other way round: take the right side (+100) minus the left side (−100).",
             ),
         ),
         tolerance=0.005,

@@ -1,0 +1,52 @@
+"""What the tests share: the sample, a smaller one of another seed, and real recordings."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+import matplotlib
+
+matplotlib.use("Agg")
+os.environ.pop("BWM_SOURCE", None)
+
+import bwm_tutorials as bwm
+from bwm_tutorials import environment
+from bwm_tutorials.simulate import sample as sample_module
+
+NYU_11 = "56956777-dca5-468c-87cb-78150432cc57"
+
+
+@pytest.fixture(scope="session")
+def sample():
+    return bwm.connect("sample")
+
+
+@pytest.fixture(scope="session")
+def session(sample):
+    return bwm.Session(one=sample)
+
+
+@pytest.fixture(scope="session")
+def probe(session):
+    return session.insertions[0]
+
+
+@pytest.fixture(scope="session")
+def small_sample(tmp_path_factory) -> Path:
+    """A ONE folder with another mouse: seed 2, 12 minutes, 20 units."""
+    return sample_module.build(tmp_path_factory.mktemp("small") / "sample", seed=2, minutes=12, clusters=20)
+
+
+@pytest.fixture(scope="session")
+def real():
+    return bwm.Session(one=bwm.connect("real"))
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Real recordings that are not in the repository: a ONE folder named by BWM_REAL_DATA."""
+    folder = Path(os.environ.get("BWM_REAL_DATA", environment.ROOT.parent / "shared" / "real" / "one"))
+    if not (folder / "sessions.pqt").exists():
+        pytest.skip(f"no real recordings in {folder} (set BWM_REAL_DATA)")
+    return folder

@@ -1,0 +1,90 @@
+"""Every exercise of every lesson: the stub, the solution, each planted mistake, and what a session lacks."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bwm_tutorials as bwm
+from bwm_tutorials import environment, pairing
+from bwm_tutorials.course import checking
+
+LESSONS = sorted((environment.ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
+EXERCISES = [(path.name[:2], key) for path in LESSONS for key in checking.exercises_of(path.name[:2])]
+
+
+@pytest.fixture(params=["sample", "another seed", "real"], scope="module")
+def anyone(request, session, real, small_sample):
+    other = bwm.Session(one=bwm.connect(small_sample))
+    return {"sample": session, "another seed": other, "real": real}[request.param]
+
+
+def outcome(lesson, key, answer, session):
+    check, _, _ = bwm.exercises(lesson, session)
+    return check(key, answer)
+
+
+@pytest.mark.parametrize("lesson, key", EXERCISES)
+def test_stub_solution_and_mistakes(lesson, key, anyone):
+    exercise = checking.exercises_of(lesson)[key]
+    stub = outcome(lesson, key, ..., anyone)
+    if stub.status == checking.NOT_APPLICABLE:
+        assert anyone.name in stub.message
+        assert anyone.name.startswith("SWC"), "only the real excerpt lacks something"
+        return
+    assert stub.status == checking.NOT_ATTEMPTED and exercise.ask in stub.message
+    right = exercise.solve(anyone)
+    assert outcome(lesson, key, right, anyone).status == checking.CORRECT
+    assert outcome(lesson, key, np.float32(right), anyone).status == checking.CORRECT
+    assert outcome(lesson, key, pd.Series([right]), anyone).status == checking.CORRECT
+    for mistake in exercise.mistakes:
+        found = outcome(lesson, key, mistake.answer(anyone), anyone)
+        assert (found.status, found.message) == (checking.NOT_YET, mistake.hint)
+    assert outcome(lesson, key, right + 1234.5, anyone).message == exercise.hint
+
+
+@pytest.mark.parametrize("lesson, key", EXERCISES)
+@pytest.mark.parametrize("nonsense", ["0.9", None, np.nan, [1, 2], np.arange(3), True, {}, pd.DataFrame(), np.inf])
+def test_an_answer_that_is_no_number(lesson, key, nonsense, session):
+    found = outcome(lesson, key, nonsense, session)
+    assert found.status == checking.NOT_YET and "one number" in found.message
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_each_misconception_is_recognised_by_an_exercise(path):
+    notebook = pairing.read_source(path)
+    notes = "\n".join(cell.source for cell in notebook.cells if "teacher" in cell.metadata.get("tags", []))
+    named = re.findall(r"^- (.+)$", notes.split("Misconceptions")[1], flags=re.MULTILINE)
+    planted = [m.misconception for e in checking.exercises_of(path.name[:2]).values() for m in e.mistakes]
+    assert len(named) == 3
+    assert sorted(named) == sorted(filter(None, planted))
+
+
+@pytest.mark.parametrize("lesson, key", EXERCISES)
+def test_hint_does_not_give_the_answer_and_solution_does(lesson, key, session):
+    _, hint, solution = bwm.exercises(lesson, session)
+    answer = f"{checking.exercises_of(lesson)[key].solve(session):.6g}"
+    assert answer not in hint(key)
+    assert f"this gives {answer}" in solution(key) and "return" in solution(key)
+
+
+def test_a_session_that_lacks_what_is_needed(session):
+    incomplete = bwm.Session(session.eid, session.one)
+    incomplete.trials = session.trials.drop(columns="feedback_times")
+    found = outcome("00", "00.1", 312.0, incomplete)
+    assert found.status == checking.NOT_APPLICABLE and "feedback_times" in found.message
+
+
+def test_outcomes_read_as_one_line(session):
+    assert repr(outcome("00", "00.1", ..., session)).startswith("□ 00.1 not attempted. Put your answer")
+    right = checking.exercises_of("00")["00.1"].solve(session)
+    assert repr(outcome("00", "00.1", right, session)) == "✓ 00.1 correct."
+    assert repr(outcome("00", "00.1", 0, session)).startswith("✗ 00.1 not yet. ")
+
+
+def test_unknown_lesson_and_unknown_exercise(session):
+    with pytest.raises(ValueError, match="no lesson '77'"):
+        bwm.exercises("77", session)
+    with pytest.raises(ValueError, match=r"no exercise '00.9' in lesson 00; it has 00.1, 00.2"):
+        outcome("00", "00.9", 1, session)

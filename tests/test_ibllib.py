@@ -1,0 +1,98 @@
+"""The sample through IBL's own loaders: they read it, and say the same as `Session` and `Insertion`."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+loaders = pytest.importorskip("brainbox.io.one")
+
+
+@pytest.fixture(scope="module")
+def theirs(session, sample):
+    loader = loaders.SessionLoader(one=sample, eid=session.eid)
+    loader.load_trials()
+    return loader
+
+
+def test_trials_are_the_twenty_columns_of_the_session_loader(theirs, session):
+    assert set(theirs.trials) == set(session.trials)
+    assert theirs.trials.shape == (len(session.trials), 20)
+    for column in session.trials:
+        assert np.array_equal(theirs.trials[column], session.trials[column], equal_nan=True), column
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_trials_of_a_real_session(real_data):
+    import bwm_tutorials as bwm
+
+    one = bwm.connect(real_data)
+    ours = bwm.Session("56956777-dca5-468c-87cb-78150432cc57", one)
+    loader = loaders.SessionLoader(one=one, eid=ours.eid)
+    loader.load_trials()
+    assert set(loader.trials) == set(ours.trials)
+    for column in ours.trials:
+        assert np.array_equal(loader.trials[column], ours.trials[column], equal_nan=True), column
+
+
+def test_wheel_pose_and_licks(theirs, session):
+    theirs.load_wheel()
+    position = np.interp(theirs.wheel["times"], session.wheel.timestamps, session.wheel.position)
+    assert np.allclose(theirs.wheel["position"], position, atol=2e-3)
+    theirs.load_pose(views=["left"], tracker="dlc", likelihood_thr=0)
+    pose = session.pose("left", "dlc", ["paw_r", "nose_tip"])
+    for column in pose:
+        assert np.allclose(theirs.pose["leftCamera"][column], pose[column]), column
+    theirs.load_licks()
+    assert np.array_equal(np.ravel(theirs.licks), session.licks)
+
+
+@pytest.fixture(scope="module")
+def sorting(probe, sample):
+    from iblatlas.atlas import AllenAtlas
+
+    loader = loaders.SpikeSortingLoader(pid=probe.pid, one=sample, atlas=AllenAtlas(mock=True))
+    spikes, clusters, channels = loader.load_spike_sorting()
+    return loader, spikes, loader.merge_clusters(spikes, clusters, channels), channels
+
+
+def test_spikes(sorting, probe):
+    loader, spikes, _, _ = sorting
+    assert loader.pname == probe.name and str(loader.eid) == probe.eid
+    for attribute in ("times", "clusters", "amps", "depths"):
+        assert np.array_equal(spikes[attribute], probe.spikes[attribute]), attribute
+        assert spikes[attribute].dtype == probe.spikes[attribute].dtype
+
+
+def test_good_spikes_are_those_of_units_with_label_1(sorting, probe):
+    loader, spikes, clusters, _ = sorting
+    passing, _, _ = loader.load_spike_sorting(good_units=True)
+    good = np.isin(spikes["clusters"], np.flatnonzero(clusters["label"] == 1))
+    assert 0.3 < good.mean() < 0.9
+    for attribute in ("times", "clusters", "amps", "depths"):
+        assert np.array_equal(passing[attribute], probe.good_spikes[attribute]), attribute
+        assert np.array_equal(spikes[attribute][good], probe.good_spikes[attribute]), attribute
+
+
+def test_clusters(sorting, probe):
+    _, _, clusters, _ = sorting
+    ours = probe.clusters
+    for column in ("label", "firing_rate", "depths", "channels", "acronym", "atlas_id", "x", "y", "z", "cluster_id"):
+        left, right = np.asarray(clusters[column]), ours[column].to_numpy()
+        same = (left == right).all() if left.dtype.kind in "OUS" else np.allclose(left.astype(float), right.astype(float))
+        assert same, column
+
+
+def test_channels(sorting, probe):
+    _, _, _, channels = sorting
+    for column in ("x", "y", "z", "axial_um", "lateral_um", "rawInd", "atlas_id"):
+        assert np.allclose(channels[column], probe.channels[column]), column
+    assert (channels["acronym"] == probe.channels["acronym"]).all()
+
+
+def test_metrics_have_the_22_columns_of_the_release_in_range(probe):
+    metrics = pd.read_parquet(probe.one.load_dataset(probe.eid, "clusters.metrics.pqt", download_only=True))
+    assert metrics.shape[1] == 22
+    assert set(metrics["label"].round(6)) <= {0, round(1 / 3, 6), round(2 / 3, 6), 1}
+    assert (metrics["spike_count"] == np.bincount(probe.spikes.clusters, minlength=len(metrics))).all()
+    assert metrics.loc[metrics["label"] == 1, "amp_median"].min() > 50e-6
+    assert ((metrics["bitwise_fail"] == 0) == (metrics["label"] == 1)).all()

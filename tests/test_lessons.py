@@ -1,0 +1,203 @@
+"""The lessons as a learner gets them: paired, within their ceilings, and running on any recording."""
+
+import re
+import runpy
+import statistics
+import subprocess
+import sys
+
+import matplotlib.pyplot as plt
+import nbformat
+import pytest
+
+from bwm_tutorials import environment, pairing, running
+from conftest import NYU_11
+
+SOURCES = sorted((environment.ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
+every_lesson = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+CEILINGS = {"sections": 6, "figures": 5, "cells": 40, "words": 1500}
+HEADINGS = ["Recap", "Exit ticket", "What is next"]
+
+
+def committed(source):
+    return nbformat.read(source.with_suffix(".ipynb"), as_version=4)
+
+
+def tags(cell):
+    return cell.metadata.get("tags", [])
+
+
+def text_of(notebook):
+    return "\n".join(
+        out.get("text", "") if out.output_type == "stream" else out.data.get("text/plain", "")
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        for out in cell.outputs
+        if out.output_type in ("stream", "execute_result")
+    )
+
+
+def test_there_are_lessons():
+    assert [source.name[:2] for source in SOURCES][0] == "00"
+    assert len({source.name[:2] for source in SOURCES}) == len(SOURCES)
+
+
+# --------------------------------------------------------------------------------------------------------- as committed
+
+
+@every_lesson
+def test_pair_has_the_same_content(source):
+    assert pairing.content(pairing.read_source(source)) == pairing.content(committed(source))
+    assert [c.id for c in pairing.read_source(source).cells] == [c.id for c in committed(source).cells]
+
+
+@every_lesson
+def test_notebook_holds_nothing_that_changes_without_cause(source):
+    notebook = committed(source)
+    text = source.with_suffix(".ipynb").read_text(encoding="utf-8")
+    assert len(text) < 1e6
+    assert set(notebook.metadata) <= pairing.KEPT_METADATA and "version" not in notebook.metadata.language_info
+    assert "widget-state" not in text and "papermill" not in text and "iopub" not in text
+    assert not re.search(r"/(home|Users|root|tmp)/|[A-Z]:\\\\", text), "a path of somebody's computer"
+    for cell in notebook.cells:
+        assert set(cell.metadata) <= {"tags"}
+        if cell.cell_type == "code":
+            assert not [out for out in cell.outputs if out.output_type == "error" or out.get("name") == "stderr"]
+    counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
+    assert counts == list(range(1, len(counts) + 1)), "executed from top to bottom in a fresh kernel"
+
+
+@every_lesson
+def test_picture_shown_elsewhere_is_that_of_the_lesson(source):
+    for picture in pairing.pictures(committed(source)):
+        assert (source.parent / "pictures" / f"{source.stem}.png").read_bytes() == picture
+
+
+@every_lesson
+def test_lesson_keeps_its_ceilings(source):
+    cells = pairing.read_source(source).cells
+    core = [cell for cell in cells if "extra" not in tags(cell)]
+    markdown = [cell.source for cell in core if cell.cell_type == "markdown" and "teacher" not in tags(cell)]
+    found = {
+        "sections": sum(bool(re.match(r"## \d+ · ", text)) for text in markdown),
+        "figures": sum("image/png" in out.get("data", {}) for c in committed(source).cells if "extra" not in tags(c)
+                       for out in c.get("outputs", [])),
+        "cells": len(core),
+        "words": sum(len(re.findall(r"\w[\w'.-]*", text)) for text in markdown),
+    }  # fmt: skip
+    assert {name: n for name, n in found.items() if n > CEILINGS[name]} == {}
+    assert len(cells) <= 70
+    lines = [len([ln for ln in c.source.splitlines() if ln.strip()]) for c in cells if c.cell_type == "code"]
+    assert statistics.median(lines) <= 6 and max(lines) <= 15
+
+
+@every_lesson
+def test_lesson_has_the_parts_of_a_lesson_in_order(source):
+    cells = pairing.read_source(source).cells
+    everything = "\n".join(cell.source for cell in cells)
+    goals = re.findall(r"^- ", cells[0].source, flags=re.MULTILINE)
+    assert cells[0].source.startswith(f"# {source.name[:2]} · ") and 3 <= len(goals) <= 5
+    assert "to read" in everything and "to practise" in everything
+    places = [everything.index(f"## {heading}") for heading in HEADINGS] + [everything.rindex("bwm.provenance(")]
+    assert places == sorted(places)
+    assert everything.index("bwm.plots.stamp(session)") < everything.index("## 1 · ")
+    assert [cell.source.count("SOURCE") for cell in cells if "parameters" in tags(cell)] == [1]
+    assert sum("teacher" in tags(cell) for cell in cells) >= 1
+    asked = re.findall(r"\*\*Exercise (\d\d\.\d)\.\*\*", everything)
+    checked = re.findall(r'answer = \.\.\.\ncheck\("(\d\d\.\d)", answer\)', everything)
+    assert asked == checked == sorted(asked) and len(asked) >= 2
+
+
+# ------------------------------------------------------------------------------------------------------------- as it runs
+
+
+def execute(source, output, **parameters):
+    result = running.execute(source.with_suffix(".ipynb"), output, parameters)
+    assert result.error == ""
+    notebook = nbformat.read(output, as_version=4)
+    stderr = [out.text for c in notebook.cells for out in c.get("outputs", []) if out.get("name") == "stderr"]
+    assert stderr == [], "a learner is shown a warning"
+    return notebook
+
+
+def stripped(outputs):
+    return [{k: v for k, v in out.items() if k not in ("metadata", "execution_count")} for out in outputs]
+
+
+@every_lesson
+def test_executed_again_it_gives_what_is_committed(source, sample, tmp_path):
+    again = pairing.clean(execute(source, tmp_path / "out.ipynb"))
+    for cell, before in zip(again.cells, committed(source).cells, strict=True):
+        texts = [[out for out in stripped(c.get("outputs", [])) if "image/png" not in out.get("data", {})]
+                 for c in (cell, before)]  # fmt: skip
+        assert texts[0] == texts[1], cell.source
+        assert len(cell.get("outputs", [])) == len(before.get("outputs", []))
+
+
+@every_lesson
+def test_unfilled_on_another_seed(source, small_sample, tmp_path):
+    text = text_of(execute(source, tmp_path / "out.ipynb", SOURCE=str(small_sample)))
+    assert text.count("not attempted") >= 2 and "SYNTHETIC" in text and "seed 2" in text
+
+
+@every_lesson
+def test_on_the_real_excerpt(source, tmp_path):
+    text = text_of(execute(source, tmp_path / "out.ipynb", SOURCE="real"))
+    assert "REAL: recorded from a mouse" in text
+    assert "has no wheel" in text and "not applicable here" in text
+
+
+@every_lesson
+def test_on_a_real_session_of_the_brain_wide_map(source, real_data, tmp_path):
+    text = text_of(execute(source, tmp_path / "out.ipynb", SOURCE=str(real_data), EID=NYU_11))
+    assert "REAL" in text and "NYU-11 2020-02-21" in text
+    assert "NYU-11 2020-02-21 has no wheel; it has trials." in text
+
+
+@every_lesson
+def test_on_a_bad_day_of_a_real_mouse(source, real_data, tmp_path):
+    import bwm_tutorials as bwm
+
+    (eid,) = bwm.connect(real_data).search(subject="SWC_054", date_range="2020-09-02")
+    text = text_of(execute(source, tmp_path / "out.ipynb", SOURCE=str(real_data), EID=str(eid)))
+    assert "SWC_054 2020-09-02" in text
+
+
+@pytest.mark.parametrize("day", ["2020-08-21", "2020-08-25"])
+@every_lesson
+def test_on_a_training_session(source, day, tmp_path):
+    import bwm_tutorials as bwm
+
+    (eid,) = bwm.connect("real").search(subject="SWC_054", date_range=day)
+    text_of(execute(source, tmp_path / "out.ipynb", SOURCE="real", EID=str(eid)))
+
+
+@every_lesson
+def test_every_figure_is_stamped(source, sample):
+    with plt.rc_context():
+        runpy.run_path(str(source))
+        figures = [plt.figure(number) for number in plt.get_fignums()]
+        plt.close("all")
+    stamps = [[text.get_text() for text in figure.texts if text.get_gid() == "stamp"] for figure in figures]
+    assert len(stamps) >= 2 and all("synthetic sample · seed 1" in stamp for [stamp] in stamps)
+
+
+@every_lesson
+def test_nbval_agrees_on_the_chosen_cells(source, sample):
+    notebook = source.with_suffix(".ipynb")
+    assert any("nbval-check-output" in tags(cell) for cell in committed(source).cells)
+    command = [sys.executable, "-m", "pytest", "--nbval-lax", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    done = subprocess.run([*command, str(notebook)], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert " passed" in done.stdout
+
+
+def test_nbval_notices_a_changed_number(sample, tmp_path):
+    source = SOURCES[0]
+    altered = tmp_path / "altered.ipynb"
+    text = source.with_suffix(".ipynb").read_text(encoding="utf-8")
+    assert text.count("2.5\\n") == 1
+    altered.write_text(text.replace("2.5\\n", "2.6\\n"), encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "--nbval-lax", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    done = subprocess.run([*command, str(altered)], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 1 and "1 failed" in done.stdout

@@ -1,0 +1,116 @@
+"""Figures carry their stamp, and their sentences say what is drawn, also where nothing is found."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+import bwm_tutorials as bwm
+from bwm_tutorials import plots
+from bwm_tutorials.course.lesson_00 import example_trial
+
+
+@pytest.fixture(autouse=True)
+def closed_figures(session):
+    with plt.rc_context():
+        plots.stamp(session)
+        yield
+    plt.close("all")
+
+
+def stamp_of(figure):
+    return [text.get_text() for text in figure.texts if text.get_gid() == "stamp"]
+
+
+def curve(p_right, n=50):
+    contrast = [-100.0, -25, 0, 25, 100]
+    right = np.round(np.array(p_right) * n).astype(int)
+    rows = [(c, -1 if i < k else 1) for c, k in zip(contrast, right, strict=True) for i in range(n)]
+    contrast, choice = map(np.array, zip(*rows, strict=True))
+    return bwm.trials.psychometric(
+        pd.DataFrame(
+            {
+                "contrastLeft": np.where(contrast < 0, -contrast / 100, np.nan),
+                "contrastRight": np.where(contrast >= 0, contrast / 100, np.nan),
+                "choice": choice,
+            }
+        )
+    )
+
+
+def test_every_figure_carries_the_stamp_also_a_learners_own(session, real):
+    assert stamp_of(plt.figure()) == ["synthetic sample · seed 1"]
+    assert stamp_of(plt.subplots()[0]) == ["synthetic sample · seed 1"]
+    plots.stamp(session, real)
+    assert stamp_of(plt.figure()) == ["synthetic sample · seed 1  |  REAL · SWC_054 2020-09-01"]
+    plots.stamp(real)
+    assert stamp_of(plots.psychometric({"mouse": curve([0, 0.1, 0.5, 0.9, 1])})) == ["REAL · SWC_054 2020-09-01"]
+
+
+def test_psychometric_says_what_is_drawn(capsys):
+    plots.psychometric({"mouse": curve([0, 0.1, 0.9, 0.9, 1])})
+    said = " ".join(capsys.readouterr().out.split())
+    assert said == (
+        "mouse: reports right in 0 % of 50 trials at -100 % contrast and in 100 % of 50 at +100 %, so it follows the "
+        "stimulus; with nothing to see it leans right (90 % right)."
+    )
+
+
+def test_psychometric_says_when_there_is_no_effect(capsys):
+    plots.psychometric({"bored": curve([0.5, 0.5, 0.5, 0.5, 0.52]), "absent": curve([0, 0, 0, 0, 0]).iloc[:0]})
+    said = " ".join(capsys.readouterr().out.split())
+    assert "not seen to follow the stimulus" in said and "no lean is seen (50 % right)" in said
+    assert said.endswith("absent: no trials.")
+
+
+def test_more_curves_than_colours_are_refused():
+    with pytest.raises(ValueError, match="5 curves cannot be told apart"):
+        plots.psychometric({str(i): curve([0, 0.1, 0.5, 0.9, 1]) for i in range(5)})
+
+
+def test_one_trial_says_what_the_tables_say(session, probe, capsys):
+    trial = example_trial(session)
+    fig = plots.one_trial(trial, session.wheel, session.licks, probe.good_spikes, probe.clusters)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "100 % contrast on the right: the mouse reported right" in said and "was rewarded" in said
+    assert "counter-clockwise (position rises)" in said
+    assert len([ax for ax in fig.axes]) == 4
+    first, last = np.searchsorted(probe.good_spikes.times, trial["stimOn_times"] + np.array(fig.axes[-1].get_xlim()))
+    assert f"fire {last - first} spikes" in said
+
+
+def test_a_left_report_turns_the_wheel_clockwise(session, capsys):
+    table = session.trials
+    table = table.dropna(subset="stimOn_times")
+    for _, trial in table[(table["choice"] == 1) & (table["feedbackType"] == 1)].iloc[:5].iterrows():
+        plots.one_trial(trial, session.wheel)
+        said = " ".join(capsys.readouterr().out.split())
+        assert "reported left" in said and "clockwise (position falls)" in said and "counter" not in said
+
+
+@pytest.mark.parametrize("choice", [-1, 0, 1])
+def test_one_trial_of_any_outcome_draws(session, choice, capsys):
+    trial = session.trials[session.trials["choice"] == choice].iloc[0]
+    plots.one_trial(trial, session.wheel, session.licks)
+    plots.one_trial(trial)
+    assert {-1: "reported right", 0: "made no choice", 1: "reported left"}[choice] in capsys.readouterr().out
+
+
+def test_a_trial_without_a_stimulus_time_is_refused(session):
+    with pytest.raises(ValueError, match="stimOn_times is NaN"):
+        plots.one_trial(session.trials[session.trials["stimOn_times"].isna()].iloc[0])
+
+
+def test_one_trial_with_the_seven_columns_of_a_training_session(real, capsys):
+    fig = plots.one_trial(example_trial(real))
+    assert len(fig.axes) == 1 and "rewarded" in capsys.readouterr().out
+
+
+def test_figures_keep_their_labels_units_and_width(session, probe):
+    for fig in (
+        plots.one_trial(example_trial(session), session.wheel, session.licks, probe.good_spikes, probe.clusters),
+        plots.psychometric({"mouse": bwm.trials.psychometric(session.trials)}),
+    ):
+        assert fig.get_size_inches()[0] <= 9
+        labels = [ax.get_ylabel() for ax in fig.axes] + [fig.axes[-1].get_xlabel()]
+        assert any("(" in label for label in labels) and fig.axes[-1].get_xlabel()

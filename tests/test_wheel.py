@@ -1,0 +1,105 @@
+"""Wheel movements, against brainbox and IBL's extractors, on simulated and real traces."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import bwm_tutorials as bwm
+from bwm_tutorials import wheel
+
+reference = pytest.importorskip("brainbox.behavior.wheel")
+
+
+@pytest.fixture(scope="module")
+def real_wheel():
+    one = bwm.connect("real")
+    (eid,) = one.search(subject="wheel_excerpt")
+    return bwm.Session(eid, one)
+
+
+@pytest.fixture(params=["simulated", "real"], scope="module")
+def recording(request):
+    return request.getfixturevalue("session" if request.param == "simulated" else "real_wheel")
+
+
+def test_interpolation_agrees_with_brainbox(recording):
+    times, position = wheel.interpolate(recording.wheel.timestamps, recording.wheel.position)
+    their_position, their_times = reference.interpolate_position(
+        recording.wheel.timestamps, recording.wheel.position, freq=1000
+    )
+    assert np.allclose(times, their_times) and np.allclose(position, their_position)
+
+
+def test_velocity_agrees_with_brainbox(recording):
+    _, position = wheel.interpolate(recording.wheel.timestamps, recording.wheel.position)
+    theirs, _ = reference.velocity_filtered(position, 1000)
+    assert np.allclose(wheel.velocity(position)[1:], theirs[1:], atol=1e-9)
+
+
+def test_movements_agree_with_brainbox(recording):
+    times, position = wheel.interpolate(recording.wheel.timestamps, recording.wheel.position)
+    intervals, amplitudes = wheel.movements(times, position)
+    thresholds = {"pos_thresh": 8 * wheel.RESOLUTION, "pos_thresh_onset": 1.5 * wheel.RESOLUTION}
+    onsets, offsets, peaks, _ = reference.movements(times, position, freq=1000, **thresholds)
+    assert len(intervals) == len(onsets) > 50
+    assert np.allclose(intervals, np.c_[onsets, offsets])
+    assert np.allclose(amplitudes, peaks)
+
+
+def test_stored_movements_are_those_in_the_trace(recording):
+    intervals, amplitudes = wheel.movements(
+        *wheel.interpolate(recording.wheel.timestamps, recording.wheel.position)
+    )
+    assert np.allclose(intervals, recording.wheel_moves.intervals, atol=1e-9)
+    assert np.allclose(amplitudes, recording.wheel_moves.peakAmplitude, atol=1e-9)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.floats(0.3, 3), st.floats(0.02, 1), st.floats(-1, 1)), max_size=8))
+def test_any_trace_gives_brainboxs_movements(turns):
+    steps = np.concatenate([np.zeros(300)] + [np.r_[np.zeros(int(g * 1000)), np.full(int(d * 1000), a / 1000 / d)]
+                                              for g, d, a in turns] + [np.zeros(400)])  # fmt: skip
+    position = np.cumsum(steps)
+    times = np.arange(position.size) / 1000
+    intervals, amplitudes = wheel.movements(times, position)
+    onsets, offsets, peaks, _ = reference.movements(
+        times, position, freq=1000, pos_thresh=8 * wheel.RESOLUTION, pos_thresh_onset=1.5 * wheel.RESOLUTION
+    )
+    assert np.allclose(intervals, np.c_[onsets, offsets].reshape(-1, 2))
+    assert np.allclose(amplitudes, peaks)
+    assert (np.diff(intervals.ravel()) > 0).all()
+
+
+def test_a_wheel_at_rest_has_no_movements():
+    intervals, amplitudes = wheel.movements(np.arange(2000) / 1000, np.zeros(2000))
+    assert intervals.shape == (0, 2) and amplitudes.shape == (0,)
+
+
+def test_first_movements_agree_with_ibllib(session):
+    extractors = pytest.importorskip("ibllib.io.extractors.training_wheel")
+    theirs, _, _ = extractors.extract_first_movement_times(session.wheel_moves, session.trials)
+    ours = wheel.first_movement_times(
+        session.wheel_moves.intervals,
+        session.wheel_moves.peakAmplitude,
+        session.trials["goCue_times"].to_numpy(),
+        session.trials["feedback_times"].to_numpy(),
+    )
+    known = session.trials["goCue_times"].notna()
+    assert np.array_equal(ours, theirs, equal_nan=True)
+    assert np.array_equal(ours[known], session.trials["firstMovement_times"][known], equal_nan=True)
+
+
+def test_the_wheel_passes_the_threshold_at_the_response_on_the_side_of_the_choice(session):
+    table = session.trials[(session.trials["choice"] != 0) & session.trials["stimOn_times"].notna()]
+    at = [np.interp(table[name], session.wheel.timestamps, session.wheel.position)
+          for name in ("goCue_times", "response_times")]  # fmt: skip
+    turned = at[1] - at[0]
+    assert (np.sign(turned) == -table["choice"]).mean() > 0.99
+    assert np.quantile(np.abs(np.abs(turned) - wheel.THRESHOLD), 0.9) < 2 * wheel.RESOLUTION
+
+
+def test_constants_are_those_of_ibl():
+    assert np.isclose(wheel.RESOLUTION, reference.samples_to_cm(1) / (reference.WHEEL_DIAMETER / 2))
+    assert np.isclose(wheel.RADIUS_MM, reference.WHEEL_DIAMETER * 10 / 2)
+    assert np.isclose(wheel.THRESHOLD, 0.282, atol=5e-4)
