@@ -3,6 +3,8 @@
 Everything is loaded when it is first used, so that ``import bwm_tutorials`` costs nothing.
 """
 
+from __future__ import annotations
+
 from importlib import import_module
 from typing import Any
 

@@ -22,11 +22,13 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line and give its exit code."""
     argv = sys.argv[1:] if argv is None else argv
     parser = _parser()
-    arguments = parser.parse_args(argv)
-    if arguments.environment:
-        python = _python(arguments.environment)
-        if python is not None:
-            return subprocess.call([str(python), "-m", "bwm_tutorials", *argv], cwd=None)
+    arguments, rest = parser.parse_known_args(argv)
+    if rest and arguments.command is not _test:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    arguments.pytest = rest
+    python = _python(arguments.environment)
+    if python is not None:
+        return subprocess.call([str(python), "-m", "bwm_tutorials", *argv])
     return arguments.command(arguments)
 
 
@@ -50,8 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument("--seed", type=int, default=1, help="of that other sample")
     add("doctor", _doctor, "check this computer, with a fix for each thing that is wrong", environment=None)
     add("notebooks", _notebooks, "make the notebooks again from their sources", environment="test")
-    test = add("test", _test, "run the tests", environment="test")
-    test.add_argument("pytest", nargs=argparse.REMAINDER, help="arguments for pytest")
+    add("test", _test, "run the tests; further arguments go to pytest", environment="test")
     add("lint", _lint, "check the style of code and lessons", environment="test")
     add("bench", _bench, "measure speed and memory", environment="test")
     locks = add("locks", _locks, "resolve the locks again from pyproject.toml", environment="test")
@@ -60,16 +61,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _python(lock: str) -> Path | None:
+def _python(lock: str | None) -> Path | None:
     """The Python of the clone's ``.venv``, made if need be; None if this Python is already the right one."""
     in_venv = ROOT is not None and Path(sys.prefix) == ROOT / ".venv"
+    if lock is None:  # a command that makes no environment, but looks into the one that is there
+        python = None if ROOT is None or in_venv or _installed() else environment.venv_python(ROOT)
+        return python if python and python.exists() else None
     if not in_venv and _installed({"run": "papermill", "test": "pytest"}[lock]):
         return None  # an environment of the user's own (conda, Binder), with the package in it
     python = environment.prepare(lock)
     return None if in_venv else python
 
 
-def _installed(module: str) -> bool:
+def _installed(module: str = "one") -> bool:
+    """Tell whether this Python has the package and a module that it needs."""
     try:
         version("bwm-tutorials")
     except PackageNotFoundError:
@@ -79,7 +84,7 @@ def _installed(module: str) -> bool:
 
 def _clone() -> Path:
     if ROOT is None:
-        raise SystemExit("The lessons are in the repository, not in the installed package: clone it and run this there.")
+        raise SystemExit("The lessons are in the repository, not in the package: clone it and run this there.")
     return ROOT
 
 
@@ -116,7 +121,9 @@ def _data(arguments: argparse.Namespace) -> int:
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
-    return environment.print_doctor()
+    from . import doctor
+
+    return doctor.print_checks()
 
 
 def _notebooks(arguments: argparse.Namespace) -> int:

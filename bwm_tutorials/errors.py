@@ -23,3 +23,9 @@ class MissingDataset(DataError):
 
 class CorruptData(DataError):
     """A file is not what its table says: truncated, altered, or not a plain array."""
+
+
+def cause(error: Exception) -> str:
+    """What a library says of an error, without the second sentence and what follows it."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].split(". ")[0].rstrip(".")

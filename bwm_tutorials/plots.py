@@ -196,7 +196,8 @@ def _draw_stimulus(ax: plt.Axes, trial: pd.Series, zero: float, end: float) -> s
     outcome = {1: "was rewarded", -1: "was not rewarded"}[int(trial["feedbackType"])]
     report = {1: "reported left", -1: "reported right", 0: "made no choice"}[int(trial["choice"])]
     seconds = trial["response_times"] - zero
-    return f"A stimulus of {100 * contrast:g} % contrast on the {side}: the mouse {report} after {seconds:.2f} s and {outcome}."
+    shown = f"A stimulus of {100 * contrast:g} % contrast on the {side}"
+    return f"{shown}: the mouse {report} after {seconds:.2f} s and {outcome}."
 
 
 def _draw_wheel(ax: plt.Axes, wheel: Mapping, zero: float, start: float, end: float) -> str:

@@ -60,25 +60,23 @@ def execute(
     environment = os.environ | {"JUPYTER_PREFER_ENV_PATH": "1"}
     environment.pop("MPLBACKEND", None)  # figures belong into the notebook, whatever the shell draws with
     start, peak, finished = time.monotonic(), 0.0, 0
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
-        with ThreadPoolExecutor(1) as reader:
-            log = reader.submit(process.stderr.read)
-            while process.poll() is None:
-                peak = max(peak, _memory_of_children(process.pid))
-                if (now := _finished_cells(output)) > finished:
-                    progress(now - finished)
-                    finished = now
-                if time.monotonic() > deadline:
-                    _kill(process.pid)
-                time.sleep(0.1)
+    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, env=environment, **pipes) as process, ThreadPoolExecutor(1) as reader:
+        log = reader.submit(process.stderr.read)
+        while process.poll() is None:
+            peak = max(peak, _memory_of_children(process.pid))
+            if (now := _finished_cells(output)) > finished:
+                progress(now - finished)
+                finished = now
+            if time.monotonic() > deadline:
+                _kill(process.pid)
+            time.sleep(0.1)
     progress(max(_finished_cells(output) - finished, 0))
-    error = "" if process.returncode == 0 else _failure(output) or _last_line(log.result())
+    error = "" if process.returncode == 0 else _failure(output, cell_timeout) or _last_line(log.result())
     return Result(notebook.stem, time.monotonic() - start, peak / 1e6, error)
 
 
-def run(
-    notebooks: Sequence[Path], target: Path, source: str | None = None, eid: str | None = None
-) -> list[Result]:
+def run(notebooks: Sequence[Path], target: Path, source: str | None = None, eid: str | None = None) -> list[Result]:
     """Execute lessons, two at a time, and write what they gave, as notebooks and as pages with an index.
 
     Parameters
@@ -140,15 +138,17 @@ def _finished_cells(output: Path) -> int:
         return 0
 
 
-def _failure(output: Path) -> str:
-    """Which cell of an executed notebook failed, and its error."""
-    if not output.exists():
-        return ""
-    for number, cell in enumerate(nbformat.read(output, as_version=4).cells):
+def _failure(output: Path, cell_timeout: float) -> str:
+    """Which cell of an executed notebook failed, counted as in the lesson, and its error."""
+    cells = nbformat.read(output, as_version=4).cells if output.exists() else []
+    added = {"injected-parameters", "papermill-error-cell-tag"}
+    for number, cell in enumerate(cell for cell in cells if not added & set(cell.metadata.get("tags", []))):
         for out in cell.get("outputs", []):
             if out.output_type == "error":
                 first = next((line for line in cell.source.splitlines() if line.strip()), "")
-                return f"cell {number} ({first}): {out.ename}: {out.evalue}"
+                stopped = f"took more than {cell_timeout:.0f} s and was stopped"
+                error = stopped if out.ename == "KeyboardInterrupt" else f"{out.ename}: {out.evalue}"
+                return f"cell {number} ({first}): {error}"
     return ""
 
 

@@ -16,8 +16,8 @@ from iblutil.util import Bunch
 from one.alf.exceptions import ALFError, ALFWarning
 
 from . import tables
-from .errors import CorruptData, DataError, MissingDataset, UnknownSession
-from .sources import OfflineOne, connect
+from .errors import CorruptData, DataError, MissingDataset, UnknownSession, cause
+from .sources import REMEDY, OfflineOne, connect
 
 # What a session may have: the name it goes by here, and the file that tells it is there.
 CAMERAS = ("left", "right", "body")
@@ -168,7 +168,7 @@ class Session:
     @cached_property
     def wheel_moves(self) -> Bunch:
         """Detected movements: ``intervals`` (n, 2) in s, and ``peakAmplitude`` (n,) in rad, signed."""
-        return self._load_object("wheelMoves", DATASETS["wheel_moves"], ["intervals", "peakAmplitude"])
+        return self._load_object("wheel_moves", DATASETS["wheel_moves"], ["intervals", "peakAmplitude"])
 
     @cached_property
     def licks(self) -> np.ndarray:
@@ -205,7 +205,9 @@ class Session:
             rf_frames=frames,
         )
 
-    def pose(self, camera: str, tracker: str = "lightningPose", keypoints: str | list[str] | None = None) -> pd.DataFrame:
+    def pose(
+        self, camera: str, tracker: str = "lightningPose", keypoints: str | list[str] | None = None
+    ) -> pd.DataFrame:
         """Tracked points of a video, as they are stored: nothing is filtered by likelihood.
 
         Parameters
@@ -281,7 +283,8 @@ class Session:
     def _load(self, name: str, path: str, **kwargs):
         """The default revision of one file, by its path without revision, or MissingDataset."""
         if path not in self.datasets.index:
-            raise self._missing(name)
+            # It may be another file of the same name that is there.
+            raise self._missing(path if self.available["present"].get(name) else name)
         collection, _, filename = path.rpartition("/")
         revision = self.datasets.loc[path, "revision"] or None
         with self._reading(path):
@@ -302,7 +305,7 @@ class Session:
             try:
                 yield
             except (ValueError, KeyError, OSError) as error:
-                raise CorruptData(f"{path} of {self.name} cannot be read: {error}") from error
+                raise CorruptData(f"{path} of {self.name} cannot be read ({cause(error)}): {REMEDY}.") from error
 
     def _optional(self, path: str, **kwargs):
         return self._load(path, path, **kwargs) if path in self.datasets.index else None
@@ -380,13 +383,15 @@ class Insertion:
         sites = f"alf/{self.name}/electrodeSites"
         channels = f"{self._collection}/channels"
         histology = sites if f"{sites}.mlapdv.npy" in self.session.datasets.index else channels
-        local = self._load_path(f"{channels}.localCoordinates.npy")
+        local = self._load_path(f"{histology}.localCoordinates.npy")
         table = pd.DataFrame({"lateral_um": local[:, 0], "axial_um": local[:, 1]})
-        table["rawInd"] = self._load_path(f"{channels}.rawInd.npy")
+        # The sorter may have left channels out that the alignment has.
+        raw = self._load_path(f"{channels}.rawInd.npy")
+        table["rawInd"] = raw if len(raw) == len(table) else np.arange(len(table))
         table[["x", "y", "z"]] = self._load_path(f"{histology}.mlapdv.npy") / 1e6
         table["atlas_id"] = self._load_path(f"{histology}.brainLocationIds_ccf_2017.npy")
         table["acronym"] = BrainRegions().id2acronym(table["atlas_id"].to_numpy())
-        if f"{channels}.labels.npy" in self.session.datasets.index:
+        if len(raw) == len(table) and f"{channels}.labels.npy" in self.session.datasets.index:
             table["labels"] = self._load_path(f"{channels}.labels.npy")
         return table.rename_axis("channel")
 
@@ -398,8 +403,12 @@ class Insertion:
         good), ``channels`` (where the unit is largest), ``depths`` (µm from the tip), and from that channel
         ``acronym``, ``atlas_id``, ``x``, ``y``, ``z`` (m).
         """
-        table = self._load("clusters.metrics.pqt").rename_axis("cluster")
-        table["channels"] = self._load("clusters.channels.npy")
+        table = self._load("clusters.metrics.pqt")
+        channels = self._load("clusters.channels.npy")
+        if "cluster_id" in table:  # an older table may lack units
+            table = table.set_index("cluster_id", drop=False).reindex(np.arange(len(channels)))
+        table = table.rename_axis("cluster")
+        table["channels"] = channels
         table["depths"] = self._load("clusters.depths.npy")
         place = ["acronym", "atlas_id", "x", "y", "z"]
         table[place] = self.channels.loc[table["channels"], place].to_numpy()
@@ -434,7 +443,7 @@ def _spike_collection(session: Session, probe: str) -> str:
 
 
 def _some(ids: list[UUID], most: int = 5) -> str:
-    more = f" and {len(ids) - most} more (one.search lists them)" if len(ids) > most else ""
+    more = f" and {len(ids) - most} more (one.search and one.search_insertions list them)" if len(ids) > most else ""
     return (", ".join(map(str, ids[:most])) or "none") + more
 
 

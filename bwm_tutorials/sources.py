@@ -12,7 +12,7 @@ from one.api import One, OneAlyx
 
 from . import tables
 from .environment import ROOT
-from .errors import CorruptData, MissingDataset, UnknownSource
+from .errors import CorruptData, MissingDataset, UnknownSource, cause
 
 PACKAGE = Path(__file__).parent
 SOURCES = ("sample", "real")
@@ -73,7 +73,7 @@ class OfflineOne(One):
             # What tables written with pandas 3 say of files without a revision.
             datasets["rel_path"] = datasets["rel_path"].str.replace("#nan#/", "", regex=False)
         except Exception as error:
-            raise CorruptData(f"The tables (*.pqt) in {root} cannot be read ({error}): {REMEDY}.") from error
+            raise CorruptData(f"The tables (*.pqt) in {root} cannot be read ({cause(error)}): {REMEDY}.") from error
         if not labs:
             raise CorruptData(f"The tables in {root} hold no sessions that ONE can read: {REMEDY}.")
         _check_labs(root, labs)
@@ -104,9 +104,8 @@ class OfflineOne(One):
         records = datasets.to_frame().T if isinstance(datasets, pd.Series) else datasets
         for file, record in zip(files, records.to_dict("records"), strict=True):
             if file is None:
-                raise MissingDataset(
-                    f"{record['rel_path']} is in the tables of {self.cache_dir} but not in the session's folder: {REMEDY}."
-                )
+                name = record["rel_path"]
+                raise MissingDataset(f"{name} is in the tables of {self.cache_dir} but not in its folders: {REMEDY}.")
             _check_file(Path(file), Path(self.cache_dir), record["file_size"], record["hash"])
         return files
 

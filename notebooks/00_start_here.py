@@ -153,7 +153,8 @@ fig = bwm.plots.one_trial(trial, wheel, licks, spikes, units)
 # along the probe, measured from the tip. Brain regions have the short names of the Allen atlas: VIS begins the visual
 # areas of the cortex, CA1 and DG belong to the hippocampus, LP and PO to the thalamus.
 #
-# **Modify.** Look at the trial before: `iloc[4]`. Then at one with the patch on the left. Which way does the wheel turn?
+# **Modify.** Look at the trial before: `iloc[4]`. Then at one with the patch on the left. Which way does the wheel
+# turn?
 
 # %% [markdown]
 # **Exercise 00.1.** How long after the stimulus appeared was feedback given in `trial`, in milliseconds? The columns

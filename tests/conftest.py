@@ -3,9 +3,8 @@
 import os
 from pathlib import Path
 
-import pytest
-
 import matplotlib
+import pytest
 
 matplotlib.use("Agg")
 os.environ.pop("BWM_SOURCE", None)

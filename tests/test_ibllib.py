@@ -78,7 +78,9 @@ def test_clusters(sorting, probe):
     ours = probe.clusters
     for column in ("label", "firing_rate", "depths", "channels", "acronym", "atlas_id", "x", "y", "z", "cluster_id"):
         left, right = np.asarray(clusters[column]), ours[column].to_numpy()
-        same = (left == right).all() if left.dtype.kind in "OUS" else np.allclose(left.astype(float), right.astype(float))
+        same = (
+            (left == right).all() if left.dtype.kind in "OUS" else np.allclose(left.astype(float), right.astype(float))
+        )
         assert same, column
 
 

@@ -9,9 +9,9 @@ import sys
 import matplotlib.pyplot as plt
 import nbformat
 import pytest
+from conftest import NYU_11
 
 from bwm_tutorials import environment, pairing, running
-from conftest import NYU_11
 
 SOURCES = sorted((environment.ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
 every_lesson = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
@@ -38,7 +38,7 @@ def text_of(notebook):
 
 
 def test_there_are_lessons():
-    assert [source.name[:2] for source in SOURCES][0] == "00"
+    assert SOURCES[0].name.startswith("00_")
     assert len({source.name[:2] for source in SOURCES}) == len(SOURCES)
 
 
@@ -108,7 +108,7 @@ def test_lesson_has_the_parts_of_a_lesson_in_order(source):
     assert asked == checked == sorted(asked) and len(asked) >= 2
 
 
-# ------------------------------------------------------------------------------------------------------------- as it runs
+# ----------------------------------------------------------------------------------------------------------- as it runs
 
 
 def execute(source, output, **parameters):

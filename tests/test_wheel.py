@@ -48,9 +48,7 @@ def test_movements_agree_with_brainbox(recording):
 
 
 def test_stored_movements_are_those_in_the_trace(recording):
-    intervals, amplitudes = wheel.movements(
-        *wheel.interpolate(recording.wheel.timestamps, recording.wheel.position)
-    )
+    intervals, amplitudes = wheel.movements(*wheel.interpolate(recording.wheel.timestamps, recording.wheel.position))
     assert np.allclose(intervals, recording.wheel_moves.intervals, atol=1e-9)
     assert np.allclose(amplitudes, recording.wheel_moves.peakAmplitude, atol=1e-9)
 

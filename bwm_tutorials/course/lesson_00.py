@@ -61,8 +61,8 @@ EXERCISES = {
             ),
             Mistake(
                 _to_first_movement,
-                "That is when the wheel began to move (firstMovement_times); feedback comes when the mouse has turned it "
-                "far enough.",
+                "That is when the wheel began to move (firstMovement_times); feedback comes when the mouse has turned "
+                "it far enough.",
             ),
         ),
         tolerance=0.5,
@@ -70,13 +70,13 @@ EXERCISES = {
     "00.2": Exercise(
         ask="P(right) at +100 % contrast minus P(right) at −100 %, as a fraction.",
         solve=right_minus_left,
-        hint="The table `curve` has one row for each signed contrast: take p_right of two rows, curve.loc[100, 'p_right'] "
-        "and the one at −100.",
+        hint="The table `curve` has one row for each signed contrast: take p_right of two rows, "
+        "curve.loc[100, 'p_right'] and the one at −100.",
         mistakes=(
             Mistake(
                 _choice_1_is_right,
-                "The sign is turned round. In these data choice is −1 for a right report and +1 for a left one; and it is "
-                "the left side (−100) that is subtracted.",
+                "The sign is turned round. In these data choice is −1 for a right report and +1 for a left one; and it "
+                "is the left side (−100) that is subtracted.",
                 "A choice of +1 is a report of right.",
             ),
             Mistake(

@@ -32,7 +32,8 @@ def session(seed: int = 1, minutes: float = 45, clusters: int = 100) -> Bunch:
         ``truth_units``.
     """
     # One stream of random numbers for each part: a change in one leaves the others as they were.
-    rng = {part: np.random.default_rng([seed, i]) for i, part in enumerate(["task", "mouse", "video", "neurons", "rig"])}
+    parts = ("task", "mouse", "video", "neurons", "rig")
+    rng = {part: np.random.default_rng([seed, i]) for i, part in enumerate(parts)}
     seconds = minutes * 60.0
     shown = task.sequence(rng["task"], n_trials=int(minutes * 25) + task.N_UNBIASED)
     behaviour = mouse.behave(rng["mouse"], shown)

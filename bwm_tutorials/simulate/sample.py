@@ -2,12 +2,13 @@
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
-import pandas as pd
 from filelock import FileLock
 
 from .. import tables
@@ -25,13 +26,15 @@ MAIN = tables.SessionRecord(
     qc="PASS",
 )
 _STAMP = "complete.json"
+_ALSO = ("tables.py", "wheel.py")  # code outside of this package that the sample depends on
 
 
 def ensure(folder: Path | None = None, rebuild: bool = False) -> Path:
-    """The sample's ONE folder inside ``folder`` (default `data_folder`); it is built there if it is missing, damaged or of another version.
+    """The sample's ONE folder inside ``folder`` (default `data_folder`).
 
-    Several processes may ask at once: one builds, the others wait. The sample is made in a temporary folder and
-    moved into place when it is complete, so nothing half-written is ever read.
+    It is built there if it is missing, damaged or of another version. Several processes may ask at once: one builds,
+    the others wait. The sample is made in a temporary folder and moved into place when it is complete, so nothing
+    half-written is ever read.
 
     Raises
     ------
@@ -47,23 +50,24 @@ def ensure(folder: Path | None = None, rebuild: bool = False) -> Path:
             if rebuild or not is_complete(folder):
                 _replace(folder)
     except OSError as error:
+        # pyarrow says more than the reason, and numpy none.
+        reason = os.strerror(error.errno) if error.errno else "the disk seems to be full"
         raise DataError(
-            f"The sample cannot be built in {folder} ({error.strerror or error}): free some space (it takes 150 MB), "
-            "or set the environment variable BWM_DATA to a folder that can be written to."
+            f"The sample cannot be built in {folder} ({reason}): free some space (it takes 150 MB), or set the "
+            "environment variable BWM_DATA to a folder that can be written to."
         ) from error
     return folder / "sample" / "one"
 
 
 def is_complete(folder: Path | None = None) -> bool:
-    """True if the folder holds the whole sample of this version: every file of its tables, in full length."""
+    """True if the folder holds the whole sample of this version: every file that was built, in full length."""
     sample = (folder or data_folder()) / "sample"
     try:
-        if json.loads((sample / _STAMP).read_text(encoding="utf-8"))["version"] != version():
-            return False
-        found = pd.read_parquet(sample / "one" / "datasets.pqt", columns=["rel_path", "file_size"])
-        root = sample / "one" / MAIN.path
-        return all((root / rel).stat().st_size == size for rel, size in found.itertuples(index=False))
-    except (OSError, ValueError, KeyError):
+        stamp = json.loads((sample / _STAMP).read_text(encoding="utf-8"))
+        return stamp["version"] == version() and all(
+            (sample / name).stat().st_size == size for name, size in stamp["files"].items()
+        )
+    except (OSError, ValueError, LookupError, TypeError):
         return False
 
 
@@ -82,13 +86,15 @@ def build(target: Path, seed: int = 1, minutes: float = 45, clusters: int = 100)
     root.mkdir(parents=True)
     write_session(root, MAIN, session(seed, minutes, clusters), seed)
     tables.write(root, [MAIN], created="2001-01-08 12:00", main=MAIN.eid, seed=seed)
-    (target / _STAMP).write_text(json.dumps({"version": version(), "seed": seed}), encoding="utf-8")
+    files = {f.relative_to(target).as_posix(): f.stat().st_size for f in sorted(target.rglob("*")) if f.is_file()}
+    stamp = json.dumps({"version": version(), "seed": seed, "files": files}, indent=1)
+    (target / _STAMP).write_text(stamp, encoding="utf-8")
     return root
 
 
 def version() -> str:
     """A fingerprint of the code that makes the sample: when it changes, an old sample is built again."""
-    code = sorted(Path(__file__).parent.glob("*.py")) + [Path(tables.__file__)]
+    code = [*sorted(Path(__file__).parent.glob("*.py")), *map(Path(__file__).parents[1].joinpath, _ALSO)]
     return hashlib.md5(b"".join(file.read_bytes().replace(b"\r\n", b"\n") for file in code)).hexdigest()
 
 
@@ -99,7 +105,7 @@ def _replace(folder: Path) -> None:
     building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder))
     try:
         build(building / "sample")
-        if (folder / "sample").exists():
+        with suppress(FileNotFoundError):
             (folder / "sample").rename(building / "older")
         (building / "sample").rename(folder / "sample")
     finally:

@@ -15,7 +15,7 @@ def truncated_exponential(rng: np.random.Generator, scale: float, low: float, hi
 
 
 def block_priors(rng: np.random.Generator, n_trials: int) -> np.ndarray:
-    """Probability of a stimulus on the left: .5 for 90 trials, then blocks of .2 and .8 (scale 60, 20 to 100 trials)."""
+    """P(stimulus on the left): .5 for 90 trials, then blocks of .2 and .8 (20 to 100 trials, scale 60)."""
     n_blocks = 1 + n_trials // 20
     lengths = truncated_exponential(rng, 60, 20, 100, n_blocks).astype(int)
     likely = np.where(np.arange(n_blocks) % 2 == rng.integers(2), 0.2, 0.8)

@@ -72,8 +72,11 @@ def write_session(root: Path, record: tables.SessionRecord, recording: Bunch, se
 
 
 def superseded(trials: pd.DataFrame) -> pd.DataFrame:
-    """The trials table as it was before its revision: the go cue's sound was not wired for the first trials, and in
-    some trials the stimulus was taken to appear one frame late."""
+    """The trials table as it was before its revision.
+
+    The go cue's sound was not wired for the first trials, and in some trials the stimulus was taken to appear one
+    frame late.
+    """
     old = trials[TABLE_COLUMNS].copy()
     old.loc[old.index[:40], "goCue_times"] = np.nan
     old.loc[old.index[5::60], "stimOn_times"] += 1 / 60
@@ -98,9 +101,7 @@ def _write_probe(probe: Path, sorting: Path, recording: Bunch) -> None:
         "brainLocationIds_ccf_2017": sites["atlas_id"].to_numpy(),
     }
     _write_arrays(probe, "electrodeSites", place)
-    _write_arrays(
-        sorting, "channels", place | {"rawInd": np.arange(len(sites)), "labels": sites["labels"].to_numpy()}
-    )
+    _write_arrays(sorting, "channels", place | {"rawInd": np.arange(len(sites)), "labels": sites["labels"].to_numpy()})
     samples = np.round(spikes["times"].to_numpy() * 30_000).astype(np.int64)
     _write_arrays(
         sorting,
