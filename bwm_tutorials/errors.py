@@ -21,6 +21,10 @@ class MissingDataset(DataError):
     """The session exists, but was recorded or released without this dataset."""
 
 
+class UnknownExercise(DataError):
+    """There is no exercise or lesson of this name."""
+
+
 class CorruptData(DataError):
     """A file is not what its table says: truncated, altered, or not a plain array."""
 

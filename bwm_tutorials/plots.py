@@ -1,11 +1,12 @@
 """Figures: each draws a result that it is given, prints a sentence about it, and returns the figure.
 
-The sentence is computed from what is drawn, and stands in for the figure where it cannot be seen. Colours are those
-of Okabe and Ito, which colour-blind readers can tell apart.
+The sentence is computed from what is drawn, and stands in for the figure where it cannot be seen. Colours can
+be told apart by colour-blind readers and read as text on white.
 """
 
 import textwrap
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,7 +17,7 @@ from . import trials as trials_
 from .session import Session
 from .wheel import THRESHOLD
 
-BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#777777"
+BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#008060", "#AA3377", "#707070"
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
 STYLE = {
     "figure.dpi": 110,
@@ -28,7 +29,22 @@ STYLE = {
     "legend.frameon": False,
     "figure.hooks": ["bwm_tutorials.plots:_sign"],
 }
-_signature = ""
+plt.rcParams.update(STYLE)
+
+
+class Event(NamedTuple):
+    """How an event of a trial is drawn: its label, colour, and how high the label stands."""
+
+    label: str
+    colour: str
+    height: float
+
+
+EVENTS = {
+    "firstMovement_times": Event("first movement", PURPLE, 1.42),
+    "feedback_times": Event("feedback", GREEN, 1.05),
+}
+_signature = "not stamped: bwm.plots.stamp(session) says what this is"
 
 
 def stamp(*sessions: Session) -> None:
@@ -40,8 +56,7 @@ def stamp(*sessions: Session) -> None:
         One, or several when a figure shows several.
     """
     global _signature
-    _signature = "  |  ".join(_label(session) for session in sessions)
-    plt.rcParams.update(STYLE)
+    _signature = "  |  ".join(dict.fromkeys(_label(session) for session in sessions))
 
 
 def _label(session: Session) -> str:
@@ -88,12 +103,8 @@ def one_trial(
     zero = trial["stimOn_times"]
     if np.isnan(zero):
         raise ValueError("The stimulus of this trial has no time (stimOn_times is NaN): take another trial.")
-    events = {
-        label: trial[name] - zero
-        for name, label in (("firstMovement_times", "first movement"), ("feedback_times", "feedback"))
-        if pd.notna(trial.get(name))
-    }
-    end = events.get("feedback", trial["response_times"] - zero) + 0.8
+    events = {name: trial[name] - zero for name in EVENTS if pd.notna(trial.get(name))}
+    end = events.get("feedback_times", trial["response_times"] - zero) + 0.8
     start = max(trial.get("intervals_0", zero - 1) - zero, -1.0)
     panels = {"stimulus": 0.5, "wheel": 1.2, "licks": 0.4, "spikes": 2.6}
     given = {"stimulus": trial, "wheel": wheel, "licks": licks, "spikes": spikes}
@@ -108,17 +119,17 @@ def one_trial(
     axis = dict(zip(panels, axes[:, 0], strict=True))
     words = [_draw_stimulus(axis["stimulus"], trial, zero, end)]
     if wheel is not None:
-        words.append(_draw_wheel(axis["wheel"], wheel, zero, start, end))
+        words.append(_draw_wheel(axis["wheel"], wheel, zero, start, end, trial["response_times"] - zero))
     if licks is not None:
         words.append(_draw_licks(axis["licks"], licks, zero, start, end))
     if spikes is not None:
         words.append(_draw_raster(axis["spikes"], spikes, clusters, zero, start, end))
     for ax in axis.values():
         ax.axvline(0, color="k", lw=1)
-        for time, colour in zip(events.values(), (PURPLE, GREEN), strict=False):
-            ax.axvline(time, color=colour, lw=1.2)
-    for (event, time), colour, height in zip(events.items(), (PURPLE, GREEN), (1.42, 1.05), strict=False):
-        axis["stimulus"].text(time, height, event, color=colour, fontsize=9)
+        for name, time in events.items():
+            ax.axvline(time, color=EVENTS[name].colour, lw=1.2)
+    for name, time in events.items():
+        axis["stimulus"].text(time, EVENTS[name].height, EVENTS[name].label, color=EVENTS[name].colour, fontsize=9)
     axis["stimulus"].text(0, 1.05, "stimulus ", ha="right", fontsize=9)
     axes[-1, 0].set(xlim=(start, end), xlabel="time from stimulus onset (s)")
     _say(" ".join(words))
@@ -136,6 +147,8 @@ def psychometric(curves: Mapping[str, pd.DataFrame], fit: bool = True) -> Figure
     fit : bool
         Draw the fitted curve (`trials.fit_psychometric`) where there are contrasts enough, else join the points.
     """
+    if isinstance(curves, pd.DataFrame):
+        raise TypeError("Give the curves with their names, in a dictionary: psychometric({'my mouse': curve}).")
     if len(curves) > len(COLOURS):
         raise ValueError(f"{len(curves)} curves cannot be told apart in one figure: draw {len(COLOURS)} at most.")
     fig, ax = plt.subplots(figsize=(6.5, 4))
@@ -171,13 +184,14 @@ def _describe_psychometric(table: pd.DataFrame) -> str:
     ends = (
         f"reports right in {_percent(first['p_right'])} of {first['n_trials']:.0f} trials at {table.index[0]:+g} % "
         f"contrast and in {_percent(last['p_right'])} of {last['n_trials']:.0f} at {table.index[-1]:+g} %"
-    )
+    ).replace("-", "−")
     follows = first["high"] < last["low"]
-    verdict = "so it follows the stimulus" if follows else "so it is not seen to follow the stimulus"
+    verdict = "so it follows the stimulus" if follows else "no clear effect of the stimulus"
     if 0 in table.index:
         zero = table.loc[0]
-        leans = "it leans right" if zero["low"] > 0.5 else "it leans left" if zero["high"] < 0.5 else "no lean is seen"
-        verdict += f"; with nothing to see {leans} ({_percent(zero['p_right'])} right)"
+        unlike = zero["low"] > 0.5 or zero["high"] < 0.5
+        half = "more than half" if zero["low"] > 0.5 else "less than half" if unlike else "not told apart from half"
+        verdict += f"; at 0 % contrast {_percent(zero['p_right'])} of {zero['n_trials']:.0f} are right, {half}"
     return f"{ends}, {verdict}."
 
 
@@ -200,7 +214,7 @@ def _draw_stimulus(ax: plt.Axes, trial: pd.Series, zero: float, end: float) -> s
     return f"{shown}: the mouse {report} after {seconds:.2f} s and {outcome}."
 
 
-def _draw_wheel(ax: plt.Axes, wheel: Mapping, zero: float, start: float, end: float) -> str:
+def _draw_wheel(ax: plt.Axes, wheel: Mapping, zero: float, start: float, end: float, response: float) -> str:
     grid = np.linspace(start, end, 1500)
     position = np.interp(grid + zero, wheel["timestamps"], wheel["position"])
     position -= np.interp(zero, wheel["timestamps"], wheel["position"])
@@ -211,19 +225,18 @@ def _draw_wheel(ax: plt.Axes, wheel: Mapping, zero: float, start: float, end: fl
     ax.text(start, -THRESHOLD, " reports left", color=GREY, fontsize=8, va="top")
     reach = 1.25 * max(np.abs(position).max(), THRESHOLD)
     ax.set(ylabel="wheel (rad)", ylim=(-reach, reach))
-    after = position[grid > 0]
-    furthest = after[np.abs(after).argmax()]
-    if abs(furthest) < THRESHOLD:
-        return "The wheel does not pass the threshold."
-    turn = "counter-clockwise (position rises)" if furthest > 0 else "clockwise (position falls)"
-    return f"The wheel turns {turn}, by {abs(furthest):.2f} rad at most."
+    turned = np.interp(response, grid, position)
+    if abs(turned) < 0.9 * THRESHOLD:  # the encoder was set to zero at the go cue, a moment after the stimulus
+        return "The wheel does not reach the threshold."
+    turn = "counter-clockwise (position rises)" if turned > 0 else "clockwise (position falls)"
+    return f"By then the wheel has turned {turn} by {abs(turned):.2f} rad."
 
 
 def _draw_licks(ax: plt.Axes, licks: np.ndarray, zero: float, start: float, end: float) -> str:
     shown = licks[(licks >= zero + start) & (licks <= zero + end)] - zero
     ax.vlines(shown, 0, 1, color=BLUE, lw=1.2)
     ax.set(ylabel="licks", ylim=(0, 1), yticks=[])
-    return f"The tongue is out {shown.size} times." if shown.size else "There are no licks."
+    return f"There are {shown.size or 'no'} licks."
 
 
 def _draw_raster(

@@ -159,8 +159,11 @@ def _last_line(log: bytes) -> str:
 
 def _write_page(notebook: Path) -> None:
     from nbconvert import HTMLExporter
+    from nbconvert.preprocessors import TagRemovePreprocessor
 
-    page, _ = HTMLExporter(exclude_input_prompt=True, exclude_output_prompt=True).from_filename(str(notebook))
+    exporter = HTMLExporter(exclude_input_prompt=True, exclude_output_prompt=True)
+    exporter.register_preprocessor(TagRemovePreprocessor(remove_cell_tags={"teacher"}), enabled=True)
+    page, _ = exporter.from_filename(str(notebook))
     notebook.with_suffix(".html").write_text(page, encoding="utf-8")
 
 

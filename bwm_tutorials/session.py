@@ -65,6 +65,11 @@ class Session:
         return f"{self.details['subject']} {self.details['date']}"
 
     @property
+    def label(self) -> str:
+        """The name with its origin, for the legend of a figure: ``NYU-11 2020-02-21 (REAL)``."""
+        return f"{self.name} ({'synthetic' if self.synthetic else 'REAL'})"
+
+    @property
     def synthetic(self) -> bool:
         """True for what a program made, False for what a rig recorded."""
         return self.details["lab"].startswith(tables.SYNTHETIC_LAB)
@@ -278,7 +283,8 @@ class Session:
         folder = Path(self.one.cache_dir).parent / "truth" / self.eid
         if not folder.is_dir():
             raise MissingDataset(f"{folder} is not there: the sample was moved without its truth; copy both folders.")
-        return Bunch({file.stem: pd.read_parquet(file) for file in sorted(folder.glob("*.pqt"))})
+        with self._reading(str(folder)):
+            return Bunch({file.stem: pd.read_parquet(file) for file in sorted(folder.glob("*.pqt"))})
 
     def _load(self, name: str, path: str, **kwargs):
         """The default revision of one file, by its path without revision, or MissingDataset."""

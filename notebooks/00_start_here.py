@@ -14,22 +14,22 @@
 # - say what the Brain Wide Map is, and what one of its sessions holds;
 # - open a session and read one trial: stimulus, wheel, licks and spikes on one clock;
 # - compute and draw a psychometric curve, of a simulated mouse and of a real one;
-# - tell left from right in the signs of this dataset, and seconds from milliseconds.
+# - tell left from right, and seconds from milliseconds, in this dataset.
 
 # %% [markdown]
 # | | |
 # |---|---|
-# | You need | a little Python (there is a five-line test below); no neuroscience |
+# | You need | a little Python (there is a test below); no neuroscience |
 # | Time | 12 minutes to read, 8 to practise |
 # | Data | the synthetic sample (60 MB, built on this computer) and a small real recording (2 MB, in the repository) |
 # | Where you are | the first lesson of every path |
 
 # %% [markdown] tags=["teacher"]
-# **Teacher's notes.** 20 minutes: 5 for the numbers and the task, 7 for one trial, 8 for the curve.
-# Ask before the second figure: "what would a mouse that ignores the screen look like here?"
-# When late, leave out the blocks.
+# **Teacher's notes.** 20 minutes: 5 for the numbers and the task, 7 for one trial with its exercise, 8 for the curve
+# with its exercise. Ask before the second figure: "what would a mouse that ignores the screen look like here?" When
+# late, leave out the blocks and the card.
 #
-# Misconceptions, each recognised by an exercise:
+# Misconceptions (wrong beliefs to listen for), each recognised by an exercise:
 #
 # - A choice of +1 is a report of right.
 # - Times are stored in milliseconds.
@@ -42,7 +42,8 @@
 
 # %% [markdown]
 # The next cell says which recording the lesson runs on. Leave it for now. Later, put another source or session here and
-# run the lesson again: nothing else needs to change.
+# run the lesson again; what a session lacks is named and skipped. The cell after it opens the session: `stamp` signs
+# every later figure with what it shows, and `check`, `hint` and `solution` belong to the exercises.
 
 # %% tags=["parameters"]
 SOURCE = "sample"  # or "real", or the path of a folder of recordings
@@ -63,53 +64,54 @@ session
 # Say what each line prints, then run the cell.
 
 # %% tags=["nbval-check-output"]
-import numpy as np
+import pandas as pd
 
-times = np.array([0.5, 1.5, 4.0])
-print(times[1:])
-print(np.diff(times).max())
-print(times[times > 1] * 1000)
+table = pd.DataFrame({"seconds": [0.5, 1.5, 4.0], "right": [True, False, True]})
+print(len(table))
+print(table["right"].mean())
+print(table[table["right"]]["seconds"].max() * 1000)
 
 # %% [markdown]
 # If one surprised you, take an hour with the [Python tutorial](https://docs.python.org/3/tutorial/) and
-# [NumPy for absolute beginners](https://numpy.org/doc/stable/user/absolute_beginners.html), and come back.
+# [10 minutes to pandas](https://pandas.pydata.org/docs/user_guide/10min.html), and come back.
 
 # %% [markdown]
 # ## 1 · The Brain Wide Map
 #
 # Where in the brain is a decision made? Twelve laboratories of the International Brain Laboratory (IBL) trained mice in
 # the same task, and recorded from nearly every part of the mouse brain with *Neuropixels* probes: needles thinner than
-# a hair, with hundreds of electrodes along them. The result is public:
+# a hair, with hundreds of electrodes along them. A neuron signals with brief pulses of voltage, *spikes*; *spike
+# sorting* groups the recorded spikes by their shape and place into *units*. A unit is a putative neuron, and not always
+# a single one. The result is public [1, 2]:
 #
 # | the release | |
 # |---|---|
 # | sessions (one mouse, one day) | 459 |
-# | probe insertions | 699 |
+# | probe insertions (one probe, lowered into the brain once) | 699 |
 # | mice | 139 |
-# | units found by spike sorting | 621,733 |
-# | of which pass quality control | 75,708 |
-# | brain regions with enough units for the paper's analyses (as the release page counts them) | 241 |
-#
-# A *unit* is a cluster of spikes with the same shape: a putative neuron, and not always a single one. Numbers are those
-# of the data release [1]; the map itself is in the paper [2].
+# | units | 621,733 |
+# | of which look like single, completely recorded neurons (*good* units) | 75,708 |
+# | brain regions with enough units for analysis, as the release page counts them | 241 |
 
 # %% [markdown]
 # ## 2 · The task
 #
-# The mouse sits in front of a screen with its front paws on a wheel.
+# The mouse sits in front of a screen with its front paws on a wheel [3].
 #
 # 1. It holds the wheel still for about half a second, the *quiescent period*.
 # 2. A striped patch appears on the left or on the right, together with a tone, the *go cue*. Its *contrast* varies from
 #    100 % (plain to see) to 0 % (nothing to see).
-# 3. Turning the wheel moves the patch. When the patch reaches the centre, that is a correct choice: a drop of sugar
-#    water. When it leaves by the other side, that is an error: noise, and a pause of two seconds.
+# 3. Turning the wheel moves the patch. To *report right* is to bring a patch from the right to the centre; the wheel's
+#    turn that does so is called counter-clockwise. A correct report earns a drop of sugar water. A wrong one earns
+#    noise and a pause of two seconds. After 60 s without a report the trial ends, with noise too.
 #
-# For the first 90 trials left and right are equally likely. Then the patch comes from one side in 80 % of trials, for a
-# *block* of 20 to 100 trials, then from the other side, and so on. Nothing tells the mouse, but it can learn it.
+# At 0 % contrast the rig still picks a side and rewards a report of it. For the first 90 trials both sides are equally
+# likely. Then the patch comes from one side in 80 % of trials, for a *block* of 20 to 100 trials, then from the other
+# side, and so on [2]. Nothing tells the mouse, but it can learn it.
 
 # %% [markdown]
-# What did this session record? A session is a folder of files; `available` lists what a session can have, and says what
-# this one has and lacks. A *revision* is the date of a correction: more in lesson 01.
+# A session is a folder of files; `available` lists what a session can have, and says what this one has and lacks. Today
+# we use trials, wheel, licks (seen in a video) and the insertion. A *revision* is the date of a correction.
 
 # %%
 session.available
@@ -118,8 +120,7 @@ session.available
 # ## 3 · One trial
 #
 # **Predict.** Which comes first after the patch appears: (a) the wheel moves, (b) the mouse licks, (c) the reward?
-
-# %% [markdown]
+#
 # The trials are a table with one row for each trial. Here are five of its columns.
 
 # %%
@@ -128,15 +129,18 @@ trials[["stimOn_times", "contrastLeft", "contrastRight", "choice", "feedbackType
 
 # %% [markdown]
 # A contrast is stored as a fraction. `NaN`, "not a number", stands on the side where nothing was shown, and wherever a
-# time was not measured. We take a trial with a full-contrast patch on the right, which the mouse got right.
+# time was not measured. `feedbackType` is 1 for a reward and −1 for none. `choice` is the number to beware of: **+1 is
+# a report of left, −1 a report of right**, 0 no report.
+#
+# We take the first trial with a full-contrast patch on the right that the mouse got right within a second.
 
 # %%
-timed = trials.dropna(subset="stimOn_times")
-easy = (timed["contrastRight"] == 1) & (timed["feedbackType"] == 1)
-trial = timed[easy].iloc[5]
+easy = trials.query("contrastRight == 1 and feedbackType == 1 and response_times - stimOn_times < 1")
+trial = easy.iloc[0]
+trial.filter(like="_times")
 
 # %% [markdown]
-# Then everything else that was recorded at that time. What a session lacks is said, and left out.
+# Then what else was recorded: the wheel, the licks, and the spikes of the good units.
 
 # %%
 wheel = session.get("wheel")
@@ -149,20 +153,20 @@ units = probes[0].clusters if probes else None
 fig = bwm.plots.one_trial(trial, wheel, licks, spikes, units)
 
 # %% [markdown]
-# Each row is one recording, and all share one clock. Where there is a probe, each tick is one spike, drawn at its depth
-# along the probe, measured from the tip. Brain regions have the short names of the Allen atlas: VIS begins the visual
-# areas of the cortex, CA1 and DG belong to the hippocampus, LP and PO to the thalamus.
+# Each panel is one recording, and all share one clock. Dotted lines mark how far the wheel has to turn. At the bottom
+# each tick is one spike, drawn at its depth along the probe, measured from the tip; beside it stand the short names of
+# brain regions in the Allen atlas. Usually the wheel moves first, then comes the reward, then the licks.
 #
-# **Modify.** Look at the trial before: `iloc[4]`. Then at one with the patch on the left. Which way does the wheel
-# turn?
-
-# %% [markdown]
-# **Exercise 00.1.** How long after the stimulus appeared was feedback given in `trial`, in milliseconds? The columns
-# that hold times end in `_times`. (`hint("00.1")` helps, `solution("00.1")` tells.)
+# **Exercise 00.1.** How long after the stimulus appeared was feedback given in `trial`, in milliseconds?
+# (`hint("00.1")` helps, `solution("00.1")` tells.)
 
 # %%
 answer = ...
 check("00.1", answer)
+
+# %% [markdown]
+# **Modify.** Draw another trial: put `easy.iloc[1]` in place of `trial` in the cell of the figure. Then one with the
+# patch on the left. Which way does the wheel turn?
 
 # %% [markdown]
 # ## 4 · A first psychometric curve
@@ -178,93 +182,100 @@ curve = bwm.trials.psychometric(trials)
 curve.round(2)
 
 # %% [markdown]
-# `p_right` is a fraction of trials; `low` and `high` are its 95 % confidence limits. Beside it we set a real mouse,
-# SWC_054, on a day on which it did the same task and nothing was recorded from its brain.
+# `p_right` is a fraction of trials; `low` and `high` are its 95 % confidence limits, the bars of the figure. Beside it
+# we set a real mouse of the IBL, on a day of training with the same rules, which is not in the release (`data/NOTICE`).
 
 # %%
 real = bwm.Session(one=bwm.connect("real"))
 real_curve = bwm.trials.psychometric(real.trials)
 bwm.plots.stamp(session, real)
-fig = bwm.plots.psychometric({session.name: curve, real.name: real_curve})
+fig = bwm.plots.psychometric({session.label: curve, real.label: real_curve})
+bwm.plots.stamp(session)
 
 # %% [markdown]
-# The lines are fits with four numbers: *bias* (where the curve crosses), *threshold* (how much contrast it takes), and
-# two *lapse rates* (how far it stays from 0 and from 1 when the evidence is plain).
-#
-# **Modify.** Does the mouse use the blocks? Split the trials by the probability that the patch is on the left.
+# (b): a mouse need not be perfect. The lines are fits with four numbers. *Bias* is the
+# contrast at which the curve is halfway up; *threshold* how much more contrast takes it most of the way (92 %), so
+# small is steep; the two *lapse rates* are how far it stays from 0 and from 1 when the evidence is plain.
 
 # %%
-bwm.plots.stamp(session)
-blocks = {p: trials[trials["probabilityLeft"] == p] for p in (0.2, 0.5, 0.8)}
-curves = {f"P(left) = {p}": bwm.trials.psychometric(block) for p, block in blocks.items()}
-fig = bwm.plots.psychometric(curves)
+bwm.trials.fit_psychometric(curve).round(2)
 
 # %% [markdown]
 # **Exercise 00.2.** How much more often did the mouse report right at +100 % than at −100 %? Give P(right) at +100 %
-# minus P(right) at −100 %, as a fraction. First try it from `trials`, then compare with `curve`.
+# minus P(right) at −100 %, as a fraction. Take it from `curve`, or count in `trials`.
 
 # %%
 answer = ...
 check("00.2", answer)
 
 # %% [markdown]
+# **Predict.** If the mouse has learned the blocks, is its curve in a block of the right side (a) higher, (b) lower or
+# (c) the same as in a block of the left side?
+
+# %%
+blocks = {"right block": 0.2, "no block": 0.5, "left block": 0.8}
+of_block = {name: trials[trials["probabilityLeft"] == p] for name, p in blocks.items()}
+curves = {name: bwm.trials.psychometric(part) for name, part in of_block.items()}
+fig = bwm.plots.psychometric(curves)
+
+# %% [markdown]
+# If it has: (a), most of all near 0 %, where the patch tells little. Mind the bars: a block has few trials at each contrast.
+# **Modify.** Do the same with `real.trials`.
+
+# %% [markdown]
 # ## 5 · Signs, units, clocks
 #
-# Keep this card.
-#
-# | quantity | in the files | mind |
+# | quantity | value and unit | mind |
 # |---|---|---|
 # | `choice` | +1 left, −1 right, 0 none | the sign of the wheel's turn is the opposite |
 # | wheel position | rad, rises counter-clockwise, which reports *right* | sampled only when the wheel moves |
-# | signed contrast | percent, right positive | computed here, not stored |
+# | signed contrast | percent, right positive | computed, not stored |
 # | `contrastLeft`, `contrastRight` | fraction, NaN on the other side | a 0 % trial keeps its side |
-# | `feedbackType` | +1 reward, −1 error or no choice | |
 # | `probabilityLeft` | .2, .5 or .8 | the block, not what the mouse believes |
-# | all times | seconds on the session's clock | 0 is the start of the recording, not of the task |
+# | all times | seconds, on one clock | 0 is the start of the recording |
 # | `spikes.depths` | µm from the tip of the probe | not the depth in the brain |
-# | `spikes.amps` | volts | |
-# | `x`, `y`, `z` of units | m from bregma, a point on the skull: right, front, up | µm in the files |
+# | `x`, `y`, `z` of units | m from bregma, a point on the skull: right, front, up | the files hold µm |
 
 # %% [markdown]
 # ## Recap
 #
-# - A session is one mouse on one day; a trial is one row of its `trials` table; all times are seconds on one clock.
-# - `choice` is +1 for left: the sign is not what you expect.
-# - A psychometric curve gives bias, threshold and lapses.
-# - A figure without REAL on it shows a simulation.
+# - A session is one mouse on one day; a trial is one row of its table; all times are seconds on one clock.
+# - `choice` is +1 for left.
+# - A psychometric curve has a bias, a threshold and two lapse rates.
+# - Read the stamp: REAL was recorded, synthetic was computed.
 
 # %% [markdown]
 # ## Exit ticket
 #
 # 1. `choice` is −1. Which way did the wheel turn?
 # 2. `contrastLeft` is 0 and `contrastRight` is NaN. What was on the screen?
-# 3. Why can a real mouse's curve stay below 1 at 100 % contrast?
+# 3. Why can a curve stay below 1 at 100 % contrast?
 #
 # <details><summary>Answers</summary>
 #
 # 1. Counter-clockwise: its position rose, and the mouse reported right.
 # 2. Nothing to see; the trial was assigned to the left, and a report of left was rewarded.
-# 3. Lapses: it did not look, did not care, or followed the block instead of the patch.
+# 3. Lapses: it did not look, or guessed.
 #
 # </details>
 
 # %% [markdown]
 # ## What is next
 #
-# Three paths lead on. Lessons appear in this folder as they are ready.
+# Three paths lead on, as the lessons appear in this folder.
 #
 # - Student: 01 data structure → 03 task → 04 wheel → 05 spike sorting → 06 neural responses → 07 pose
-# - Postdoc: 02 data download → 05 spike sorting → 06 neural responses → 09 the release and its history
-# - Class: 03 task → 05 spike sorting → 06 neural responses
+# - Postdoc: 02 download → 05 → 06 → 09 the release and its history
+# - Class: 03 → 05 → 06
 #
 # ## References
 #
-# 1. International Brain Laboratory. *2025 Brain Wide Map* data release, as listed in the
+# 1. International Brain Laboratory, data release *2025 Brain Wide Map*, listed in the
 #    [AWS open data registry](https://registry.opendata.aws/ibl-brain-wide-map/). CC BY 4.0.
-# 2. International Brain Laboratory. A brain-wide map of neural activity during complex behaviour. *Nature* (2025).
-#    [doi:10.1038/s41586-025-09235-0](https://doi.org/10.1038/s41586-025-09235-0)
-# 3. International Brain Laboratory. Standardized and reproducible measurement of decision-making in mice. *eLife* 10,
-#    e63711 (2021). [doi:10.7554/eLife.63711](https://doi.org/10.7554/eLife.63711)
+# 2. International Brain Laboratory, [A brain-wide map of neural activity during complex
+#    behaviour](https://doi.org/10.1038/s41586-025-09235-0). *Nature* (2025).
+# 3. International Brain Laboratory, [Standardized and reproducible measurement of decision-making in
+#    mice](https://doi.org/10.7554/eLife.63711). *eLife* (2021).
 
 # %%
 bwm.provenance(session)

@@ -1,7 +1,9 @@
 """Every exercise of every lesson: the stub, the solution, each planted mistake, and what a session lacks."""
 
 import re
+import runpy
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ import pytest
 import bwm_tutorials as bwm
 from bwm_tutorials import environment, pairing
 from bwm_tutorials.course import checking
+from bwm_tutorials.errors import UnknownExercise
 
 LESSONS = sorted((environment.ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
 EXERCISES = [(path.name[:2], key) for path in LESSONS for key in checking.exercises_of(path.name[:2])]
@@ -66,7 +69,17 @@ def test_hint_does_not_give_the_answer_and_solution_does(lesson, key, session):
     _, hint, solution = bwm.exercises(lesson, session)
     answer = f"{checking.exercises_of(lesson)[key].solve(session):.6g}"
     assert answer not in hint(key)
-    assert f"this gives {answer}" in solution(key) and "return" in solution(key)
+    assert f"this gives {answer}" in solution(key)
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_code_of_a_solution_works_in_its_lesson(path, session):
+    with plt.rc_context():
+        names = runpy.run_path(str(path))
+        plt.close("all")
+    for key, exercise in checking.exercises_of(path.name[:2]).items():
+        assert names["check"](key, eval(exercise.code, names)).status == checking.CORRECT
+        assert exercise.code in names["solution"](key)
 
 
 def test_a_session_that_lacks_what_is_needed(session):
@@ -83,8 +96,16 @@ def test_outcomes_read_as_one_line(session):
     assert repr(outcome("00", "00.1", 0, session)).startswith("✗ 00.1 not yet. ")
 
 
+@pytest.mark.parametrize("rounded", [lambda x: round(x, 2), lambda x: np.round(x, 3)])
+def test_mistakes_are_recognised_when_rounded_and_rounded_answers_pass(rounded, session):
+    exercise = checking.exercises_of("00")["00.2"]
+    assert outcome("00", "00.2", rounded(exercise.solve(session)), session).status == checking.CORRECT
+    for mistake in exercise.mistakes:
+        assert outcome("00", "00.2", rounded(mistake.answer(session)), session).message == mistake.hint
+
+
 def test_unknown_lesson_and_unknown_exercise(session):
-    with pytest.raises(ValueError, match="no lesson '77'"):
+    with pytest.raises(UnknownExercise, match="no lesson '77'"):
         bwm.exercises("77", session)
-    with pytest.raises(ValueError, match=r"no exercise '00.9' in lesson 00; it has 00.1, 00.2"):
+    with pytest.raises(UnknownExercise, match=r"no exercise '00.9' in lesson 00; it has 00.1, 00.2"):
         outcome("00", "00.9", 1, session)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from one.alf.exceptions import ALFObjectNotFound
-from test_sources import MOUSE, TABLE, TRIALS, edit, passive_files, record_session, refused, video_files
+from test_sources import MOUSE, TABLE, TRIALS, edit, link, passive_files, record_session, refused, video_files
 
 import bwm_tutorials as bwm
 from bwm_tutorials import cli, tables
@@ -296,7 +296,7 @@ def test_what_is_not_a_sample_is_replaced_too(data, pristine, tmp_path):
     bwm.connect("sample")
     assert same_bytes(data, pristine)
     shutil.rmtree(data / "sample")
-    (data / "sample").symlink_to(tmp_path / "nowhere")
+    link(data / "sample", tmp_path / "nowhere")
     bwm.connect("sample")
     assert same_bytes(data, pristine)
 

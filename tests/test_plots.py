@@ -1,5 +1,9 @@
 """Figures carry their stamp, and their sentences say what is drawn, also where nothing is found."""
 
+import os
+import subprocess
+import sys
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -51,16 +55,24 @@ def test_psychometric_says_what_is_drawn(capsys):
     plots.psychometric({"mouse": curve([0, 0.1, 0.9, 0.9, 1])})
     said = " ".join(capsys.readouterr().out.split())
     assert said == (
-        "mouse: reports right in 0 % of 50 trials at -100 % contrast and in 100 % of 50 at +100 %, so it follows the "
-        "stimulus; with nothing to see it leans right (90 % right)."
+        "mouse: reports right in 0 % of 50 trials at −100 % contrast and in 100 % of 50 at +100 %, so it follows the "
+        "stimulus; at 0 % contrast 90 % of 50 are right, more than half."
     )
 
 
 def test_psychometric_says_when_there_is_no_effect(capsys):
     plots.psychometric({"bored": curve([0.5, 0.5, 0.5, 0.5, 0.52]), "absent": curve([0, 0, 0, 0, 0]).iloc[:0]})
     said = " ".join(capsys.readouterr().out.split())
-    assert "not seen to follow the stimulus" in said and "no lean is seen (50 % right)" in said
+    assert "no clear effect of the stimulus" in said and "50 % of 50 are right, not told apart from half" in said
     assert said.endswith("absent: no trials.")
+
+
+def test_an_unnamed_curve_and_an_unstamped_figure_are_noticed():
+    with pytest.raises(TypeError, match=r"psychometric\(\{'my mouse': curve\}\)"):
+        plots.psychometric(curve([0, 0.1, 0.5, 0.9, 1]))
+    code = "import matplotlib.pyplot as plt, bwm_tutorials.plots; print(plt.figure().texts[0].get_text())"
+    said = subprocess.check_output([sys.executable, "-c", code], text=True, env=os.environ | {"MPLBACKEND": "Agg"})
+    assert said.startswith("not stamped")
 
 
 def test_more_curves_than_colours_are_refused():

@@ -84,6 +84,14 @@ def edit(root: Path, table: str, change) -> Path:
     return root
 
 
+def link(name: Path, to: Path) -> None:
+    """Make a link, where the system lets a user do so."""
+    try:
+        name.symlink_to(to, target_is_directory=to.is_dir())
+    except OSError:
+        pytest.skip("this computer does not let a test make links")
+
+
 @pytest.fixture
 def folder(small_sample, tmp_path) -> Path:
     """A ONE folder of one's own, to be damaged."""
@@ -142,10 +150,10 @@ def test_path_may_hold_spaces_and_signs(name, folder, tmp_path):
 def test_folder_and_files_may_be_links(folder, tmp_path):
     (tmp_path / "disk").mkdir()
     elsewhere = folder.rename(tmp_path / "disk" / "one")
-    folder.symlink_to(elsewhere, target_is_directory=True)
+    link(folder, elsewhere)
     licks = next(elsewhere.rglob("licks.times.npy"))
     licks.rename(tmp_path / "licks.npy")
-    licks.symlink_to(tmp_path / "licks.npy")
+    link(licks, tmp_path / "licks.npy")
     session = bwm.Session(one=bwm.connect(folder))
     assert session.licks.size and len(session.truth.trials) == len(session.trials)
 
@@ -389,6 +397,12 @@ def test_sample_that_was_moved_without_its_truth_says_so(folder):
         bwm.Session(one=bwm.connect(folder)).truth  # noqa: B018
 
 
+def test_damaged_truth_is_named(folder):
+    next(folder.parent.rglob("units.pqt")).write_bytes(b"no table")
+    with refused(CorruptData, folder.parent / "truth", "rebuild"):
+        bwm.Session(one=bwm.connect(folder)).truth  # noqa: B018
+
+
 def test_session_of_trials_only(tmp_path):
     session = record_session(tmp_path, {TABLE: TRIALS})
     pd.testing.assert_frame_equal(session.trials, TRIALS)
@@ -431,6 +445,12 @@ def test_excerpt_of_a_real_probe_has_spikes_and_nothing_else(real):
     for name in ("good_spikes", "clusters", "channels"):
         with refused(MissingDataset, "it has insertion probe00"):
             getattr(insertion, name)
+
+
+def test_dataset_that_the_table_says_is_not_there_is_not_offered(folder):
+    edit(folder, "datasets", lambda table: table.assign(exists=~table["rel_path"].str.contains("licks")))
+    with refused(MissingDataset, "no licks;", "it has trials"):
+        bwm.Session(one=bwm.connect(folder)).licks  # noqa: B018
 
 
 def test_dataset_of_critical_quality_is_not_offered(folder):
@@ -487,6 +507,13 @@ def test_default_need_not_be_the_newest(default, value, tmp_path):
     assert (session.licks == value).all()
     assert session.available.loc["licks", "revision"] == default.strip("#/")
     assert (session.one.load_dataset(session.eid, "licks.times.npy") == value).all()
+
+
+def test_of_several_defaults_the_newest_is_loaded(tmp_path):
+    record_session(tmp_path, REVISED)
+    edit(tmp_path, "datasets", lambda table: table.assign(default_revision=True))
+    session = bwm.Session(one=bwm.connect(tmp_path))
+    assert (session.licks == 2).all() and session.available.loc["licks", "revision"] == "2021-01-01"
 
 
 def test_tables_written_with_pandas_3_are_read(folder):

@@ -4,7 +4,6 @@ An answer is compared with what the tested solution computes on the session at h
 sample and on any real recording, and no answer is written down anywhere.
 """
 
-import inspect
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,10 +12,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import MissingDataset
+from ..errors import MissingDataset, UnknownExercise
 from ..session import Session
 
 NOT_ATTEMPTED, NOT_YET, CORRECT, NOT_APPLICABLE = "not attempted", "not yet", "correct", "not applicable here"
+MISTAKE_TOLERANCE = 0.01  # relative: a mistake is recognised also when its result was rounded
 _MARKS = {NOT_ATTEMPTED: "□", NOT_YET: "✗", CORRECT: "✓", NOT_APPLICABLE: "–"}
 
 
@@ -38,6 +38,8 @@ class Exercise:
         The question in one sentence, with the unit of the answer.
     solve : callable
         Session → answer (a number); raises MissingDataset or KeyError where a session lacks what it needs.
+    code : str
+        How a learner gets it from the lesson's own variables; a test evaluates it.
     hint : str
         Helps someone who has not begun, and does not give the answer away.
     mistakes : tuple of Mistake
@@ -47,6 +49,7 @@ class Exercise:
 
     ask: str
     solve: Callable[[Session], Any]
+    code: str
     hint: str
     mistakes: tuple[Mistake, ...]
     tolerance: float
@@ -60,7 +63,7 @@ class Outcome(NamedTuple):
     message: str
 
     def __repr__(self) -> str:
-        return f"{_MARKS[self.status]} {self.key} {self.status}. {self.message}".rstrip()
+        return textwrap.fill(f"{_MARKS[self.status]} {self.key} {self.status}. {self.message}".rstrip(), 92)
 
 
 class Text(str):
@@ -91,20 +94,19 @@ def exercises(lesson: str, session: Session) -> tuple[Callable, Callable, Callab
 
     def look_up(key: str) -> Exercise:
         if key not in found:
-            raise ValueError(f"There is no exercise {key!r} in lesson {lesson}; it has {', '.join(found)}.")
+            raise UnknownExercise(f"There is no exercise {key!r} in lesson {lesson}; it has {', '.join(found)}.")
         return found[key]
 
     def check(key: str, answer: Any) -> Outcome:
         return evaluate(key, look_up(key), answer, session)
 
     def hint(key: str) -> Text:
-        return Text(look_up(key).hint)
+        return Text(textwrap.fill(look_up(key).hint, 92))
 
     def solution(key: str) -> Text:
         exercise = look_up(key)
         expected, missing = _solve(exercise, session)
-        result = missing or f"On {session.name} this gives {expected:.6g}."
-        return Text(f"{textwrap.dedent(inspect.getsource(exercise.solve))}\n{result}")
+        return Text(f"answer = {exercise.code}\n" + (missing or f"On {session.name} this gives {expected:.6g}."))
 
     return check, hint, solution
 
@@ -114,7 +116,7 @@ def exercises_of(lesson: str) -> dict[str, Exercise]:
     try:
         return import_module(f"{__package__}.lesson_{lesson}").EXERCISES
     except ModuleNotFoundError as error:
-        raise ValueError(f"There is no lesson {lesson!r} with exercises; lessons are named like '00'.") from error
+        raise UnknownExercise(f"There is no lesson {lesson!r} with exercises; lessons are named like '00'.") from error
 
 
 def evaluate(key: str, exercise: Exercise, answer: Any, session: Session) -> Outcome:
@@ -130,7 +132,7 @@ def evaluate(key: str, exercise: Exercise, answer: Any, session: Session) -> Out
     if abs(value - expected) <= exercise.tolerance:
         return Outcome(key, CORRECT, "")
     for mistake in exercise.mistakes:
-        if abs(value - mistake.answer(session)) <= exercise.tolerance:
+        if np.isclose(value, mistake.answer(session), rtol=MISTAKE_TOLERANCE, atol=0):
             return Outcome(key, NOT_YET, mistake.hint)
     return Outcome(key, NOT_YET, exercise.hint)
 
@@ -143,6 +145,8 @@ def _solve(exercise: Exercise, session: Session) -> tuple[float, str]:
         return np.nan, str(lacking)
     except KeyError as lacking:
         return np.nan, f"The trials of {session.name} have no {lacking.args[0]}."
+    except IndexError:
+        expected = np.nan
     if np.isnan(expected):
         return np.nan, f"{session.name} has no trial that this could be computed on."
     return expected, ""

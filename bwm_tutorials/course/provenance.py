@@ -1,6 +1,7 @@
 """Where a notebook's results come from, printed at its end."""
 
 import sys
+import textwrap
 from importlib.metadata import version
 
 from ..session import Session
@@ -18,4 +19,5 @@ def provenance(session: Session) -> None:
     print(f"session    {session.details['lab']} / {session.name} / {session.details['number']:03d}")
     print(f"eid        {session.eid}")
     print(f"revisions  {', '.join(f'{name} {revision}' for name, revision in revisions.items()) or 'none'}")
-    print(f"versions   {', '.join([python, *(f'{package} {version(package)}' for package in PACKAGES)])}")
+    versions = ", ".join([python, *(f"{package} {version(package)}" for package in PACKAGES)])
+    print(textwrap.fill(f"versions   {versions}", 92, subsequent_indent=" " * 11))
