@@ -219,7 +219,7 @@ curves = {name: bwm.trials.psychometric(part) for name, part in of_block.items()
 fig = bwm.plots.psychometric(curves)
 
 # %% [markdown]
-# If it has: (a), most of all near 0 %, where the patch tells little. Mind the bars: a block has few trials at each contrast.
+# If it has: (a), most of all near 0 %, where the patch tells little. Mind the bars: few trials at each contrast.
 # **Modify.** Do the same with `real.trials`.
 
 # %% [markdown]

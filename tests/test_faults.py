@@ -460,7 +460,7 @@ def test_read_only_folder_with_a_complete_sample_works_and_another_is_named(tmp_
     if root_is_like_anyone and subprocess.run([*root_is_like_anyone, "true"], capture_output=True).returncode:
         pytest.skip("root writes where it wants to")
     data = tmp_path / "data"
-    shutil.copytree(pristine, data / "complete")
+    shutil.copytree(pristine / "sample", data / "complete" / "sample")  # and no lock, as whoever copies it by hand
     shutil.copytree(pristine, data / "old")
     (data / "old" / "sample" / "complete.json").write_text("{}")
     (data / "empty").mkdir()
@@ -477,7 +477,7 @@ def test_read_only_folder_with_a_complete_sample_works_and_another_is_named(tmp_
     assert len(errors) == 3
     for name, error in zip(["old", "empty", "none"], errors, strict=True):
         assert error.startswith(f"The sample cannot be built in {data / name} (") and "BWM_DATA" in error
-    assert same_bytes(data / "complete", pristine)
+    assert same_bytes(data / "complete" / "sample", pristine / "sample")
 
 
 def test_home_folder_is_left_alone(tmp_path):
