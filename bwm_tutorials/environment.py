@@ -29,8 +29,8 @@ ROOT = _find_root()
 
 def data_folder() -> Path:
     """Return the folder that samples are built in: ``BWM_DATA``, else ``data`` in the clone, else one in the home."""
-    if "BWM_DATA" in os.environ:
-        return Path(os.environ["BWM_DATA"]).expanduser().absolute()
+    if named := os.environ.get("BWM_DATA"):
+        return Path(named).expanduser().absolute()
     return ROOT / "data" if ROOT else Path.home() / "bwm-tutorials-data"
 
 

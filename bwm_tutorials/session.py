@@ -6,18 +6,23 @@ Nothing is read before it is asked for, and what was read once is kept.
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import numpy as np
 import pandas as pd
 from iblutil.util import Bunch
-from one.alf.exceptions import ALFError, ALFWarning
+from one.alf.io import load_file_content
+from one.converters import session_record2path
 
 from . import tables
 from .errors import CorruptData, DataError, MissingDataset, UnknownSession, cause
 from .sources import REMEDY, OfflineOne, connect
+
+if TYPE_CHECKING:
+    from iblatlas.regions import BrainRegions
 
 # What a session may have: the name it goes by here, and the file that tells it is there.
 CAMERAS = ("left", "right", "body")
@@ -82,7 +87,7 @@ class Session:
     @cached_property
     def datasets(self) -> pd.DataFrame:
         """The session's dataset table: one row a file, the revisions loaded by default only."""
-        found = self.one.list_datasets(self.eid, details=True)
+        found = self.one.list_datasets(self.eid, details=True, keep_eid_index=True).reset_index()
         found = found[found["exists"].astype(bool)]
         # Tables written by hand may lack the column; then ONE takes the newest revision, and so does this.
         if "default_revision" in found:
@@ -90,6 +95,7 @@ class Session:
         found = found.assign(
             path=found["rel_path"].map(tables.without_revision),
             revision=found["rel_path"].str.extract("#(.+)#", expand=False).fillna(""),
+            session_path=session_record2path(self.details).as_posix(),
         )
         found = found.sort_values(["path", "revision"])
         return found.drop_duplicates("path", keep="last").set_index("path")
@@ -144,12 +150,12 @@ class Session:
         ``SessionLoader.load_trials`` gives it; a separate file of another length than the table (left over from
         another revision) is left out, with a warning.
         """
-        trials = self._load("trials", DATASETS["trials"])
-        for path in self.datasets.index[self.datasets.index.str.match(r"alf/_ibl_trials\.\w+\.npy")]:
+        separate = self.datasets.index[self.datasets.index.str.match(r"alf/_ibl_trials\.\w+\.npy")]
+        trials, *arrays = self._load_all("trials", [DATASETS["trials"], *separate])
+        for path, values in zip(separate, arrays, strict=True):
             attribute = path.split(".")[1]
             if attribute in trials or f"{attribute}_0" in trials:
                 continue  # the table is newer than files that repeat it
-            values = self._load("trials", path)
             if len(values) != len(trials):
                 warnings.warn(
                     f"trials.{attribute} of {self.name} has {len(values)} rows and the table {len(trials)}: left out.",
@@ -195,10 +201,11 @@ class Session:
         None. ``rf_frames`` is (n, 15, 15) uint8, one grey level for each pixel of the receptive-field stimulus.
         """
         raw = "raw_passive_data/_iblrig_RFMapStim.raw.bin"
-        frames = self._optional(raw, download_only=True)
-        if frames is not None:
+        frames = None
+        if raw in self.datasets.index:
+            (file,) = self._files("passive", [raw])
             with self._reading(raw):
-                frames = np.fromfile(frames, np.uint8).reshape(-1, 15, 15)
+                frames = np.fromfile(file, np.uint8).reshape(-1, 15, 15)
         intervals = self._load("passive", DATASETS["passive"])
         with self._reading(DATASETS["passive"]):
             intervals = intervals.set_index("Unnamed: 0").rename_axis(None)
@@ -233,7 +240,7 @@ class Session:
             raise DataError(f"No pose {camera!r}, {tracker!r}: cameras are {CAMERAS}, trackers are {TRACKERS}.")
         import pyarrow.parquet
 
-        file = self._load(name, DATASETS[name], download_only=True)
+        (file,) = self._files(name, [DATASETS[name]])
         with self._reading(DATASETS[name]):
             columns = [c for c in pyarrow.parquet.read_schema(file).names if not c.startswith("__")]
             if keypoints is not None:
@@ -286,40 +293,46 @@ class Session:
         with self._reading(str(folder)):
             return Bunch({file.stem: pd.read_parquet(file) for file in sorted(folder.glob("*.pqt"))})
 
-    def _load(self, name: str, path: str, **kwargs):
+    def _load(self, name: str, path: str):
         """The default revision of one file, by its path without revision, or MissingDataset."""
-        if path not in self.datasets.index:
-            # It may be another file of the same name that is there.
-            raise self._missing(path if self.available["present"].get(name) else name)
-        collection, _, filename = path.rpartition("/")
-        revision = self.datasets.loc[path, "revision"] or None
-        with self._reading(path):
-            try:
-                loaded = self.one.load_dataset(self.eid, filename, collection=collection, revision=revision, **kwargs)
-            except ALFError as error:
-                raise self._missing(name) from error
-            if loaded is None:  # ONE's word for an empty file, and for json that is none
-                raise ValueError("there is nothing in it")
+        (loaded,) = self._load_all(name, [path])
         return loaded
+
+    def _load_all(self, name: str | None, paths: list[str]) -> list:
+        return [self._read(path, file) for path, file in zip(paths, self._files(name, paths), strict=True)]
+
+    def _files(self, name: str | None, paths: list[str]) -> list[Path]:
+        """Where the files are, all of them there and whole; ``name`` is what they are called if the first is not."""
+        for path in paths:
+            if path not in self.datasets.index:
+                raise self._missing(name if name and not self.available["present"].get(name) else path)
+        # Not load_dataset, which would search for what is known already: that takes longer than reading the file.
+        with self._reading(name or paths[0]):
+            return self.one._check_filesystem(self.datasets.loc[paths].set_index(["eid", "id"]))
+
+    def _read(self, path: str, file: Path):
+        with self._reading(path):
+            content = load_file_content(file)
+            if content is None:  # an empty file, or json that is none
+                raise ValueError("there is nothing in it")
+        return content
 
     @contextmanager
     def _reading(self, path: str) -> Iterator[None]:
         """Say which file it is that cannot be read."""
-        with warnings.catch_warnings():
-            # Which revision is loaded is decided here, and shown by `available`.
-            warnings.simplefilter("ignore", ALFWarning)
-            try:
-                yield
-            except (ValueError, KeyError, OSError) as error:
-                raise CorruptData(f"{path} of {self.name} cannot be read ({cause(error)}): {REMEDY}.") from error
+        try:
+            yield
+        except (ValueError, KeyError, OSError) as error:
+            raise CorruptData(f"{path} of {self.name} cannot be read ({cause(error)}): {REMEDY}.") from error
 
-    def _optional(self, path: str, **kwargs):
-        return self._load(path, path, **kwargs) if path in self.datasets.index else None
+    def _optional(self, path: str):
+        return self._load(path, path) if path in self.datasets.index else None
 
     def _load_object(self, name: str, path: str, attributes: list[str]) -> Bunch:
         stem, _, extension = path.rpartition("/")[2].rpartition(".")
         stem, folder = stem.rpartition(".")[0], path.rpartition("/")[0]
-        return Bunch({a: self._load(name, f"{folder}/{stem}.{a}.{extension}") for a in attributes})
+        arrays = self._load_all(name, [f"{folder}/{stem}.{a}.{extension}" for a in attributes])
+        return Bunch(zip(attributes, arrays, strict=True))
 
     def _camera_times(self, camera: str, n_frames: int) -> np.ndarray:
         times = self._load(f"times of the {camera} camera", f"alf/_ibl_{camera}Camera.times.npy")
@@ -367,12 +380,14 @@ class Insertion:
 
         What an older sorting lacks (``amps``, ``depths``) is left out.
         """
-        return Bunch({a: self._load(f"spikes.{a}.npy") for a in SPIKE_ATTRIBUTES if a == "times" or self._has(a)})
+        attributes = [a for a in SPIKE_ATTRIBUTES if a == "times" or self._has(f"{self._collection}/spikes.{a}.npy")]
+        arrays = self._load(*(f"{self._collection}/spikes.{a}.npy" for a in attributes))
+        return Bunch(zip(attributes, arrays, strict=True))
 
     @cached_property
     def good_spikes(self) -> Bunch:
         """The spikes of units that pass every quality criterion (label 1), a third of the memory of all."""
-        table = self._load("passingSpikes.table.pqt")
+        (table,) = self._load(f"{self._collection}/passingSpikes.table.pqt")
         return Bunch({a: table[a].to_numpy() for a in SPIKE_ATTRIBUTES})
 
     @cached_property
@@ -384,21 +399,22 @@ class Insertion:
         alignment to histology was redone (``electrodeSites``), it takes the place of the sorter's own, as in
         ``brainbox.io.one``.
         """
-        from iblatlas.regions import BrainRegions
-
-        sites = f"alf/{self.name}/electrodeSites"
         channels = f"{self._collection}/channels"
-        histology = sites if f"{sites}.mlapdv.npy" in self.session.datasets.index else channels
-        local = self._load_path(f"{histology}.localCoordinates.npy")
+        sites = f"alf/{self.name}/electrodeSites"
+        sites = sites if self._has(f"{sites}.mlapdv.npy") else channels
+        local, mlapdv, atlas_id, raw, *labels = self._load(
+            *(f"{sites}.{a}.npy" for a in ("localCoordinates", "mlapdv", "brainLocationIds_ccf_2017")),
+            f"{channels}.rawInd.npy",
+            *([f"{channels}.labels.npy"] if self._has(f"{channels}.labels.npy") else []),
+        )
         table = pd.DataFrame({"lateral_um": local[:, 0], "axial_um": local[:, 1]})
         # The sorter may have left channels out that the alignment has.
-        raw = self._load_path(f"{channels}.rawInd.npy")
         table["rawInd"] = raw if len(raw) == len(table) else np.arange(len(table))
-        table[["x", "y", "z"]] = self._load_path(f"{histology}.mlapdv.npy") / 1e6
-        table["atlas_id"] = self._load_path(f"{histology}.brainLocationIds_ccf_2017.npy")
-        table["acronym"] = BrainRegions().id2acronym(table["atlas_id"].to_numpy())
-        if len(raw) == len(table) and f"{channels}.labels.npy" in self.session.datasets.index:
-            table["labels"] = self._load_path(f"{channels}.labels.npy")
+        table[["x", "y", "z"]] = mlapdv / 1e6
+        table["atlas_id"] = atlas_id
+        table["acronym"] = _regions().id2acronym(atlas_id)
+        if labels and len(raw) == len(table):
+            (table["labels"],) = labels
         return table.rename_axis("channel")
 
     @cached_property
@@ -409,25 +425,23 @@ class Insertion:
         good), ``channels`` (where the unit is largest), ``depths`` (µm from the tip), and from that channel
         ``acronym``, ``atlas_id``, ``x``, ``y``, ``z`` (m).
         """
-        table = self._load("clusters.metrics.pqt")
-        channels = self._load("clusters.channels.npy")
+        table, channels, depths = self._load(
+            *(f"{self._collection}/clusters.{name}" for name in ("metrics.pqt", "channels.npy", "depths.npy"))
+        )
         if "cluster_id" in table:  # an older table may lack units
             table = table.set_index("cluster_id", drop=False).reindex(np.arange(len(channels)))
         table = table.rename_axis("cluster")
         table["channels"] = channels
-        table["depths"] = self._load("clusters.depths.npy")
+        table["depths"] = depths
         place = ["acronym", "atlas_id", "x", "y", "z"]
         table[place] = self.channels.loc[table["channels"], place].to_numpy()
         return table.astype({"x": float, "y": float, "z": float, "atlas_id": int})
 
-    def _has(self, attribute: str) -> bool:
-        return f"{self._collection}/spikes.{attribute}.npy" in self.session.datasets.index
+    def _has(self, path: str) -> bool:
+        return path in self.session.datasets.index
 
-    def _load(self, filename: str):
-        return self._load_path(f"{self._collection}/{filename}")
-
-    def _load_path(self, path: str):
-        return self.session._load(path, path)
+    def _load(self, *paths: str) -> list:
+        return self.session._load_all(None, list(paths))
 
 
 def _find_eid(eid: str | UUID | None, one: OfflineOne) -> str:
@@ -446,6 +460,13 @@ def _spike_collection(session: Session, probe: str) -> str:
     pykilosort = f"alf/{probe}/pykilosort"
     found = session.datasets.index.str.startswith(f"{pykilosort}/").any()
     return pykilosort if found else f"alf/{probe}"
+
+
+@cache
+def _regions() -> "BrainRegions":
+    from iblatlas.regions import BrainRegions
+
+    return BrainRegions()
 
 
 def _some(ids: list[UUID], most: int = 5) -> str:

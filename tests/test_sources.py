@@ -711,6 +711,7 @@ def probe_files(collection: str, n_channels: int) -> dict:
         f"{collection}/clusters.depths.npy": np.array([20.0, np.nan, 60]),
         f"{collection}/channels.localCoordinates.npy": np.c_[np.full(n_channels, 11), 20 * np.arange(n_channels)],
         f"{collection}/channels.rawInd.npy": np.arange(n_channels) * 2,
+        f"{collection}/channels.labels.npy": np.arange(n_channels) % 4,
         f"{collection}/channels.mlapdv.npy": np.ones((n_channels, 3)),
         f"{collection}/channels.brainLocationIds_ccf_2017.npy": np.full(n_channels, 672),
     }
@@ -738,6 +739,13 @@ def test_spikes_lie_in_the_folder_of_their_sorter_or_of_their_probe(collection, 
     assert probe.channels["x"].tolist() == [1e-6] * 4
 
 
+def test_file_that_a_probe_lacks_is_named(tmp_path):
+    files = probe_files("alf/probe00/pykilosort", 4)
+    del files["alf/probe00/pykilosort/channels.rawInd.npy"]
+    with refused(MissingDataset, "no alf/probe00/pykilosort/channels.rawInd.npy;", "it has insertion probe00"):
+        record_probe(tmp_path, files).clusters  # noqa: B018
+
+
 @pytest.mark.parametrize("n_sites", [4, 6])
 def test_alignment_takes_the_place_of_the_sorters_own_channels_as_in_ibllib(n_sites, tmp_path):
     loaders = pytest.importorskip("brainbox.io.one")
@@ -748,7 +756,8 @@ def test_alignment_takes_the_place_of_the_sorters_own_channels_as_in_ibllib(n_si
     loader = loaders.SpikeSortingLoader(pid=probe.pid, one=probe.one, atlas=atlas)
     _, _, reference = loader.load_spike_sorting()
     assert len(probe.channels) == n_sites and set(probe.channels["acronym"]) == {"VISp"}
-    for column in ("axial_um", "lateral_um", "rawInd", "x", "y", "z", "atlas_id"):
+    assert ("labels" in probe.channels) == (n_sites == 4), "labels are of the sorter's channels"
+    for column in probe.channels:
         assert np.array_equal(reference[column], probe.channels[column]), column
 
 

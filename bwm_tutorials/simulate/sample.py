@@ -4,8 +4,10 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 
@@ -44,18 +46,14 @@ def ensure(folder: Path | None = None, rebuild: bool = False) -> Path:
     folder = folder or data_folder()
     if is_complete(folder) and not rebuild:
         return folder / "sample" / "one"
-    try:
+    with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".sample.lock"):
             if rebuild or not is_complete(folder):
-                _replace(folder)
-    except OSError as error:
-        # pyarrow says more than the reason, and numpy none.
-        reason = os.strerror(error.errno) if error.errno else "the disk seems to be full"
-        raise DataError(
-            f"The sample cannot be built in {folder} ({reason}): free some space (it takes 150 MB), or set the "
-            "environment variable BWM_DATA to a folder that can be written to."
-        ) from error
+                for left_over in folder.glob(".building-*"):  # of a build that was killed: we hold the lock
+                    shutil.rmtree(left_over, ignore_errors=True)
+                print(f"Building the synthetic sample in {folder}, once, about ten seconds …", file=sys.stderr)
+                build(folder / "sample")
     return folder / "sample" / "one"
 
 
@@ -72,24 +70,31 @@ def is_complete(folder: Path | None = None) -> bool:
 
 
 def build(target: Path, seed: int = 1, minutes: float = 45, clusters: int = 100) -> Path:
-    """Write a sample release into a new folder: recordings to ``one/``, what was put in to ``truth/``.
+    """Write a sample release: recordings to ``one/``, what was put in to ``truth/``.
+
+    It is made beside ``target`` and takes its place when it is complete.
 
     Returns
     -------
     Path
         The folder that `connect` opens.
-    """
-    from . import session
-    from .write import write_session
 
-    root = target / "one"
-    root.mkdir(parents=True)
-    write_session(root, MAIN, session(seed, minutes, clusters), seed)
-    tables.write(root, [MAIN], created="2001-01-08 12:00", main=MAIN.eid, seed=seed)
-    files = {f.relative_to(target).as_posix(): f.stat().st_size for f in sorted(target.rglob("*")) if f.is_file()}
-    stamp = json.dumps({"version": version(), "seed": seed, "files": files}, indent=1)
-    (target / _STAMP).write_text(stamp, encoding="utf-8")
-    return root
+    Raises
+    ------
+    DataError
+        The folder cannot be written to, or the disk is full; nothing is left behind.
+    """
+    with _writing(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(prefix=".building-", dir=target.parent))
+        try:
+            _write(building / "sample", seed, minutes, clusters)
+            with suppress(FileNotFoundError):
+                target.rename(building / "older")
+            (building / "sample").rename(target)
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+    return target / "one"
 
 
 def version() -> str:
@@ -98,15 +103,28 @@ def version() -> str:
     return hashlib.md5(b"".join(file.read_bytes().replace(b"\r\n", b"\n") for file in code)).hexdigest()
 
 
-def _replace(folder: Path) -> None:
-    """Build the sample in a temporary folder, and put it in the place of any older one."""
-    for left_over in folder.glob(".building-*"):  # of a build that was killed: we hold the lock, so it is nobody's
-        shutil.rmtree(left_over, ignore_errors=True)
-    building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder))
+def _write(folder: Path, seed: int, minutes: float, clusters: int) -> None:
+    from .recording import session
+    from .write import write_session
+
+    root = folder / "one"
+    root.mkdir(parents=True)
+    write_session(root, MAIN, session(seed, minutes, clusters), seed)
+    tables.write(root, [MAIN], created="2001-01-08 12:00", main=MAIN.eid, seed=seed)
+    files = {f.relative_to(folder).as_posix(): f.stat().st_size for f in sorted(folder.rglob("*")) if f.is_file()}
+    stamp = json.dumps({"version": version(), "seed": seed, "files": files}, indent=1)
+    (folder / _STAMP).write_text(stamp, encoding="utf-8")
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Say in one sentence why nothing can be written to a folder."""
     try:
-        build(building / "sample")
-        with suppress(FileNotFoundError):
-            (folder / "sample").rename(building / "older")
-        (building / "sample").rename(folder / "sample")
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+        yield
+    except OSError as error:
+        # pyarrow says more than the reason, and numpy none.
+        reason = os.strerror(error.errno) if error.errno else "the disk seems to be full"
+        raise DataError(
+            f"The sample cannot be built in {folder} ({reason}): free some space (it takes 150 MB), or set the "
+            "environment variable BWM_DATA to a folder that can be written to."
+        ) from error
