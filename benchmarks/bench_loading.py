@@ -59,7 +59,8 @@ def main() -> None:
     report("trials", ours, best(lambda: SessionLoader(one=one, eid=session.eid).load_trials()), "<= 1")
 
     figure = (
-        "import io, matplotlib; matplotlib.use('Agg'); import bwm_tutorials as bwm; s = bwm.Session(); bwm.plots.stamp(s);"
+        "import io, matplotlib; matplotlib.use('Agg'); import bwm_tutorials as bwm;"
+        "s = bwm.Session(); bwm.plots.stamp(s);"
         "bwm.plots.psychometric({'mouse': bwm.trials.psychometric(s.trials)}).savefig(io.BytesIO())"
     )
     print(f"{'first figure, sample built':38} ours {python(figure):7.3f} s   wanted < 8 s")

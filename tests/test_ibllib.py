@@ -1,8 +1,12 @@
 """The sample through IBL's own loaders: they read it, and say the same as `Session` and `Insertion`."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
+
+from bwm_tutorials import environment, pairing
 
 loaders = pytest.importorskip("brainbox.io.one")
 
@@ -98,3 +102,21 @@ def test_metrics_have_the_22_columns_of_the_release_in_range(probe):
     assert (metrics["spike_count"] == np.bincount(probe.spikes.clusters, minlength=len(metrics))).all()
     assert metrics.loc[metrics["label"] == 1, "amp_median"].min() > 50e-6
     assert ((metrics["bitwise_fail"] == 0) == (metrics["label"] == 1)).all()
+
+
+BOXES = [
+    (source.stem, code)
+    for source in sorted((environment.ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
+    for cell in pairing.read_source(source).cells
+    if cell.cell_type == "markdown" and "With IBL's own tools" in cell.source
+    for code in re.findall(r"```python\n(.+?)```", cell.source, flags=re.DOTALL)
+]
+
+
+@pytest.mark.parametrize("lesson, code", BOXES, ids=[lesson for lesson, _ in BOXES])
+def test_boxes_with_ibls_own_tools_run_and_agree(lesson, code, sample, session, probe):
+    names = {"one": sample, "session": session, "probe": probe}
+    exec(code, names)
+    if "clusters" in names:
+        assert np.array_equal(names["spikes"]["times"], probe.spikes.times)
+        assert (names["clusters"]["acronym"] == probe.clusters["acronym"]).all()

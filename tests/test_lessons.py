@@ -103,7 +103,7 @@ def test_lesson_has_the_parts_of_a_lesson_in_order(source):
     assert everything.index("bwm.plots.stamp(session)") < everything.index("## 1 · ")
     assert [cell.source.count("SOURCE") for cell in cells if "parameters" in tags(cell)] == [1]
     assert sum("teacher" in tags(cell) for cell in cells) >= 1
-    asked = re.findall(r"\*\*Exercise (\d\d\.\d)\.\*\*", everything)
+    asked = re.findall(r"\*\*Exercise (\d\d\.\d)", everything)
     checked = re.findall(r'answer = \.\.\.\ncheck\("(\d\d\.\d)", answer\)', everything)
     assert asked == checked == sorted(asked) and len(asked) >= 2
 
@@ -121,7 +121,9 @@ def execute(source, output, **parameters):
 
 
 def stripped(outputs):
-    return [{k: v for k, v in out.items() if k not in ("metadata", "execution_count")} for out in outputs]
+    """Outputs without what may differ between Python versions: the list of versions itself."""
+    kept = [{k: v for k, v in out.items() if k not in ("metadata", "execution_count")} for out in outputs]
+    return [out | {"text": out["text"].split("versions  ")[0]} if "text" in out else out for out in kept]
 
 
 @every_lesson
@@ -175,11 +177,11 @@ def test_on_a_training_session(source, day, tmp_path):
 @every_lesson
 def test_every_figure_is_stamped(source, sample):
     with plt.rc_context():
-        runpy.run_path(str(source))
+        runpy.run_path(str(source), init_globals={"display": print})
         figures = [plt.figure(number) for number in plt.get_fignums()]
         plt.close("all")
     stamps = [[text.get_text() for text in figure.texts if text.get_gid() == "stamp"] for figure in figures]
-    assert len(stamps) >= 2 and all("synthetic sample · seed 1" in stamp for [stamp] in stamps)
+    assert stamps and all("synthetic sample · seed 1" in stamp for [stamp] in stamps)
 
 
 @every_lesson
