@@ -1,4 +1,4 @@
-# A thin layer: each target is the command of the same name, so that Windows without make loses nothing.
+# A thin layer: each target is one command, so that Windows without make loses nothing.
 ifeq ($(OS),Windows_NT)
 PYTHON ?= python
 else
@@ -12,8 +12,8 @@ help:       ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/: *## /: /'
 run:        ## install what is needed and run the first lesson (SOURCE=real, EID=... for another recording)
 	$(BWM) run $(if $(SOURCE),--source "$(SOURCE)") $(if $(EID),--eid "$(EID)")
-lab:        ## open the lessons in JupyterLab
-	$(BWM) lab
+lab:        ## copy the lessons into my_lessons/ and open them in JupyterLab
+	$(BWM) start
 notebooks:  ## generate and execute the notebooks from their sources
 	$(BWM) notebooks
 data:       ## build the sample

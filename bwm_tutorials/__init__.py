@@ -16,6 +16,9 @@ _HOME = {
     "Insertion": "session",
     "exercises": "course.checking",
     "provenance": "course.provenance",
+    "progress": "course.progress",
+    "save": "course.saves",
+    "restore": "course.saves",
 }
 _MODULES = ("plots", "trials", "wheel")
 

@@ -29,7 +29,12 @@ def main(argv: list[str] | None = None) -> int:
     python = _python(arguments.environment)
     if python is not None:
         return subprocess.call([str(python), "-m", "bwm_tutorials", *argv])
-    return arguments.command(arguments)
+    from .errors import DataError
+
+    try:
+        return arguments.command(arguments)
+    except DataError as error:
+        raise SystemExit(str(error)) from None
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -45,7 +50,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("lessons", nargs="*", metavar="LESSON", help="numbers, for example 00; default all")
     run.add_argument("--source", help="'sample', 'real', or the path of a folder with ONE tables")
     run.add_argument("--eid", help="a session of that source")
-    add("lab", _lab, "open the lessons in JupyterLab")
+    start = add("start", _start, "copy the lessons into a folder of your own and open them in JupyterLab")
+    start.add_argument("folder", nargs="?", metavar="DIR", type=Path, help="default my_lessons in the clone")
+    start.add_argument("--no-lab", action="store_true", help="only copy")
     data = add("data", _data, "build the synthetic sample")
     data.add_argument("--rebuild", action="store_true", help="even if a complete one is there")
     data.add_argument("--to", metavar="DIR", type=Path, help="build another sample in a new folder")
@@ -104,8 +111,19 @@ def _run(arguments: argparse.Namespace) -> int:
     return int(any(result.error for result in results))
 
 
-def _lab(arguments: argparse.Namespace) -> int:
-    return subprocess.call([sys.executable, "-m", "jupyter", "lab", str(_clone() / "notebooks")])
+def _start(arguments: argparse.Namespace) -> int:
+    from . import pairing
+    from .course import working_copy
+
+    originals = _clone() / "notebooks"
+    folder = working_copy.create(arguments.folder or _clone() / "my_lessons")
+    lessons = {f"{s.stem}.ipynb": pairing.learners_copy(s) for s in sorted(originals.glob("[0-9][0-9]_*.py"))}
+    lessons |= {page.name: page.read_bytes() for page in originals.glob("*.md")}  # which the lessons link to
+    written = working_copy.copy_lessons(lessons, folder)
+    for name in sorted(written.keys() - lessons.keys()):
+        environment.say(f"{written[name]} has changed since you began it; yours is kept, the new one is {name}.")
+    environment.say(f"Your lessons are in {folder}.")
+    return 0 if arguments.no_lab else subprocess.call([sys.executable, "-m", "jupyter", "lab", str(folder)])
 
 
 def _data(arguments: argparse.Namespace) -> int:

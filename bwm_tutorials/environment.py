@@ -58,7 +58,7 @@ def prepare(lock: str = "run") -> Path:
     marker = folder / "bwm_tutorials.lock"
     if is_ready(lock, marker, python):
         return python
-    with _one_at_a_time(ROOT / ".venv.lock"):
+    with one_at_a_time(ROOT / ".venv.lock"):
         if is_ready(lock, marker, python):  # another program installed it meanwhile
             return python
         # pip takes a half-copied package for an installed one, so nothing of an interrupted installation is kept.
@@ -177,7 +177,7 @@ def _tail(done: subprocess.CompletedProcess) -> str:
 
 
 @contextmanager
-def _one_at_a_time(path: Path) -> Iterator[None]:
+def one_at_a_time(path: Path) -> Iterator[None]:
     """Wait until no other program is in this block; the system frees the lock of a program that was killed."""
     with path.open("a") as handle:
         if os.name == "nt":
@@ -196,10 +196,10 @@ def _one_at_a_time(path: Path) -> Iterator[None]:
 
 
 def say(line: str) -> None:
-    """Print a line, also on a Windows console that has no check marks."""
+    """Print a line, also on a Windows console that has no such signs."""
     try:
         print(line, flush=True)
     except UnicodeEncodeError:
-        for sign, plain in {"✓": "ok", "✗": "NO", "→": "->", "…": "..."}.items():
+        for sign, plain in {"✓": "ok", "✗": "NO", "→": "->", "…": "...", "■": "x", "□": "o"}.items():
             line = line.replace(sign, plain)
         print(line, flush=True)

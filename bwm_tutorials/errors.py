@@ -25,6 +25,10 @@ class UnknownExercise(DataError):
     """There is no exercise or lesson of this name."""
 
 
+class WorkingCopyError(DataError):
+    """A folder cannot be a learner's working copy or cannot be written to, or a file is not a save of one."""
+
+
 class CorruptData(DataError):
     """A file is not what its table says: truncated, altered, or not a plain array."""
 

@@ -31,6 +31,13 @@ def read_source(source: Path) -> NotebookNode:
     return notebook
 
 
+def learners_copy(source: Path) -> bytes:
+    """The content of the notebook that a learner gets: no outputs, and without the teacher's notes."""
+    notebook = read_source(source)
+    notebook.cells = [cell for cell in notebook.cells if "teacher" not in cell.metadata.get("tags", [])]
+    return nbformat.writes(notebook).encode() + b"\n"
+
+
 def generate(source: Path) -> None:
     """Make, execute and write the notebook of a ``.py``.
 
@@ -63,11 +70,22 @@ def clean(notebook: NotebookNode) -> NotebookNode:
         cell.metadata = NotebookNode({"tags": tags} if tags else {})
         if cell.cell_type == "code":
             # Progress bars and notes on a sample being built go to stderr.
-            cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
+            cell.outputs = _joined([out for out in cell.outputs if out.get("name") != "stderr"])
             for out in cell.outputs:
                 out.pop("metadata", None) if out.output_type == "stream" else out.update(metadata={})
                 out.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
     return notebook
+
+
+def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Outputs with what was printed in several pieces put together: where it is cut depends on the computer's speed."""
+    joined: list[NotebookNode] = []
+    for out in outputs:
+        if joined and out.output_type == joined[-1].output_type == "stream":
+            joined[-1].text += out.text
+        else:
+            joined.append(out)
+    return joined
 
 
 def pictures(notebook: NotebookNode) -> list[bytes]:

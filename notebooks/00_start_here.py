@@ -52,6 +52,7 @@ EID = None  # a session's id; None opens the source's main session
 # %%
 import bwm_tutorials as bwm
 
+bwm.restore()
 one = bwm.connect(SOURCE)
 session = bwm.Session(EID, one)
 bwm.plots.stamp(session)
@@ -61,7 +62,7 @@ session
 # %% [markdown]
 # ## Can you read this Python?
 #
-# Say what each line prints, then run the cell.
+# What does each line print?
 
 # %% tags=["nbval-check-output"]
 import pandas as pd
@@ -72,8 +73,8 @@ print(table["right"].mean())
 print(table[table["right"]]["seconds"].max() * 1000)
 
 # %% [markdown]
-# If one surprised you, take an hour with the [Python tutorial](https://docs.python.org/3/tutorial/) and
-# [10 minutes to pandas](https://pandas.pydata.org/docs/user_guide/10min.html), and come back.
+# If one surprised you, spend an hour with the [Python tutorial](https://docs.python.org/3/tutorial/) and
+# [10 minutes to pandas](https://pandas.pydata.org/docs/user_guide/10min.html).
 
 # %% [markdown]
 # ## 1 · The Brain Wide Map
@@ -262,7 +263,8 @@ fig = bwm.plots.psychometric(curves)
 # %% [markdown]
 # ## What is next
 #
-# Three paths lead on, as the lessons appear in this folder.
+# Save the notebook (Ctrl+S) and run the last cell: it packs your work, and `bwm.restore()` brings it back. Three paths
+# lead on:
 #
 # - Student: 01 data structure → 03 task → 04 wheel → 05 spike sorting → 06 neural responses → 07 pose
 # - Postdoc: 02 download → 05 → 06 → 09 the release and its history
@@ -279,3 +281,5 @@ fig = bwm.plots.psychometric(curves)
 
 # %%
 bwm.provenance(session)
+bwm.progress()
+bwm.save()

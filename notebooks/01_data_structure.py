@@ -78,13 +78,13 @@ one.list_datasets(session.eid, collection="alf")
 
 # %% [markdown]
 # (a), where the session has them: a lick belongs to the session, not to a probe. A folder between two `#` is a
-# *revision*: a later version of the file of the same name. By default the newest is loaded.
+# *revision*: a later version of a file. By default ONE loads the one marked as default, nearly always the newest.
 
 # %% [markdown]
 # ## 2 · The name of a file
 #
 # The names follow the *ALF* convention. Read `_ibl_trials.table.pqt` aloud: "the **table** of the **trials**, as
-# **IBL** defines it, a **parquet** file". ONE takes names apart in the same way.
+# **IBL** defines it, a **parquet** file" (a compressed table). ONE takes names apart in the same way.
 
 # %% tags=["nbval-check-output"]
 from one.alf.path import filename_parts
@@ -93,10 +93,10 @@ filename_parts("_ibl_trials.table.pqt", as_dict=True)
 
 # %% [markdown]
 # An *object* (`trials`) has *attributes* (`table`). Each attribute is a file, and all attributes of an object have the
-# same number of rows: row 7 of `wheel.timestamps` is the time of row 7 of `wheel.position`. The ending says how it is
-# stored: `.npy` is one array, `.pqt` a table, `.csv` and `.json` are text.
+# same number of rows (if not, revisions were mixed): row 7 of `wheel.timestamps` is the time of row 7 of
+# `wheel.position`. The ending says how it is stored: `.npy` is one array, `.pqt` a table, `.csv` and `.json` are text.
 #
-# **Modify.** Take `spikes.times.npy` apart. What does it lack? (Objects that are not IBL's own have no namespace.)
+# **Modify.** Take `spikes.times.npy` apart. What does it lack? (`_ibl_` is the *namespace*: who defined the name.)
 
 # %% [markdown]
 # ## 3 · Load it: with ONE, and with Session
@@ -139,8 +139,9 @@ probe
 # %% [markdown]
 # ## 5 · Units and clocks
 #
-# Every time is in **seconds on the session's clock**, whichever file it is in: spikes, trials, wheel and camera frames
-# can be subtracted from each other. (`spikes.samples` counts the probe's own samples, and is no time of the session.)
+# Times are **seconds on the session's clock**, which starts with the recording: those of spikes, trials, wheel and
+# camera frames can be subtracted from each other. Two exceptions: `spikes.samples` counts the probe's own samples, and
+# `intervals_bpod` is on the clock of Bpod, the device that runs the task.
 #
 # Lengths are the trap. Files hold **µm**: depths along the probe from its tip, and places from *bregma*, a point on the
 # skull. `probe.channels` and `probe.clusters` give places as `x`, `y`, `z` in **m**, as IBL's loaders do, and leave
@@ -148,13 +149,13 @@ probe
 
 # %%
 if probe:
-    folder = f"alf/{probe.name}/pykilosort"
-    print("in the file:", one.load_dataset(session.eid, "channels.mlapdv.npy", collection=folder)[0])
+    sites = one.load_dataset(session.eid, "electrodeSites.mlapdv.npy", collection=f"alf/{probe.name}")
+    print("in the file:", sites[0])
     print("in the table:", probe.channels.loc[0, ["x", "y", "z"]].to_numpy(float))
 
 # %% [markdown]
 # **Exercise 01.1.** How far along the probe do its good units (`label` 1) spread, from the lowest to the highest, in
-# mm? Use `probe.clusters`.
+# mm, to two decimals? Use the `depths` in `probe.clusters`.
 
 # %%
 answer = ...
@@ -167,10 +168,13 @@ check("01.1", answer)
 #
 # 1. `spikes.clusters` gives the number of the *unit* that fired;
 # 2. the row of that number in `clusters` has `channels`: the number of the *channel* where the unit is largest;
-# 3. the row of that number in `channels` has the region's *acronym*.
+# 3. the row of that number in `channels` has the region's *acronym*, and the place that is the unit's `x`, `y`, `z`.
+#
+# Numbers start at 0, and stay with their rows when you select some: use `.loc[number]`, not `.iloc`.
 
 # %%
 if probe:
+    print(one.list_datasets(session.eid, "spikes.times*"))
     of_unit = probe.spikes.times[probe.spikes.clusters == 12]
     channel = probe.clusters.loc[12, "channels"]
     region = probe.channels.loc[channel, "acronym"]
@@ -178,8 +182,9 @@ if probe:
 
 # %% [markdown]
 # Where a channel lies comes from the microscope: the probe's track was found in the brain, and matched to what each
-# channel recorded. The result is in `electrodeSites`, in the probe's folder, and goes before what the sorter's own
-# `channels` say. `Insertion` follows that rule, as IBL's loader does.
+# channel recorded. The result is in `electrodeSites`, in the probe's folder, and is used in place of the sorter's own
+# `channels`; a probe without it falls back on them. `Insertion` follows that rule, as IBL's loader does.
+#
 # **Modify.** Follow another unit.
 
 # %%
@@ -195,12 +200,12 @@ answer = ...
 check("01.2", answer)
 
 # %% [markdown]
-# **Exercise 01.3, a hunt.** This script asks how far the deepest unit lies above the lowest channel. One line is wrong.
-# Mend it, and give the distance in µm.
+# **Exercise 01.3, a hunt.** This script asks how much higher (in `z`) the deepest unit lies than the lowest channel.
+# One line mixes two units. Mend it, and give the difference in µm.
 
 # %%
 if probe:
-    lowest = one.load_dataset(session.eid, "channels.mlapdv.npy", collection=folder)[0]
+    lowest = sites[0]
     deepest = probe.clusters.sort_values("depths").iloc[0]
     print("height difference:", abs(deepest["z"] - lowest[2]))
 
@@ -212,7 +217,8 @@ check("01.3", answer)
 # ## Recap
 #
 # - A session is a folder; a file is `object.attribute.extension` in a collection, and may have revisions.
-# - Times are seconds on one clock. Lengths in files are µm, `x`, `y`, `z` in tables are m.
+# - Times are seconds on one clock, unless the name says otherwise. Lengths in files are µm, `x`, `y`, `z` in tables are
+#   m.
 # - spike → cluster → channel → region: each step looks up a row by its number.
 # - `session.available` says what there is before you rely on it.
 
@@ -227,8 +233,8 @@ check("01.3", answer)
 #
 # <details><summary>Answers</summary>
 #
-# 1. `spikes.times.npy` in `alf/probe00/pykilosort`, in the folder of the revision that `session.available` names; those
-#    rows where `spikes.clusters.npy` is 12.
+# 1. `spikes.times.npy` in the sorter's collection (here `alf/probe00/pykilosort`), in the folder of its revision, which
+#    its path and `session.available` name; those rows where `spikes.clusters.npy` is 12.
 # 2. The session's clock, seconds from the start of the recording.
 # 3. Row 12 of `clusters.channels` is a channel; that row of `channels` has the acronym.
 #
@@ -238,6 +244,7 @@ check("01.3", answer)
 # ## What is next
 #
 # [Lesson 00](00_start_here.ipynb) again on another recording, or on to the task and the wheel as these lessons appear.
+# Before you leave, save the notebook (Ctrl+S) and run the last cell: it packs your work.
 #
 # ## References
 #
@@ -252,7 +259,9 @@ check("01.3", answer)
 # ## Extra A · Revisions
 #
 # When data are corrected, the old file stays and the new one goes into a folder named by a date. A load call gives the
-# version marked as default, mostly the newest; `revision=` gives **the last one not later than a date**.
+# version marked as default; `revision=` gives **the last one not later than a date**. The rule is applied to each file
+# by itself: one object may come from several revisions, so compare lengths; and a file with no version that old is not
+# found.
 
 # %% tags=["extra"]
 path = "alf/_ibl_trials.table.pqt"
@@ -262,7 +271,8 @@ print("loaded by default:", session.datasets.loc[path, "rel_path"])
 
 # %% [markdown] tags=["extra"]
 # To make an analysis repeatable, write the revision into your code, or note what was loaded: the last cell of each
-# lesson prints it. **Exercise 01.4.** In how many trials do the two tables give different times of the stimulus?
+# lesson prints it. **Exercise 01.4.** In how many trials do the two tables give different times of the stimulus? A
+# trial without a time in either does not count.
 
 # %% tags=["extra"]
 answer = ...
@@ -288,7 +298,7 @@ check("01.5", answer)
 # `lab/Subjects/subject/date/number/collection/#revision#/_namespace_object.attribute_timescale.extra.extension`
 #
 # Namespace, timescale, extra and revision may be absent. A timescale says that times are on another clock:
-# `intervals_bpod` of trials are on that of the behaviour computer, not the session's.
+# `intervals_bpod` of trials are on that of Bpod, not the session's.
 
 # %% tags=["extra"]
 one.eid2path(session.eid).session_parts
@@ -314,8 +324,9 @@ session.details
 #
 # Three ways in which a loader can mislead you without an error:
 #
-# - `load_object` leaves out attributes that are not there: count what you got.
-# - A dataset whose quality is CRITICAL is listed nowhere and cannot be loaded: it seems never to have existed.
+# - `load_object` of plain ONE leaves out attributes whose files are gone (the lessons' `one` stops): count what you
+#   got.
+# - A dataset whose quality is CRITICAL is left out of lists unless you ask (`qc="CRITICAL"`), and cannot be loaded.
 # - `SessionLoader.load_session_data()` of ibllib goes on after any failure: look at its `data_info`.
 
 # %% tags=["extra"]
@@ -336,3 +347,5 @@ session.available.query("present")
 
 # %%
 bwm.provenance(session)
+bwm.progress()
+bwm.save()

@@ -218,6 +218,7 @@ def test_binder_builds_from_nothing(tmp_path):
         pytest.skip("the package index cannot be reached")
     assert done.returncode == 0, done.stdout + done.stderr
     assert (clone / "data/sample").is_dir()
+    assert (clone / "my_lessons/00_start_here.ipynb").exists()
 
 
 def copy_of_the_repository(to: Path) -> Path:

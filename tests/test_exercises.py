@@ -112,6 +112,14 @@ def test_mistakes_are_recognised_when_rounded_and_rounded_answers_pass(rounded, 
         assert outcome("00", "00.2", rounded(mistake.answer(session)), session).message == mistake.hint
 
 
+@pytest.mark.parametrize("lesson, key", EXERCISES)
+@pytest.mark.parametrize("answer", [-1, 0, 42, 1e9, "nowhere"])
+def test_any_answer_is_judged_on_real_sessions(lesson, key, answer, real, real_data):
+    (nyu,) = bwm.connect(real_data).search(subject="NYU-11")
+    for anyone in (real, bwm.Session(nyu, bwm.connect(real_data))):
+        assert outcome(lesson, key, answer, anyone).status in (checking.NOT_YET, checking.NOT_APPLICABLE)
+
+
 def test_unknown_lesson_and_unknown_exercise(session):
     with pytest.raises(UnknownExercise, match="no lesson '77'"):
         bwm.exercises("77", session)

@@ -9,10 +9,7 @@ import sys
 import time
 import urllib.request
 
-import nbformat
 import pytest
-
-from bwm_tutorials import environment, pairing
 
 sync_api = pytest.importorskip("playwright.sync_api")
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -28,14 +25,19 @@ def free_port():
 def lab(tmp_path, sample):
     """JupyterLab on a copy of the lessons; gives its address."""
     folder = tmp_path / "lessons"
-    folder.mkdir()
-    for source in (environment.ROOT / "notebooks").glob("*.py"):
-        # without outputs, so that what is seen was made here
-        nbformat.write(pairing.read_source(source), folder / f"{source.stem}.ipynb")
+    subprocess.run([sys.executable, "-m", "bwm_tutorials", "start", "--no-lab", folder], check=True)
     port = free_port()
     command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", f"--port={port}", "--IdentityProvider.token="]
     command += [f"--ServerApp.root_dir={folder}", "--allow-root"]
-    settings = {"JUPYTER_CONFIG_DIR": tmp_path / "config", "JUPYTERLAB_WORKSPACES_DIR": tmp_path / "workspaces"}
+    # All cells are drawn, also those that are not in view.
+    tracker = tmp_path / "settings" / "@jupyterlab" / "notebook-extension" / "tracker.jupyterlab-settings"
+    tracker.parent.mkdir(parents=True)
+    tracker.write_text('{"windowingMode": "none"}')
+    settings = {
+        "JUPYTERLAB_SETTINGS_DIR": tmp_path / "settings",
+        "JUPYTER_CONFIG_DIR": tmp_path / "config",
+        "JUPYTERLAB_WORKSPACES_DIR": tmp_path / "workspaces",
+    }
     environ = os.environ | {name: str(path) for name, path in settings.items()}
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environ) as server:
         address = f"http://127.0.0.1:{port}"
@@ -58,9 +60,9 @@ def test_first_lesson_in_the_browser(lab):
         )
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         page.goto(f"{lab}/lab/tree/00_start_here.ipynb")
-        page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for(timeout=60_000)
-        page.locator("[data-command='notebook:restart-run-all']").click()
-        page.locator(".jp-Dialog .jp-mod-accept").click()
+        page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
+        page.locator(".lm-MenuBar-item", has_text="Run").first.click()
+        page.locator("[data-command='runmenu:run-all']").click()
         last = page.locator(".jp-OutputArea-output", has_text=re.compile(r"versions +Python"))
         last.wait_for(timeout=90_000)
         assert page.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error']").count() == 0

@@ -6,53 +6,18 @@ sample and on any real recording, and no answer is written down anywhere.
 
 import textwrap
 from collections.abc import Callable
-from dataclasses import dataclass
-from importlib import import_module
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..errors import MissingDataset, UnknownExercise
 from ..session import Session
+from .exercise import CORRECT, NOT_APPLICABLE, NOT_ATTEMPTED, NOT_YET, Exercise, exercises_of
+from .progress import record
 
-NOT_ATTEMPTED, NOT_YET, CORRECT, NOT_APPLICABLE = "not attempted", "not yet", "correct", "not applicable here"
 MISTAKE_TOLERANCE = 0.01  # relative: a mistake is recognised also when its result was rounded
 _MARKS = {NOT_ATTEMPTED: "□", NOT_YET: "✗", CORRECT: "✓", NOT_APPLICABLE: "–"}
-
-
-class Mistake(NamedTuple):
-    """A wrong answer that people give: what it computes, the hint that fits it, and what they believed."""
-
-    answer: Callable[[Session], Any]
-    hint: str
-    misconception: str = ""
-
-
-@dataclass(frozen=True)
-class Exercise:
-    """One exercise of a lesson.
-
-    Parameters
-    ----------
-    ask : str
-        The question in one sentence, with the unit of the answer.
-    solve : callable
-        Session → answer (a number); raises MissingDataset or KeyError where a session lacks what it needs.
-    code : str
-        How a learner gets it from the lesson's own variables; a test evaluates it.
-    hint : str
-        Helps someone who has not begun, and does not give the answer away.
-    mistakes : tuple of Mistake
-    tolerance : float
-        Largest difference from the solution that counts as correct, in the answer's unit.
-    """
-
-    ask: str
-    solve: Callable[[Session], Any]
-    code: str
-    hint: str
-    mistakes: tuple[Mistake, ...]
-    tolerance: float
 
 
 class Outcome(NamedTuple):
@@ -98,7 +63,9 @@ def exercises(lesson: str, session: Session) -> tuple[Callable, Callable, Callab
         return found[key]
 
     def check(key: str, answer: Any) -> Outcome:
-        return evaluate(key, look_up(key), answer, session)
+        outcome = evaluate(key, look_up(key), answer, session)
+        record(key, outcome.status, _number(answer))
+        return outcome
 
     def hint(key: str) -> Text:
         return Text(textwrap.fill(look_up(key).hint, 92))
@@ -106,17 +73,9 @@ def exercises(lesson: str, session: Session) -> tuple[Callable, Callable, Callab
     def solution(key: str) -> Text:
         exercise = look_up(key)
         expected, missing = _solve(exercise, session)
-        return Text(f"answer = {exercise.code}\n" + (missing or f"On {session.name} this gives {expected:.6g}."))
+        return Text(f"answer = {exercise.code}\n" + (missing or f"On {session.name} this gives {_show(expected)}."))
 
     return check, hint, solution
-
-
-def exercises_of(lesson: str) -> dict[str, Exercise]:
-    """The exercises of a lesson by key (``'00.1'``, …)."""
-    try:
-        return import_module(f"{__package__}.lesson_{lesson}").EXERCISES
-    except ModuleNotFoundError as error:
-        raise UnknownExercise(f"There is no lesson {lesson!r} with exercises; lessons are named like '00'.") from error
 
 
 def evaluate(key: str, exercise: Exercise, answer: Any, session: Session) -> Outcome:
@@ -126,28 +85,31 @@ def evaluate(key: str, exercise: Exercise, answer: Any, session: Session) -> Out
         return Outcome(key, NOT_APPLICABLE, missing)
     if answer is ...:
         return Outcome(key, NOT_ATTEMPTED, f"Put your answer in place of the dots. {exercise.ask}")
-    value = _number(answer)
+    value = _word(answer) if isinstance(expected, str) else _number(answer)
     if value is None:
-        return Outcome(key, NOT_YET, f"The answer is one number, and this is {_describe(answer)}.")
-    if abs(value - expected) <= exercise.tolerance:
+        kind = "one word in quotes" if isinstance(expected, str) else "one number"
+        return Outcome(key, NOT_YET, f"The answer is {kind}, and this is {_describe(answer)}.")
+    if _same(value, expected, atol=exercise.tolerance):
         return Outcome(key, CORRECT, "")
     for mistake in exercise.mistakes:
-        if np.isclose(value, mistake.answer(session), rtol=MISTAKE_TOLERANCE, atol=0):
+        with suppress(MissingDataset, LookupError):  # what the mistake needs may not be there
+            if not _same(value, mistake.answer(session), rtol=MISTAKE_TOLERANCE):
+                continue
             return Outcome(key, NOT_YET, mistake.hint)
     return Outcome(key, NOT_YET, exercise.hint)
 
 
-def _solve(exercise: Exercise, session: Session) -> tuple[float, str]:
+def _solve(exercise: Exercise, session: Session) -> tuple[float | str, str]:
     """The solution's answer and "", or NaN and the sentence that says what the session lacks."""
     try:
-        expected = float(exercise.solve(session))
+        expected = exercise.solve(session)
     except MissingDataset as lacking:
         return np.nan, str(lacking)
     except KeyError as lacking:
         return np.nan, f"The trials of {session.name} have no {lacking.args[0]}."
     except IndexError:
         expected = np.nan
-    if np.isnan(expected):
+    if expected != expected:  # NaN
         return np.nan, f"{session.name} has no trial that this could be computed on."
     return expected, ""
 
@@ -161,6 +123,18 @@ def _number(answer: Any) -> float | None:
     except (TypeError, ValueError):
         return None
     return value if np.isfinite(value) else None
+
+
+def _word(answer: Any) -> str | None:
+    return answer.strip() if isinstance(answer, str) else None
+
+
+def _show(answer: float | str) -> str:
+    return answer if isinstance(answer, str) else f"{answer:.6g}"
+
+
+def _same(value: float | str, other: float | str, rtol: float = 0, atol: float = 0) -> bool:
+    return value == other if isinstance(value, str) else bool(np.isclose(value, other, rtol=rtol, atol=atol))
 
 
 def _describe(answer: Any) -> str:

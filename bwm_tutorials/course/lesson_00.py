@@ -5,7 +5,7 @@ import pandas as pd
 
 from .. import trials
 from ..session import Session
-from .checking import Exercise, Mistake
+from .exercise import Exercise, Mistake
 
 
 def example_trial(session: Session) -> pd.Series:

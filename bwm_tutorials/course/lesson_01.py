@@ -4,7 +4,7 @@ import pandas as pd
 
 from ..errors import MissingDataset
 from ..session import Insertion, Session
-from .checking import Exercise, Mistake
+from .exercise import Exercise, Mistake
 
 TABLE = "_ibl_trials.table.pqt"
 BEFORE_ALL_REVISIONS = "2020-12-31"
@@ -37,7 +37,7 @@ def stimuli_that_moved(session: Session) -> int:
 
 def trials_without_go_cue(session: Session) -> int:
     """01.5: number of trials whose go cue has no time, in the version that is loaded by default."""
-    return int(session.trials["goCue_times"].isna().sum())
+    return int(_two_versions(session)[1]["goCue_times"].isna().sum())
 
 
 def _probe(session: Session) -> Insertion:
@@ -99,6 +99,10 @@ EXERCISES = {
                 "You took the depths for metres. They are µm from the tip of the probe.",
                 "Lengths are stored in metres.",
             ),
+            Mistake(
+                lambda session: span_of_good_units(session) / 1000,
+                "That is in metres; the question asks for mm.",
+            ),
         ),
         tolerance=0.01,
     ),
@@ -134,6 +138,10 @@ EXERCISES = {
                 lambda session: height_of_deepest_unit(session) / 1e6,
                 "That is right in metres; the question asks for µm.",
             ),
+            Mistake(
+                lambda session: _probe(session).clusters["depths"].min(),
+                "That is a depth along the probe. Compare the heights, z.",
+            ),
         ),
         tolerance=0.5,
     ),
@@ -141,7 +149,7 @@ EXERCISES = {
         ask="Number of trials whose stimulus has another time in `old` than in `new`.",
         solve=stimuli_that_moved,
         code="((old['stimOn_times'] - new['stimOn_times']).abs() > 0).sum()",
-        hint="Subtract the column stimOn_times of `new` from that of `old`, and count what is not zero.",
+        hint="Subtract stimOn_times of `new` from that of `old`, take .abs(), and count what is larger than 0.",
         mistakes=(
             Mistake(
                 lambda session: 0,
