@@ -57,6 +57,7 @@ def stamp(*sessions: Session) -> None:
     """
     global _signature
     _signature = "  |  ".join(dict.fromkeys(_label(session) for session in sessions))
+    plt.rcParams.update(STYLE)  # again: a style that was chosen since may have taken the signature away
 
 
 def _label(session: Session) -> str:

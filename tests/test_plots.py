@@ -51,6 +51,12 @@ def test_every_figure_carries_the_stamp_also_a_learners_own(session, real):
     assert stamp_of(plots.psychometric({"mouse": curve([0, 0.1, 0.5, 0.9, 1])})) == ["REAL · SWC_054 2020-09-01"]
 
 
+def test_a_style_chosen_before_does_not_take_the_stamp_away(session):
+    plt.rcdefaults()
+    plots.stamp(session)
+    assert stamp_of(plt.figure()) == ["synthetic sample · seed 1"]
+
+
 def test_psychometric_says_what_is_drawn(capsys):
     plots.psychometric({"mouse": curve([0, 0.1, 0.9, 0.9, 1])})
     said = " ".join(capsys.readouterr().out.split())
