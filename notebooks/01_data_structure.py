@@ -313,7 +313,11 @@ one.eid2path(session.eid).session_parts
 session.datasets[["rel_path", "file_size", "qc"]].head()
 
 # %% tags=["extra"]
-session.details
+import pandas as pd
+
+for file in sorted(one.cache_dir.glob("*.pqt")):
+    rows = pd.read_parquet(file)
+    print(f"{file.name}: {len(rows)} rows; {', '.join(rows.columns)}")
 
 # %% [markdown] tags=["extra"]
 # ## Extra D · What weighs what, and what fails silently

@@ -100,6 +100,8 @@ def test_lesson_has_the_parts_of_a_lesson_in_order(source):
     assert "to read" in everything and "to practise" in everything
     places = [everything.index(f"## {heading}") for heading in HEADINGS] + [everything.rindex("bwm.provenance(")]
     assert places == sorted(places)
+    assert cells[-1].source.endswith("bwm.progress()\nbwm.save()")
+    assert ("bwm.restore()" in everything.split("## ")[0]) == (source.name[:2] == "00")
     assert everything.index("bwm.plots.stamp(session)") < everything.index("## 1 · ")
     assert [cell.source.count("SOURCE") for cell in cells if "parameters" in tags(cell)] == [1]
     assert sum("teacher" in tags(cell) for cell in cells) >= 1
