@@ -79,6 +79,10 @@ one.list_datasets(session.eid, collection="alf")
 # %% [markdown]
 # (a), where the session has them: a lick belongs to the session, not to a probe. A folder between two `#` is a
 # *revision*: a later version of a file. By default ONE loads the one marked as default, nearly always the newest.
+# `available` sums up what this session has and lacks, and which revision is loaded.
+
+# %%
+session.available
 
 # %% [markdown]
 # ## 2 · The name of a file
@@ -221,8 +225,7 @@ check("01.3", answer)
 #   m.
 # - spike → cluster → channel → region: each step looks up a row by its number.
 # - `session.available` says what there is before you rely on it.
-
-# %% [markdown]
+#
 # ## Exit ticket
 #
 # Where is a spike time of unit 12: in which file, of which revision, on which clock, and how do you find its region?
