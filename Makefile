@@ -10,7 +10,7 @@ BWM = $(PYTHON) -m bwm_tutorials
 
 help:       ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/: *## /: /'
-run:        ## install what is needed and run the first lesson (SOURCE=real, EID=... for another recording)
+run:        ## install what is needed and run every lesson (SOURCE=real, EID=... for another recording)
 	$(BWM) run $(if $(SOURCE),--source "$(SOURCE)") $(if $(EID),--eid "$(EID)")
 lab:        ## copy the lessons into my_lessons/ and open them in JupyterLab
 	$(BWM) start

@@ -120,12 +120,14 @@ def test_every_public_name_exists():
         _ = bwm_tutorials.spike
 
 
-def test_the_readmes_python_runs(sample, capsys):
+def test_the_readmes_python_runs(sample, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     text = (environment.ROOT / "README.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(.+?)```", text, flags=re.DOTALL)
     assert len([line for line in code.splitlines() if line.strip()]) <= 12
     exec(compile(code, "README.md", "exec"), {})
     assert "present" in capsys.readouterr().out
+    assert (tmp_path / "curve.png").stat().st_size > 10_000
 
 
 def test_the_makefile_has_the_targets_the_readme_names():
