@@ -95,11 +95,16 @@ def _clone() -> Path:
     return ROOT
 
 
+def _lessons(ending: str) -> list[Path]:
+    """The lessons of the clone in order: their sources (``py``) or notebooks (``ipynb``)."""
+    return sorted((_clone() / "notebooks").glob(f"[0-9][0-9]_*.{ending}"))
+
+
 def _run(arguments: argparse.Namespace) -> int:
     from . import running
     from .simulate import sample
 
-    notebooks = sorted((_clone() / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    notebooks = _lessons("ipynb")
     chosen = [n for n in notebooks if not arguments.lessons or n.name[:2] in arguments.lessons]
     if not chosen:
         known = ", ".join(n.name[:2] for n in notebooks)
@@ -115,10 +120,10 @@ def _start(arguments: argparse.Namespace) -> int:
     from . import pairing
     from .course import working_copy
 
-    originals = _clone() / "notebooks"
     folder = working_copy.create(arguments.folder or _clone() / "my_lessons")
-    lessons = {f"{s.stem}.ipynb": pairing.learners_copy(s) for s in sorted(originals.glob("[0-9][0-9]_*.py"))}
-    lessons |= {page.name: page.read_bytes() for page in originals.glob("*.md")}  # which the lessons link to
+    lessons = {f"{s.stem}.ipynb": pairing.learners_copy(s) for s in _lessons("py")}
+    # and the pages that they link to
+    lessons |= {page.name: page.read_bytes() for page in (_clone() / "notebooks").glob("*.md")}
     written = working_copy.copy_lessons(lessons, folder)
     for name in sorted(written.keys() - lessons.keys()):
         environment.say(f"{written[name]} has changed since you began it; yours is kept, the new one is {name}.")
@@ -147,7 +152,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
 def _notebooks(arguments: argparse.Namespace) -> int:
     from . import pairing
 
-    for source in sorted((_clone() / "notebooks").glob("[0-9][0-9]_*.py")):
+    for source in _lessons("py"):
         pairing.generate(source)
         print(source.with_suffix(".ipynb"))
     return 0

@@ -345,7 +345,7 @@ class Session:
         return times[len(times) - n_frames :]
 
     def _missing(self, name: str) -> MissingDataset:
-        has = [f"{label}" for label, present in self.available["present"].items() if present]
+        has = [label for label, present in self.available["present"].items() if present]
         return MissingDataset(f"{self.name} has no {name}; it has {', '.join(has) or 'no datasets at all'}.")
 
 

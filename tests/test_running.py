@@ -73,6 +73,17 @@ def test_a_kernel_that_dies_is_an_error(tmp_path):
     assert "died" in running.execute(dying, tmp_path / "out.ipynb").error.lower()
 
 
+def test_what_an_earlier_run_left_is_not_taken_for_this_one(tmp_path):
+    failed = notebook(tmp_path / "08_again.ipynb", "raise OSError('the earlier error')")
+    output = tmp_path / "out.ipynb"
+    assert "the earlier error" in running.execute(failed, output).error
+    broken = notebook(tmp_path / "08_again.ipynb", "x = 1")
+    broken.write_text(broken.read_text().replace('"nbformat": 4', '"nbformat": 99'))
+    with pytest.raises(Exception, match="99"):
+        running.execute(broken, output)
+    assert not output.exists()
+
+
 def test_lessons_run_two_at_a_time(tmp_path):
     first, second = (
         notebook(tmp_path / f"0{i}_waits.ipynb", "import time; start = time.time(); time.sleep(4); print(start)")

@@ -93,9 +93,8 @@ def evaluate(key: str, exercise: Exercise, answer: Any, session: Session) -> Out
         return Outcome(key, CORRECT, "")
     for mistake in exercise.mistakes:
         with suppress(MissingDataset, LookupError):  # what the mistake needs may not be there
-            if not _same(value, mistake.answer(session), rtol=MISTAKE_TOLERANCE):
-                continue
-            return Outcome(key, NOT_YET, mistake.hint)
+            if _same(value, mistake.answer(session), rtol=MISTAKE_TOLERANCE):
+                return Outcome(key, NOT_YET, mistake.hint)
     return Outcome(key, NOT_YET, exercise.hint)
 
 
