@@ -20,7 +20,7 @@ _HOME = {
     "save": "course.saves",
     "restore": "course.saves",
 }
-_MODULES = ("plots", "trials", "wheel")
+_MODULES = ("plots", "spikes", "trials", "wheel")
 
 __all__ = [*_HOME, *_MODULES]
 

@@ -278,6 +278,8 @@ class Session:
     def truth(self) -> Bunch:
         """What was put into a synthetic session: tables ``trials`` and ``units``, kept beside the recordings.
 
+        data/README.md describes their columns. `Insertion.truth` has the units of one probe.
+
         Raises
         ------
         MissingDataset
@@ -292,6 +294,20 @@ class Session:
             raise MissingDataset(f"{folder} is not there: the sample was moved without its truth; copy both folders.")
         with self._reading(str(folder)):
             return Bunch({file.stem: pd.read_parquet(file) for file in sorted(folder.glob("*.pqt"))})
+
+    @cached_property
+    def null(self) -> "Session":
+        """The twin of the sample's main session: the same task and mouse, and neurons that know nothing of them.
+
+        Raises
+        ------
+        MissingDataset
+            The session has no such twin.
+        """
+        twin = tables.metadata(Path(self.one.cache_dir)).get("null", {}).get(self.eid)
+        if twin is None:
+            raise MissingDataset(f"{self.name} has no null twin; the main session of connect('sample') has one.")
+        return Session(twin, self.one)
 
     def _load(self, name: str, path: str):
         """The default revision of one file, by its path without revision, or MissingDataset."""
@@ -436,6 +452,12 @@ class Insertion:
         place = ["acronym", "atlas_id", "x", "y", "z"]
         table[place] = self.channels.loc[table["channels"], place].to_numpy()
         return table.astype({"x": float, "y": float, "z": float, "atlas_id": int})
+
+    @cached_property
+    def truth(self) -> pd.DataFrame:
+        """What was put into this probe's units: one row each, by cluster id; see `Session.truth`."""
+        units = self.session.truth.units
+        return units[units["probe"] == self.name].drop(columns="probe").set_index("cluster_id").rename_axis("cluster")
 
     def _has(self, path: str) -> bool:
         return path in self.session.datasets.index

@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.special import erf
 
 Z_95 = 1.959963984540054
+N_UNBIASED = 90  # trials before the first block
 
 
 def signed_contrast(trials: pd.DataFrame) -> np.ndarray:
@@ -103,3 +104,47 @@ def movement_latency(trials: pd.DataFrame) -> np.ndarray:
 def response_latency(trials: pd.DataFrame) -> np.ndarray:
     """Seconds from the stimulus to the response, when the wheel passed the threshold (or 60 s had gone by)."""
     return (trials["response_times"] - trials["stimOn_times"]).to_numpy()
+
+
+def block_priors(rng: np.random.Generator, n_trials: int) -> np.ndarray:
+    """A sequence of blocks by the rules of the task.
+
+    Returns
+    -------
+    ndarray, shape (n_trials,)
+        The probability that the stimulus is on the left: .5 for 90 trials, then blocks of .2 and .8 in turn, whichever
+        first, of 20 to 100 trials (truncated exponential with a scale of 60: 51 on average).
+    """
+    n_blocks = 1 + n_trials // 20
+    lengths = truncated_exponential(rng, 60, 20, 100, n_blocks).astype(int)
+    likely = np.where(np.arange(n_blocks) % 2 == rng.integers(2), 0.2, 0.8)
+    return np.append(np.full(N_UNBIASED, 0.5), np.repeat(likely, lengths))[:n_trials]
+
+
+def pseudosessions(n_trials: int, n: int, seed: int) -> np.ndarray:
+    """Block sequences that the session could have had: the null for anything that is slow or comes in blocks.
+
+    Parameters
+    ----------
+    n_trials : int
+        Trials of the session.
+    n : int
+        How many sequences.
+    seed : int
+        The same seed gives the same sequences.
+
+    Returns
+    -------
+    ndarray, shape (n, n_trials)
+        ``probabilityLeft`` of each sequence. A quantity that follows the real blocks no more closely than it follows
+        these (Harris 2020, "pseudosession method"; ``brainbox.task.closed_loop``) is not shown to know the block.
+    """
+    rng = np.random.default_rng(seed)
+    return np.array([block_priors(rng, n_trials) for _ in range(n)])
+
+
+def truncated_exponential(rng: np.random.Generator, scale: float, low: float, high: float, size: int) -> np.ndarray:
+    """Exponential draws with the given scale, those outside [low, high] drawn again."""
+    # By the inverse of the distribution function between its values at the limits: the same law as drawing again.
+    edge_low, edge_high = np.exp(-low / scale), np.exp(-high / scale)
+    return -scale * np.log(edge_low - rng.random(size) * (edge_low - edge_high))

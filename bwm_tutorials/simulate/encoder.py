@@ -9,14 +9,23 @@ from .mouse import minimum_jerk
 FREQ = 1000
 
 
-def trace(moves: pd.DataFrame, seconds: float) -> np.ndarray:
-    """The wheel's true position (rad) at 1 kHz from time 0, the sum of all movements."""
-    position = np.zeros(round(seconds * FREQ) + 1)
-    for onset, duration, amplitude in moves.to_numpy():
-        first, last = int(np.ceil(onset * FREQ)), min(int((onset + duration) * FREQ), position.size - 1)
-        along = minimum_jerk((np.arange(first, last + 1) / FREQ - onset) / duration)
-        position[first : last + 1] += np.diff(amplitude * along, prepend=0.0)
-    return np.cumsum(position)
+def trace(strokes: pd.DataFrame, seconds: float) -> np.ndarray:
+    """The wheel's true position (rad) at 1 kHz from time 0: the sum of all strokes.
+
+    Parameters
+    ----------
+    strokes : DataFrame
+        ``onset`` (s), ``duration`` (s), ``amplitude`` (rad), each a smooth reach.
+    seconds : float
+        Length of the recording.
+    """
+    step = np.zeros(round(seconds * FREQ) + 1)
+    for onset, duration, amplitude in strokes[["onset", "duration", "amplitude"]].to_numpy():
+        first, last = int(np.ceil(onset * FREQ)), int(np.ceil((onset + duration) * FREQ))
+        along = minimum_jerk(np.minimum((np.arange(first, last + 1) / FREQ - onset) / duration, 1))
+        within = step[first : last + 1]
+        within += np.diff(amplitude * along, prepend=0.0)[: within.size]
+    return np.cumsum(step)
 
 
 def edges(position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

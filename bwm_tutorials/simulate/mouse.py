@@ -1,19 +1,25 @@
-"""The mouse: what it believes, when it starts to move, which way, and how long it takes.
+"""The mouse: what it believes, when it decides and which way, how it turns the wheel, when it licks.
 
-Evidence for a side builds up as a drift towards one of two bounds (a drift-diffusion model). The belief about
-the block shifts the starting point; low engagement slows the drift and adds lapses.
+Evidence for a side builds up towards one of two bounds (a drift-diffusion model). A strong stimulus is clearer and is
+read faster; the belief about the block shifts the starting point; a mouse that is not engaged starts late, reads
+slowly and guesses more. Choice and time both come from this one process, and the wheel's movements carry it out.
 """
 
 import numpy as np
 import pandas as pd
+from scipy.ndimage import gaussian_filter1d
 from scipy.signal import lfilter
 
 from ..wheel import THRESHOLD
 
 LEARNING_RATE = 0.17  # of the belief, from one trial to the next: the median of real mice (action kernel fits)
-DRIFT, DRIFT_EXPONENT = 20.0, 1.4  # drift at full contrast (bounds/s), and how it falls with contrast
-NON_DECISION = 0.09  # s from screen to muscle
-STEP = 0.005  # s of one step of the diffusion
+LEAN = 0.3  # how far the belief (log odds) shifts the starting point; the bounds are at −1 and 1
+CLARITY, CLARITY_C50 = 5.0, 0.47  # drift for each unit of the process's own time, and where it is half of that
+HASTE, HASTE_C50 = 14.0, 0.17  # how much faster that time runs at full contrast, and where it is half of that
+NON_DECISION = 0.075  # s from screen to muscle
+LAPSE, LAPSE_IDLE = 0.02, 0.12  # share of trials on which the mouse guesses, engaged and not
+IDLE_DELAY, IDLE_PACE = 3.6, 0.3  # s by which a mouse that is not engaged starts late (mean), and its slower reading
+EARLY = 0.28  # share of trials on which the wheel starts to creep before the stimulus can have been seen
 RESPONSE_WINDOW = 60.0  # s after which the trial ends without a choice
 
 
@@ -29,7 +35,7 @@ def believe(sides: np.ndarray) -> np.ndarray:
 
 def engage(rng: np.random.Generator, n_trials: int) -> np.ndarray:
     """Engaged (True) or not, trial by trial: a two-state chain that drops out more and more late in the session."""
-    leave = np.linspace(0.02, 0.06, n_trials)
+    leave = np.linspace(0.025, 0.08, n_trials)
     back = 0.12
     draws = rng.random(n_trials)
     engaged = np.ones(n_trials, bool)
@@ -38,163 +44,199 @@ def engage(rng: np.random.Generator, n_trials: int) -> np.ndarray:
     return engaged
 
 
-def diffuse(rng: np.random.Generator, start: np.ndarray, drift: np.ndarray, seconds: float) -> tuple:
-    """Run all trials' drift-diffusion side by side; give the time (s; inf if no bound was reached) and the bound."""
-    position, time = start.copy(), np.full(start.size, np.inf)
-    for step in range(round(seconds / STEP)):
-        running = np.isinf(time)
-        position[running] += drift[running] * STEP + rng.normal(0, np.sqrt(STEP), running.sum())
-        time[running & (np.abs(position) >= 1)] = (step + 1) * STEP
+def diffuse(rng: np.random.Generator, start: np.ndarray, drift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Run all trials' diffusion side by side, until each has reached a bound.
+
+    Returns
+    -------
+    time, bound : ndarray, shape (n_trials,)
+        In units of the process's own time (its noise has unit variance for each), and −1 or 1.
+    """
+    step = 0.002
+    position, time = start.copy(), np.zeros(start.size)
+    running = np.arange(start.size)
+    while running.size:
+        position[running] += drift[running] * step + rng.normal(0, np.sqrt(step), running.size)
+        time[running] += step
+        running = running[np.abs(position[running]) < 1]
     return time, np.sign(position)
 
 
-def behave(rng: np.random.Generator, task: pd.DataFrame) -> pd.DataFrame:
-    """What the mouse does in each trial.
+def decide(rng: np.random.Generator, shown: pd.DataFrame) -> pd.DataFrame:
+    """What the mouse thinks and wants in each trial.
 
     Parameters
     ----------
     rng : Generator
-    task : DataFrame
+    shown : DataFrame
         As `task.sequence` gives it.
 
     Returns
     -------
     DataFrame
-        ``belief`` (P(left)), ``engaged``, ``anticipated`` (it moved without looking), ``decision_time`` (s from
-        stimulus to movement, can be negative), ``movement_time`` (s from movement to response) and ``choice``
-        (+1 left, −1 right, 0 none).
+        ``belief`` (P(left) before the stimulus), ``engaged``, ``decision_time`` (s from the stimulus to the start of
+        the movement that answers it; NaN if there is none) and ``choice`` (+1 left, −1 right, 0 none).
     """
-    n = len(task)
-    side, contrast = task["side"].to_numpy(), task["contrast"].to_numpy()
+    n = len(shown)
+    side, contrast = shown["side"].to_numpy(), shown["contrast"].to_numpy()
     belief = believe(side)
     engaged = engage(rng, n)
-    toward_right = -np.log(belief / (1 - belief))
-    start = np.clip(0.3 * toward_right, -0.9, 0.9)
-    drift = side * DRIFT * contrast**DRIFT_EXPONENT * np.where(engaged, 1, 0.4)
-    time, bound = diffuse(rng, start, drift, seconds=5)
-    decision_time = NON_DECISION + time
-
-    # Some movements begin before the stimulus could have been seen: the mouse bets on its belief.
-    anticipated = rng.random(n) < 0.12
-    bets_right = rng.random(n) > belief
-    decision_time[anticipated] = rng.normal(0.0, 0.06, anticipated.sum()).clip(-0.18, 0.09)
-    lapses = rng.random(n) < np.where(engaged, 0.03, 0.15)
-    guesses_right = rng.random(n) < 0.5
-    right = np.where(anticipated, bets_right, np.where(lapses, guesses_right, bound > 0))
-
-    decision_time[~engaged & ~anticipated] += rng.exponential(2.5, (~engaged & ~anticipated).sum())
-    no_go = np.isinf(decision_time) | (~engaged & (rng.random(n) < 0.02))
-    movement_time = np.exp(rng.normal(np.log(0.23 + 0.19 * (contrast < 0.1)), 0.35))
-    # An anticipated movement can pass the threshold only after the go cue: it is slowed until then.
-    movement_time = np.maximum(movement_time, 0.06 - np.minimum(decision_time, 0))
+    start = np.clip(LEAN * np.log((1 - belief) / belief), -0.9, 0.9)
+    time, bound = diffuse(rng, start, side * CLARITY * contrast / (contrast + CLARITY_C50))
+    pace = 1.1 + HASTE * contrast**3 / (contrast**3 + HASTE_C50**3)
+    tired = np.linspace(1, 0.8, n)
+    decision_time = NON_DECISION + rng.gamma(4, 0.004, n) + time / (pace * tired * np.where(engaged, 1, IDLE_PACE))
+    decision_time += np.where(engaged, 0, rng.exponential(IDLE_DELAY, n))
+    guesses = rng.random(n) < np.where(engaged, LAPSE, LAPSE_IDLE)
+    right = np.where(guesses, rng.random(n) < 0.5, bound > 0)
+    none = (decision_time > RESPONSE_WINDOW - 5) | (~engaged & (rng.random(n) < 0.03))
     return pd.DataFrame(
         {
             "belief": belief,
             "engaged": engaged,
-            "anticipated": anticipated & ~no_go,
-            "decision_time": np.where(no_go, np.nan, decision_time),
-            "movement_time": np.where(no_go, np.nan, movement_time),
-            "choice": np.where(no_go, 0, np.where(right, -1, 1)),
+            "decision_time": np.where(none, np.nan, decision_time),
+            "choice": np.where(none, 0, np.where(right, -1, 1)),
         }
     )
 
 
-def run(rng: np.random.Generator, task: pd.DataFrame, behaviour: pd.DataFrame, seconds: float) -> pd.DataFrame:
-    """Put task and behaviour on the session's clock, until the time is up.
+def answer(rng: np.random.Generator, decisions: pd.DataFrame, contrast: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
+    """The strokes of the wheel that answer the stimulus, and when they reach the threshold.
+
+    Most answers are one stroke. Some begin with a creep before the stimulus, with a flinch to the wrong side, or with
+    a stroke too short that is completed after a pause; the weaker the stimulus the more of these.
 
     Returns
     -------
-    DataFrame
-        The columns of the release's trials table and of its separate files, ``side`` and ``movement_onset``
-        (when the mouse truly began to move, s). ``firstMovement_times`` is not here: it is found in the wheel.
+    strokes : DataFrame
+        ``trial``, ``onset`` (s from the stimulus), ``duration`` (s), ``amplitude`` (rad, positive counter-clockwise).
+    response : ndarray, shape (n_trials,)
+        Seconds from the stimulus until the wheel has turned by the threshold since the go cue; 60 without a choice.
     """
-    n = len(task)
-    correct = behaviour["choice"].to_numpy() == -task["side"].to_numpy()
-    late = behaviour["choice"].to_numpy() == 0
-    to_response = (behaviour["decision_time"] + behaviour["movement_time"]).fillna(RESPONSE_WINDOW).to_numpy()
-    # When the wheel does not rest, the quiescent period starts again.
-    restarted = rng.random(n) < 0.25
-    wait = task["quiescencePeriod"].to_numpy() + 0.1 + np.where(restarted, 0.4 + rng.exponential(1.0, n), 0)
-    after = np.where(correct, 1.0, 2.0)
-    length = wait + to_response + after + 0.57
-    start = 30 + np.append(0, np.cumsum(length + 0.38 + rng.exponential(0.2, n))[:-1])
-    stim_on = start + wait
-    response = stim_on + to_response
-    go_cue = stim_on + rng.uniform(0.0005, 0.0015, n)
-    feedback = response + np.where(correct, 1e-4, 9e-4)
-    trials = pd.DataFrame(
-        {
-            "goCue_times": go_cue,
-            "response_times": response,
-            "choice": behaviour["choice"],
-            "stimOn_times": stim_on,
-            "contrastLeft": task["contrast"].where(task["side"] < 0),
-            "contrastRight": task["contrast"].where(task["side"] > 0),
-            "probabilityLeft": task["probabilityLeft"],
-            "feedback_times": feedback,
-            "feedbackType": np.where(correct, 1, -1),
-            "rewardVolume": np.where(correct, 1.5, 0.0),
-            "intervals_0": start,
-            "intervals_1": feedback + after + 0.57,
-            "goCueTrigger_times": go_cue - 8e-4,
-            "stimOnTrigger_times": stim_on - rng.uniform(0.02, 0.035, n),
-            "stimOff_times": feedback + after + 0.07,
-            "stimOffTrigger_times": feedback + after + 0.04,
-            "quiescencePeriod": task["quiescencePeriod"],
-            "side": task["side"],
-            "restarted": restarted,
-            "movement_onset": stim_on + behaviour["decision_time"],
-        }
+    n = len(decisions)
+    decision, direction = decisions["decision_time"].to_numpy(), -decisions["choice"].to_numpy()
+    turns = direction != 0
+    weak = 1 - np.sqrt(contrast)
+    kind = rng.random(n)
+    flinches = turns & (kind < 0.04 + 0.10 * weak)
+    hesitates = turns & ~flinches & (kind > 1 - 0.05 - 0.22 * weak)
+
+    # The creep stays below the 2° that would start the quiescent period again; it may lead into the answer.
+    creeps = rng.random(n) < EARLY
+    creep_on = np.clip(rng.normal(-0.05, 0.16, n), -0.4, 0.06)
+    until = np.where(turns & (decision < 0.7), decision, creep_on + rng.uniform(0.4, 0.7, n))
+    creep_for = until - creep_on
+    before = minimum_jerk(np.clip(-creep_on / creep_for, 0, 1))
+    most = np.minimum(0.13, 0.022 / np.maximum(before, 1e-3))
+    creep = np.where(creeps, rng.choice([-1, 1], n) * most, 0.0)
+
+    first_for = np.where(flinches, rng.uniform(0.12, 0.25, n), rng.uniform(0.2, 0.4, n))
+    first = direction * np.select(
+        [flinches, hesitates], [-np.exp(rng.normal(-2.6, 0.5, n)).clip(0.02, 0.14), rng.uniform(0.05, 0.2, n)], 0.0
     )
-    trials.loc[late, "stimOff_times"] = trials.loc[late, "response_times"] + 0.07
-    return trials[trials["intervals_1"] < seconds - 10]
+    pause = np.where(hesitates, rng.exponential(0.25 + 0.8 * weak), 0.0)
+    last_on = decision + np.where(flinches | hesitates, first_for, 0) + pause
+
+    gone = creep * (1 - before) + first  # since the go cue, by the time the last stroke begins
+    left = THRESHOLD - direction * gone
+    amplitude = left * (1.03 + rng.gamma(1.2, 0.5, n))
+    reached = np.interp(left / amplitude, minimum_jerk(_GRID), _GRID)  # share of the stroke's duration
+    pace = np.exp(rng.normal(np.log(0.21 + 0.12 * weak), 0.4))
+    response = np.where(turns, last_on + pace, RESPONSE_WINDOW)
+    strokes = pd.concat(
+        [
+            _strokes(creeps, creep_on, creep_for, creep),
+            _strokes(flinches | hesitates, decision, first_for, first),
+            _strokes(turns, last_on, pace / reached, direction * amplitude),
+        ]
+    )
+    return strokes, response
 
 
-def wheel_moves(rng: np.random.Generator, trials: pd.DataFrame) -> pd.DataFrame:
-    """Every turn of the wheel: ``onset`` (s), ``duration`` (s), ``amplitude`` (rad, the rig's sign).
+def fidget(rng: np.random.Generator, decisions: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The strokes that answer nothing: those that follow a response, and those that begin with a trial.
 
-    The movement of a choice passes the response threshold exactly at the response time. Others are those that
-    made the quiescent period start again, and small ones between trials.
+    Returns
+    -------
+    after, before : DataFrame
+        As in `answer`, but ``onset`` in seconds from the response, and from the start of the trial.
     """
-    chosen = trials[trials["choice"] != 0]
-    overshoot = rng.uniform(1.15, 1.7, len(chosen))
-    fraction = np.interp(1 / overshoot, minimum_jerk(_GRID), _GRID)
-    moves = [
-        pd.DataFrame(
-            {
-                "onset": chosen["movement_onset"],
-                "duration": (chosen["response_times"] - chosen["movement_onset"]) / fraction,
-                "amplitude": -chosen["choice"] * THRESHOLD * overshoot,
-            }
-        )
+    n = len(decisions)
+    # The mouse plays on with the wheel, or a paw shifts its grip.
+    plays = rng.random(n) < 0.38
+    shifts = ~plays & (rng.random(n) < 0.95)
+    after = [
+        _bout(rng, plays, rng.uniform(0.0, 0.15, n), strokes=6, size=0.44),
+        _bout(rng, shifts, 1.0 + rng.exponential(0.15, n), strokes=1.5, size=0.055),
     ]
-    restless = trials[trials["restarted"]]
-    room = (restless["stimOn_times"] - restless["quiescencePeriod"] - restless["intervals_0"]).clip(lower=0.15)
-    moves.append(
-        pd.DataFrame(
-            {
-                "onset": restless["intervals_0"] + 0.05 * room,
-                "duration": room * 0.8,
-                "amplitude": rng.normal(0, 0.15, len(restless)),
-            }
-        )
-    )
-    between = trials[rng.random(len(trials)) < 0.4]
-    moves.append(
-        pd.DataFrame(
-            {
-                "onset": between["feedback_times"] + rng.uniform(0.5, 0.7, len(between)),
-                "duration": rng.uniform(0.12, 0.6, len(between)),
-                "amplitude": rng.normal(0, 0.25, len(between)),
-            }
-        )
-    )
-    return pd.concat(moves).sort_values("onset", ignore_index=True)
+    # At the start of a trial, turns that make the quiescent period start again.
+    restless = rng.random(n) < np.where(decisions["engaged"], 0.1, 0.28)
+    before = _bout(rng, restless, rng.uniform(0, 0.2, n), strokes=5, size=0.05)
+    return pd.concat(after), before
+
+
+def idle(rng: np.random.Generator, start: float, stop: float) -> pd.DataFrame:
+    """Strokes while there is no task, four bouts a minute; ``onset`` in seconds of the recording."""
+    onset = np.sort(rng.uniform(start, max(stop - 10, start), rng.poisson((stop - start) / 15)))
+    return _bout(rng, np.ones(onset.size, bool), onset, strokes=4, size=0.1)
+
+
+def tremble(rng: np.random.Generator, seconds: float, rate: int) -> np.ndarray:
+    """Breathing and posture on the wheel (rad, ``rate`` samples a second): a tick of the encoder now and then."""
+    slow = gaussian_filter1d(rng.normal(0, 1, round(seconds * 20) + 1), 2.5)
+    return np.interp(np.arange(round(seconds * rate) + 1) / rate, np.arange(slow.size) / 20, 0.0022 * slow / slow.std())
+
+
+def lick_times(rng: np.random.Generator, trials: pd.DataFrame) -> np.ndarray:
+    """Times (s) of licks: a bout at about 7 Hz after each reward, a few licks elsewhere."""
+    rewards = trials.loc[trials["feedbackType"] == 1, "feedback_times"].to_numpy()
+    n_licks = 2 + rng.poisson(7, rewards.size)
+    bout = np.repeat(np.arange(rewards.size), n_licks)
+    order = np.arange(bout.size) - np.repeat(np.cumsum(n_licks) - n_licks, n_licks)
+    latency = 0.08 + rng.gamma(3, 0.03, rewards.size)
+    in_bouts = rewards[bout] + latency[bout] + order / 7 + rng.normal(0, 0.012, bout.size)
+    spurious = rng.uniform(trials["intervals_0"].iloc[0], trials["intervals_1"].iloc[-1], len(trials) // 10)
+    licks = np.sort(np.append(in_bouts, spurious))
+    return licks[np.append(True, np.diff(licks) > 0.08)]
+
+
+def arousal(rng: np.random.Generator, seconds: float, trials: pd.DataFrame, engaged: np.ndarray) -> np.ndarray:
+    """How aroused the mouse is, ten values a second from time 0; mean 0, SD 1: slow waves, and more when engaged."""
+    n = round(seconds * 10)
+    slow, faster = (gaussian_filter1d(rng.normal(size=n), 10 * scale) for scale in (60, 4))
+    trial = np.searchsorted(trials["intervals_0"].to_numpy(), np.arange(n) / 10) - 1
+    state = gaussian_filter1d(np.where(trial < 0, 0.0, engaged[np.maximum(trial, 0)]), 50)
+    level = slow / slow.std() + faster / faster.std() + 0.5 * (state - state.mean()) / state.std()
+    return (level - level.mean()) / level.std()
 
 
 def minimum_jerk(fraction: np.ndarray) -> np.ndarray:
     """How far a smooth reach has come (0 to 1) at a fraction of its duration (Flash and Hogan 1985)."""
     return fraction**3 * (10 - 15 * fraction + 6 * fraction**2)
+
+
+def _strokes(which: np.ndarray, onset: np.ndarray, duration: np.ndarray, amplitude: np.ndarray) -> pd.DataFrame:
+    table = pd.DataFrame({"onset": onset, "duration": duration, "amplitude": amplitude})
+    return table[which].rename_axis("trial").reset_index()
+
+
+def _bout(rng: np.random.Generator, which: np.ndarray, onset: np.ndarray, strokes: float, size: float) -> pd.DataFrame:
+    """Strokes one after the other, each either way, on average ``strokes`` of about ``size`` rad."""
+    n = which.size
+    many = np.where(which, rng.geometric(1 / strokes, n).clip(max=10), 0)
+    trial = np.repeat(np.arange(n), many)
+    duration = np.exp(rng.normal(np.log(0.42), 0.4, trial.size))
+    # One stroke begins before the last has quite ended.
+    ends = pd.Series(0.85 * duration).groupby(trial).cumsum().to_numpy()
+    return pd.DataFrame(
+        {
+            "trial": trial,
+            "onset": onset[trial] + ends - 0.85 * duration,
+            "duration": duration,
+            "amplitude": rng.choice([-1, 1], trial.size)
+            * np.exp(rng.normal(np.log(size), 0.6, trial.size)).clip(max=0.9),
+        }
+    )
 
 
 _GRID = np.linspace(0, 1, 1001)

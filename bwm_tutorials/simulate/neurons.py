@@ -1,205 +1,323 @@
-"""The neurons along one probe: where they lie, what they respond to, when they spike, how well they were sorted."""
+"""The neurons along a probe: where they lie, what they respond to, when they spike, and how well they were sorted.
+
+The truth of a unit is what is put in here: a rate at rest, and for each variable of the task a gain, a latency and
+a side. Its rate wanders slowly and together with others whether it knows the task or not.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from iblutil.util import Bunch
 from scipy.ndimage import gaussian_filter1d
-from scipy.signal import lfilter
 
-BIN = 0.01  # s, of the rates that spikes are drawn from
-SAMPLING_RATE = 30_000  # Hz, of the probe
-N_CHANNELS = 384
-# The repeated site of the release: from the tip (µm) upwards, the regions that the probe runs through.
-TRACK = [(0, "PO"), (650, "LP"), (1250, "DG-po"), (1500, "DG-mo"), (1800, "CA1"), (2350, "VISa6a"), (2700, "VISa5")]
-SURFACE = 3300  # µm from the tip; sites above are out of the brain
-TIP_MLAPDV = np.array([-1600.0, -2300.0, -3900.0])  # µm from bregma
-DIRECTION = np.array([-0.20, 0.12, 0.97])  # of the probe, from the tip
+from .encoder import FREQ
+from .passive import AREAS, receptive_fields, rf_drive
 
-# What units respond to: the share of units, the latency (s), the time constant (s), and whether a side matters.
-VARIABLES = {
-    "stimulus": (0.30, 0.05, 0.08, True),
-    "choice": (0.30, -0.10, 0.12, True),
-    "feedback": (0.50, 0.08, 0.25, False),
-}
+BIN = 0.005  # s, of the rates that spikes are drawn from
+COARSE = 0.1  # s, of what changes slowly
+TICK = 2**15  # spikes a second are timed to; about the probe's samples, and short in binary, so that files compress
 
+TEACHING = {"stimulus": 0.3, "choice": 0.3, "feedback": 0.5, "wheel": 0.3, "licking": 0.2, "block": 0.15}
+"""The share of units that know each variable in the sample: far more than in the brain, so that few units teach."""
+PUBLISHED = {"stimulus": 0.004, "choice": 0.044, "feedback": 0.166}
+"""The shares of neurons found significant in the Brain Wide Map (International Brain Laboratory 2025)."""
+EFFECTS = {"teaching": TEACHING, "published": PUBLISHED, None: {}}
 
-def channels() -> pd.DataFrame:
-    """The 384 sites of a Neuropixels 1.0 probe and the Allen region of each.
+# For each variable: its typical gain, and the time constant (s) of the response to an event.
+GAIN = {"stimulus": 3.0, "choice": 2.2, "feedback": 1.8, "wheel": 1.0, "licking": 1.2, "block": 0.35}
+DECAY = {"stimulus": 0.12, "choice": 0.15, "feedback": 0.3, "licking": 0.05}
+LATENCY = {"choice": -0.1, "feedback": 0.06, "licking": -0.02}  # s from the event to the start of the response
+# s from the stimulus; LP, VISpm and VISam (for VISa) as published, the colliculus a little before them.
+VISUAL = {"SCs": 0.036, "LP": 0.042, "VISpm": 0.057, "VISa": 0.078}
+VISUAL_ELSEWHERE = 0.09
+# Where units of a variable are found more often than elsewhere, and how much.
+FAVOURED = {"stimulus": (("LP", "VIS", "SCs", "SCo"), 5), "choice": (("SCi", "MRN", "PO"), 3)}
 
-    Returns
-    -------
-    DataFrame
-        ``lateral_um``, ``axial_um`` (from the tip), ``ml``, ``ap``, ``dv`` (µm from bregma), ``atlas_id``,
-        ``acronym``, ``labels`` (0 good, 3 outside the brain).
-    """
-    from iblatlas.regions import BrainRegions
-
-    site = np.arange(N_CHANNELS)
-    axial = 20.0 * (site // 2) + 20
-    bottoms, acronyms = zip(*TRACK, strict=True)
-    acronym = np.array(acronyms)[np.searchsorted(bottoms, axial, side="right") - 1].astype(object)
-    acronym[axial > SURFACE] = "root"
-    ml, ap, dv = (TIP_MLAPDV + axial[:, None] * DIRECTION / np.linalg.norm(DIRECTION)).T
-    return pd.DataFrame(
-        {
-            "lateral_um": np.array([43.0, 11.0, 59.0, 27.0])[site % 4],
-            "axial_um": axial,
-            "ml": ml,
-            "ap": ap,
-            "dv": dv,
-            "atlas_id": BrainRegions().acronym2id(acronym),
-            "acronym": acronym,
-            "labels": np.where(axial > SURFACE, 3, 0),
-        }
-    )
+# Values at these quantiles. Amplitudes and widths are those of real good units. Rates are a little below them, for
+# responses add to the rate at rest; and slow units are fewer, for below about 1 Hz an hour is too short to show that a
+# unit is clean.
+QUANTILES = [0, 0.05, 0.13, 0.25, 0.5, 0.75, 0.95, 1]
+RATE = [0.3, 0.7, 0.9, 1.1, 1.8, 3.6, 16.5, 22]  # Hz
+AMPLITUDE = [55e-6, 66e-6, 78e-6, 92e-6, 127e-6, 180e-6, 315e-6, 450e-6]  # V
+TROUGH_TO_PEAK = [0.15, 0.2, 0.37, 0.47, 0.53, 0.60, 0.83, 1.0]  # ms
+FAULTS = {"": 0.65, "contaminated": 0.13, "cut off": 0.11, "small": 0.11}
 
 
-def units(rng: np.random.Generator, n_units: int, sites: pd.DataFrame) -> pd.DataFrame:
+def units(
+    rng: np.random.Generator, n_units: int, sites: pd.DataFrame, effects: str | Mapping[str, float] | None
+) -> pd.DataFrame:
     """What is put into each unit: the truth that analyses are held against.
 
+    Parameters
+    ----------
+    rng : Generator
+    n_units : int
+    sites : DataFrame
+        As `probe.channels` gives it.
+    effects : {'teaching', 'published', None} or mapping
+        The share of units that know each variable (`TEACHING`, `PUBLISHED`; None for no unit).
+
     Returns
     -------
     DataFrame
-        ``depth`` (µm from the tip), ``channel``, ``acronym``, ``rate`` (Hz at rest), ``amplitude`` (V), ``fault``
-        (why a good sorter would reject it: ``contaminated``, ``cut off``, ``small`` or empty), and for each variable
-        ``<variable>_gain`` (the rate at the peak of the response is 1 + gain times the rate at rest; 0 for none),
-        ``<variable>_latency`` (s from the event to the response's onset) and ``<variable>_side`` (−1 left, +1 right,
-        0 both).
+        The columns that data/README.md describes, one row a unit. All but the tuning is the same for any ``effects``.
     """
-    depth = np.sort(rng.uniform(40, SURFACE, n_units))
-    channel = np.array([np.abs(sites["axial_um"] - d).argmin() for d in depth])
-    fault = rng.choice(["", "contaminated", "cut off", "small"], n_units, p=[0.6, 0.16, 0.12, 0.12]).astype(object)
+    if isinstance(effects, str | None):
+        if effects not in EFFECTS:
+            raise ValueError(f"No effects {effects!r}; there are {list(EFFECTS)}, or a share for any of {list(GAIN)}.")
+        effects = EFFECTS[effects]
+    elif unknown := sorted(set(effects) - set(GAIN)):
+        raise ValueError(f"No variable {unknown}; a unit can know {list(GAIN)}.")
+    inside = sites.index[sites["labels"] == 0]
+    depth = np.sort(rng.uniform(40, sites.loc[inside, "axial_um"].max(), n_units))
+    channel = inside[np.abs(sites.loc[inside, "axial_um"].to_numpy() - depth[:, None]).argmin(axis=1)]
+    acronym = sites["acronym"].to_numpy()[channel]
+    fault = rng.permutation(np.repeat(list(FAULTS), _shares(list(FAULTS.values()), n_units))).astype(object)
     table = pd.DataFrame(
         {
             "depth": depth,
             "channel": channel,
-            "acronym": sites["acronym"].to_numpy()[channel],
-            "rate": np.exp(rng.normal(0.705, 1.3, n_units)).clip(0.1, 20),
-            "amplitude": 1e-6
-            * np.where(fault == "small", rng.uniform(25, 42, n_units), np.exp(rng.normal(4.85, 0.4, n_units)).clip(70)),
+            "acronym": acronym,
+            "rate": _spread(rng, RATE, n_units),
+            "amplitude": np.where(fault == "small", rng.uniform(22e-6, 40e-6, n_units), 0),
+            "trough_to_peak": _spread(rng, TROUGH_TO_PEAK, n_units),
+            "refractory": rng.uniform(0.0021, 0.0035, n_units),
+            "bursts": np.where(rng.random(n_units) < 0.25, rng.uniform(0.05, 0.25, n_units), 0.0),
             "fault": fault,
+            "contamination": np.where(fault == "contaminated", rng.uniform(0.35, 0.5, n_units), 0.0),
+            "missed": np.where(fault == "cut off", rng.uniform(0.25, 0.5, n_units), 0.0),
         }
     )
-    for variable, (share, latency, _, sided) in VARIABLES.items():
-        responds = rng.random(n_units) < share
-        table[f"{variable}_gain"] = np.where(responds, np.exp(rng.normal(np.log(2.0), 0.5, n_units)), 0.0)
-        table[f"{variable}_latency"] = np.where(responds, latency + rng.gamma(4, 0.005, n_units), np.nan)
-        table[f"{variable}_side"] = np.where(responds & sided, rng.choice([-1, 1], n_units), 0)
-    return table
+    large = fault != "small"
+    table.loc[large, "amplitude"] = _spread(rng, AMPLITUDE, large.sum())
+    # The slowest units would fail for want of spikes alone, so a unit with a fault is not among them.
+    table.loc[fault != "", "rate"] = table.loc[fault != "", "rate"].clip(1.5, 3)
+    table.loc[fault == "contaminated", "rate"] *= 2
+    for variable, gain in GAIN.items():
+        where, factor = FAVOURED.get(variable, (("",), 1))
+        weight = np.where(table["acronym"].str.startswith(where), factor, 1.0)
+        order = rng.choice(n_units, n_units, replace=False, p=weight / weight.sum())
+        knows = np.zeros(n_units, bool)
+        knows[order[: round(effects.get(variable, 0) * n_units)]] = True
+        strength = gain * np.exp(rng.normal(0, 0.35, n_units))
+        # Some fire less when the mouse moves, licks or is rewarded; belief moves a rate either way.
+        down = rng.random(n_units) < {"feedback": 0.2, "wheel": 0.3, "licking": 0.3, "block": 0.5}.get(variable, 0)
+        strength = np.where(down, -strength if variable == "block" else -0.4 - 0.4 * rng.random(n_units), strength)
+        table[f"{variable}_gain"] = np.where(knows, strength, 0.0)
+        if variable in DECAY:
+            onset = _visual_latency(acronym) if variable == "stimulus" else np.full(n_units, LATENCY[variable])
+            table[f"{variable}_latency"] = np.where(knows, onset + rng.gamma(4, 0.0025, n_units), np.nan)
+        if variable in ("stimulus", "choice", "feedback"):
+            table[f"{variable}_side"] = np.where(knows, rng.choice([-1, 1], n_units), 0)
+    # Each side of the brain sees the other side of the screen.
+    azimuth = 35.0 if sites["ml"].mean() < 0 else -35.0
+    return table.join(receptive_fields(rng, table, azimuth, AREAS if effects else {}))
 
 
-def spikes(rng: np.random.Generator, truth: pd.DataFrame, trials: pd.DataFrame, seconds: float) -> pd.DataFrame:
+def drives(
+    trials: pd.DataFrame,
+    movement_onset: np.ndarray,
+    belief: np.ndarray,
+    wheel: np.ndarray,
+    licks: np.ndarray,
+    protocol: Bunch,
+) -> Bunch:
+    """What the task and the mouse do, as neurons get it.
+
+    Parameters
+    ----------
+    trials : DataFrame
+        Complete: no event without a time.
+    movement_onset : ndarray, shape (n_trials,)
+        When the movement that answers begins (s; NaN for none).
+    belief : ndarray, shape (n_trials,)
+        The mouse's P(left) before each stimulus.
+    wheel : ndarray
+        True position (rad) at 1 kHz from time 0.
+    licks : ndarray
+        s.
+    protocol : Bunch
+        As `passive.protocol` gives it. Its gabors are stimuli, its valve and noise are feedback, half as strong.
+
+    Returns
+    -------
+    Bunch
+        For each variable with events a table of ``time`` (s), ``side`` (−1, +1) and ``weight``; ``wheel``: speed
+        (rad/s) in bins of 5 ms; ``block``: log odds of the belief, right positive, in bins of 100 ms (0 when there is
+        no task); ``rf_frames`` and ``rf_times``; ``seconds``.
+    """
+    contrast = trials["contrastLeft"].fillna(trials["contrastRight"])
+    side = np.where(trials["contrastLeft"].isna(), 1, -1)
+    moved = (trials["choice"] != 0).to_numpy()
+    replay = protocol.events.assign(weight=0.5)
+    gabors, sounds = replay[replay["kind"] == "gabor"], replay[replay["kind"].isin(["valve", "noise"])]
+    stimuli = _events(trials["stimOn_times"], side, np.sqrt(contrast))
+    feedback = _events(trials["feedback_times"], trials["feedbackType"], 1.0)
+    replayed = _events(gabors["time"], gabors["side"], gabors["weight"] * np.sqrt(gabors["contrast"]))
+    heard = _events(sounds["time"], np.where(sounds["kind"] == "valve", 1, -1), sounds["weight"])
+
+    seconds = (wheel.size - 1) / FREQ
+    speed = gaussian_filter1d(np.abs(np.diff(wheel)) * FREQ, 15)[:: int(BIN * FREQ)]
+    clock = np.arange(0, seconds, COARSE)
+    now = np.clip(np.searchsorted(trials["intervals_0"].to_numpy(), clock) - 1, 0, None)
+    lean = np.log((1 - belief) / belief)[now]
+    return Bunch(
+        stimulus=pd.concat([stimuli, replayed]),
+        choice=_events(movement_onset[moved], -trials["choice"][moved], 1.0),
+        feedback=pd.concat([feedback, heard]),
+        licking=_events(licks, 0, 1.0),
+        wheel=np.minimum(speed, 3.0),
+        block=np.where(clock < trials["intervals_1"].iloc[-1], lean, 0.0),
+        rf_frames=protocol.rf_frames,
+        rf_times=protocol.rf_times,
+        seconds=seconds,
+    )
+
+
+def spikes(seed: list[int], table: pd.DataFrame, known: Bunch, drift: np.ndarray) -> pd.DataFrame:
     """Draw every unit's spikes.
 
-    Each unit fires at its rate at rest, times a slow drift of its own, times a fluctuation that all units share,
-    times the responses to the events of the task; spikes closer than 2 ms are one, unless the unit is contaminated.
+    Each unit fires at its rate at rest, times its slow and shared fluctuations, times its responses. After a spike
+    it is silent for its refractory period; a contaminated unit has spikes of a neighbour among its own, a cut-off one
+    has lost its small ones.
+
+    Parameters
+    ----------
+    seed : list of int
+        Each unit has random numbers of its own, so its drift is the same whatever it responds to.
+    table : DataFrame
+        As `units` gives it.
+    known : Bunch
+        As `drives` gives it.
+    drift : ndarray
+        Of the probe, µm, one value a second.
 
     Returns
     -------
     DataFrame
-        ``times`` (s, sorted), ``clusters`` (row of ``truth``), ``amps`` (V), ``depths`` (µm from the tip).
+        ``times`` (s, sorted), ``clusters`` (row of ``table``), ``amps`` (V), ``depths`` (µm from the tip).
     """
-    n_bins = int(seconds / BIN)
-    shared = _wander(rng, n_bins, smooth=0.5)
-    events = {name: _events(trials, name) for name in VARIABLES}
+    n_coarse = round(known.seconds / COARSE)
+    fields = table[table["rf_gain"] > 0]
+    seen = dict(zip(fields.index, rf_drive(known.rf_frames, fields), strict=True))
+    together = np.random.default_rng([*seed, len(table)])
+    shared = [_wander(together, n_coarse, smooth) for smooth in (0.3, 30)]
     found = []
-    for row in truth.itertuples():
-        rate = row.rate * np.exp(0.25 * _wander(rng, n_bins, smooth=300) + 0.3 * shared)
-        for name, (_, _, decay, _) in VARIABLES.items():
-            if gain := getattr(row, f"{name}_gain"):
-                times, sides, weights = events[name]
-                side = getattr(row, f"{name}_side")
-                weights = np.where((side == 0) | (sides == side), weights, 0.1 * weights)
-                rate *= 1 + gain * _response(times + getattr(row, f"{name}_latency"), weights, decay, n_bins)
-        counts = rng.poisson(rate * BIN)
-        times = np.sort(np.repeat(np.arange(n_bins), counts) * BIN + rng.random(counts.sum()) * BIN)
-        if row.fault != "contaminated":
-            times = times[np.append(True, np.diff(times) > 0.002)]
-        amps = row.amplitude * rng.normal(1, 0.12, times.size).clip(0.4)
-        if row.fault == "cut off":
-            kept = amps > row.amplitude
-            times, amps = times[kept], amps[kept]
-        found.append((times, np.full(times.size, row.Index), amps, rng.normal(row.depth, 8, times.size)))
+    for row in table.itertuples():
+        rng = np.random.default_rng([*seed, row.Index])
+        rate = _rate(rng, row, known, shared, seen.get(row.Index))
+        own = 1 - row.contamination
+        times = _fire(rng, rate * own / (1 + row.bursts))
+        follows = times[rng.random(times.size) < row.bursts]
+        follows = follows + rng.uniform(0.0035, 0.007, follows.size)
+        times = _refractory(np.sort(np.append(times, follows)), row.refractory)
+        foreign = _refractory(_fire(rng, rate * row.contamination), row.refractory)
+        amps = np.append(rng.normal(1, 0.13, times.size), rng.normal(0.9, 0.13, foreign.size))
+        times = np.append(times, foreign)
+        order = np.argsort(times)
+        times = np.round(times[order] * TICK) / TICK
+        second = np.minimum(times.astype(int), drift.size - 1)
+        amps = row.amplitude * amps[order].clip(0.5) * (1 + 0.01 * drift[second])
+        depths = row.depth + drift[second] + rng.normal(0, 8, times.size)
+        if row.missed:
+            kept = amps > np.quantile(amps, row.missed)
+            times, amps, depths = times[kept], amps[kept], depths[kept]
+        found.append((times, np.full(times.size, row.Index), amps, depths))
     times, clusters, amps, depths = (np.concatenate(part) for part in zip(*found, strict=True))
     order = np.argsort(times, kind="stable")
     return pd.DataFrame(
         {
             "times": times[order],
             "clusters": clusters[order].astype(np.uint16),
-            "amps": amps[order].astype(np.float32),
-            "depths": depths[order].astype(np.float32),
+            # Rounded far below what a probe resolves (.01 µV, .1 µm), so that the files compress.
+            "amps": amps[order].round(8).astype(np.float32),
+            "depths": depths[order].round(1).astype(np.float32),
         }
     )
 
 
-def metrics(rng: np.random.Generator, truth: pd.DataFrame, spikes: pd.DataFrame, seconds: float) -> pd.DataFrame:
-    """The quality metrics of the release, one row a unit.
-
-    Counts, rates, amplitudes and presence are computed from the spikes. The results of the two tests that need
-    more than that (``max_confidence`` of the refractory period, percent; ``noise_cutoff``) follow from the fault that
-    was put in.
-    """
-    by_unit = spikes.groupby("clusters")
-    amps = by_unit["amps"].agg(["max", "min", "median", "std", "mean"]).reindex(truth.index)
-    count = by_unit.size().reindex(truth.index, fill_value=0)
-    minute = (spikes["times"] // 60).astype(int)
-    n = len(truth)
-    contaminated, cut_off = (truth["fault"] == fault for fault in ("contaminated", "cut off"))
-    table = pd.DataFrame(
-        {
-            "cluster_id": truth.index,
-            "amp_max": amps["max"],
-            "amp_min": amps["min"],
-            "amp_median": amps["median"],
-            "amp_std_dB": 20 * np.log10(1 + amps["std"] / amps["mean"]),
-            "contamination": np.where(contaminated, rng.uniform(0.3, 0.9, n), rng.uniform(0, 0.05, n)),
-            "contamination_alt": np.where(contaminated, rng.uniform(0.2, 0.6, n), rng.uniform(0, 0.03, n)),
-            "drift": rng.gamma(2, 0.5, n),
-            "missed_spikes_est": np.where(cut_off, rng.uniform(0.2, 0.5, n), rng.uniform(0, 0.02, n)),
-            "noise_cutoff": np.where(cut_off, rng.uniform(8, 40, n), rng.normal(0, 1.2, n).clip(-3, 4)),
-            "presence_ratio": minute.groupby(spikes["clusters"]).nunique().reindex(truth.index) / int(seconds / 60),
-            "presence_ratio_std": by_unit["times"].std().reindex(truth.index),
-            "max_confidence": np.where(contaminated, rng.uniform(0, 80, n), rng.uniform(91, 99.9, n)),
-            "min_contamination": np.where(contaminated, np.nan, rng.uniform(0.5, 9.5, n)),
-            "spike_count": count,
-            "firing_rate": count / seconds,
-        }
-    )
-    passes = np.c_[table["max_confidence"] >= 90, table["noise_cutoff"] < 5, table["amp_median"] > 50e-6]
-    table["slidingRP_viol"] = table["slidingRP_viol_forced"] = passes[:, 0].astype(float)
-    table["n_spikes_below2"] = np.where(contaminated, count // 100, 0)
-    table["label"] = passes.mean(axis=1)
-    table["bitwise_fail"] = (~passes) @ [1, 2, 4]
-    table["ks2_label"] = np.where(contaminated, "mua", "good")
-    return table
+def response(time: np.ndarray, decay: float) -> np.ndarray:
+    """The shape of a response: 0 before its onset, then t·exp(−t), with a peak of 1 after ``decay`` / 2 seconds."""
+    steps = np.maximum(time, 0) / (decay / 2)
+    return steps * np.exp(1 - steps)
 
 
-def _events(trials: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Times, sides (−1 left, +1 right) and weights of the events that a variable stands for."""
-    if name == "stimulus":
-        contrast = trials["contrastLeft"].fillna(trials["contrastRight"])
-        return trials["stimOn_times"].to_numpy(), trials["side"].to_numpy(), contrast.to_numpy() ** 0.5
-    if name == "choice":
-        chosen = trials[trials["choice"] != 0]
-        return chosen["movement_onset"].to_numpy(), -chosen["choice"].to_numpy(), np.ones(len(chosen))
-    rewarded = (trials["feedbackType"] == 1).to_numpy()
-    return trials["feedback_times"].to_numpy(), np.ones(len(trials)), np.where(rewarded, 1.0, 0.4)
+def _rate(
+    rng: np.random.Generator, row: NamedTuple, known: Bunch, shared: list[np.ndarray], seen: np.ndarray | None
+) -> np.ndarray:
+    """A unit's rate (Hz) in bins of 5 ms; ``seen`` is how each frame of the receptive-field stimulus drives it."""
+    loading = rng.normal([0.26, 0.12], [0.6, 0.25])
+    wander = sum(size * _wander(rng, shared[0].size, smooth) for size, smooth in ((0.4, 1), (0.5, 8), (0.3, 300)))
+    level = np.exp(wander + loading @ shared)
+    level *= row.rate / level.mean()
+    level *= np.exp(row.block_gain * known.block)
+    answers = np.ones(level.size * round(COARSE / BIN))
+    for variable, decay in DECAY.items():
+        if gain := getattr(row, f"{variable}_gain"):
+            events, side = known[variable], getattr(row, f"{variable}_side", 0)
+            preferred = (side == 0) | (events["side"].to_numpy() == side)
+            weights = gain * events["weight"].to_numpy() * np.where(preferred, 1, 0.1)
+            _add_responses(answers, events["time"].to_numpy() + getattr(row, f"{variable}_latency"), weights, decay)
+    if row.wheel_gain:
+        answers += row.wheel_gain * known.wheel[: answers.size] / 1.5
+    if seen is not None:
+        onsets = known.rf_times + row.rf_latency
+        first, last = np.searchsorted(np.arange(answers.size) * BIN, onsets[[0, -1]])
+        answers[first:last] += row.rf_gain * np.interp(np.arange(first, last) * BIN, onsets, seen)
+    return np.maximum(answers, 0.05) * np.repeat(level, round(COARSE / BIN))
 
 
-def _response(onsets: np.ndarray, weights: np.ndarray, decay: float, n_bins: int) -> np.ndarray:
-    """Impulses at the onsets, each rising and falling as t·exp(−t) with a peak of 1 after ``decay`` / 2 seconds."""
-    impulses = np.zeros(n_bins)
-    index = (onsets / BIN).astype(int)
-    inside = index < n_bins
-    np.add.at(impulses, index[inside], weights[inside])
-    pole = np.exp(-2 * BIN / decay)
-    kernel = lfilter([0, pole], [1, -2 * pole, pole**2], impulses)
-    steps = decay / (2 * BIN)
-    return kernel / (steps * np.exp(-1))
+def _events(time: np.ndarray, side: np.ndarray | int, weight: np.ndarray | float) -> pd.DataFrame:
+    return pd.DataFrame({"time": np.asarray(time), "side": np.asarray(side), "weight": np.asarray(weight)})
 
 
-def _wander(rng: np.random.Generator, n_bins: int, smooth: float) -> np.ndarray:
-    """A smooth random walk about 0 with unit spread and a time scale of ``smooth`` seconds."""
-    step = max(round(smooth / BIN / 4), 1)  # drawn coarsely and interpolated: the same curve, a hundred times faster
-    coarse = gaussian_filter1d(rng.normal(size=n_bins // step + 3), 4 if step > 1 else smooth / BIN)
-    fine = np.interp(np.arange(n_bins) / step, np.arange(coarse.size), coarse)
+def _add_responses(answers: np.ndarray, onsets: np.ndarray, weights: np.ndarray, decay: float) -> None:
+    length = round(4 * decay / BIN)
+    first = (onsets / BIN).astype(int)
+    bins = first[:, None] + np.arange(length)
+    added = weights[:, None] * response((bins + 0.5) * BIN - onsets[:, None], decay)
+    inside = (bins >= 0) & (bins < answers.size)
+    answers += np.bincount(bins[inside], added[inside], minlength=answers.size)
+
+
+def _fire(rng: np.random.Generator, rate: np.ndarray) -> np.ndarray:
+    """Times (s) of a Poisson process whose rate (Hz) is given in bins of 5 ms."""
+    expected = np.append(0.0, np.cumsum(rate) * BIN)
+    at = np.sort(rng.random(rng.poisson(expected[-1]))) * expected[-1]
+    return np.interp(at, expected, np.arange(expected.size) * BIN)
+
+
+def _refractory(times: np.ndarray, period: float) -> np.ndarray:
+    """Without the spikes that come too soon after the one before."""
+    while times.size and (too_soon := np.diff(times) <= period).any():
+        # Of a run of spikes in quick succession only the second goes at first: the third may be late enough.
+        too_soon[1:] &= ~too_soon[:-1]
+        times = times[np.append(True, ~too_soon)]
+    return times
+
+
+def _wander(rng: np.random.Generator, n: int, smooth: float) -> np.ndarray:
+    """A smooth random walk about 0 with unit spread and a time scale of ``smooth`` seconds, each 100 ms."""
+    step = max(round(smooth / COARSE / 4), 1)  # drawn coarsely and interpolated: the same curve, much faster
+    coarse = gaussian_filter1d(rng.normal(size=n // step + 3), smooth / COARSE / step)
+    fine = np.interp(np.arange(n) / step, np.arange(coarse.size), coarse)
     return fine / fine.std()
+
+
+def _spread(rng: np.random.Generator, values: list[float], n: int) -> np.ndarray:
+    """Draws from the distribution with these quantiles, one in each of n equal slices of it, in random order."""
+    return np.interp(rng.permutation((np.arange(n) + rng.random(n)) / n), QUANTILES, values)
+
+
+def _shares(shares: list[float], n: int) -> np.ndarray:
+    """Whole numbers that add up to n, in proportion to the shares."""
+    return np.diff(np.round(np.cumsum([0, *shares]) / np.sum(shares) * n).astype(int))
+
+
+def _visual_latency(acronym: np.ndarray) -> np.ndarray:
+    latency = np.full(acronym.size, VISUAL_ELSEWHERE)
+    for region, seconds in VISUAL.items():
+        latency[pd.Series(acronym).str.startswith(region)] = seconds
+    return latency

@@ -1,14 +1,29 @@
 """One simulated session, from the task to the spikes."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from iblutil.util import Bunch
 
 from .. import wheel
-from . import encoder, mouse, neurons, task, video
+from ..spikes import quality_metrics
+from . import encoder, mouse, neurons, passive, probe, task, video
+
+CAMERAS = tuple(video.CAMERAS)
+FULL = 60.0  # minutes of a recording that has room for the whole passive protocol; it is shortened in shorter ones
+
+Effects = str | Mapping[str, float] | None
 
 
-def session(seed: int = 1, minutes: float = 45, clusters: int = 100) -> Bunch:
+def session(
+    seed: int = 1,
+    minutes: float = FULL,
+    clusters: int = 100,
+    effects: Effects = "teaching",
+    probes: tuple[str, ...] = tuple(probe.TRACKS),
+    cameras: tuple[str, ...] = CAMERAS,
+) -> Bunch:
     """Simulate one session.
 
     Parameters
@@ -16,57 +31,146 @@ def session(seed: int = 1, minutes: float = 45, clusters: int = 100) -> Bunch:
     seed : int
         The same seed gives the same session.
     minutes : float
-        Length of the recording; about 11 trials a minute.
+        Length of the recording: about 11 trials a minute, and the passive protocol in the last quarter.
     clusters : int
-        Units on the probe.
+        Units on each probe.
+    effects : {'teaching', 'published', None} or mapping
+        How many units know what. ``'teaching'``: the shares of `neurons.TEACHING`, made for lessons;
+        ``'published'``: those found in the Brain Wide Map (stimulus .4 %, choice 4.4 %, feedback 16.6 %); None: no unit
+        knows anything; or a share for any of the variables. The gains of those that do are drawn about
+        `neurons.GAIN`: at the peak of its response a unit fires at 1 + gain times its rate at rest; for ``block`` the
+        rate is multiplied by exp(gain · log odds of the mouse's belief in right).
+    probes : tuple of str
+        Which of `probe.TRACKS`.
+    cameras : tuple of str
+        Which of ``'left'``, ``'right'``, ``'body'``.
 
     Returns
     -------
     Bunch
-        Tables ``trials``, ``spikes``, ``metrics``, ``channels``, ``dlc``; bunches of arrays ``wheel``,
-        ``wheelMoves``; arrays ``licks`` and ``camera_times`` (s); and what was put in: ``truth_trials``,
-        ``truth_units``.
+        What `behave` gives; ``video``: what `film` gives; ``insertions``: for each probe what `insert` gives. The
+        behaviour is the same whatever the neurons know.
+    """
+    recording = behave(seed, minutes)
+    recording["video"] = film(seed, recording, cameras)
+    recording["insertions"] = {name: insert(seed, name, recording, clusters, effects) for name in probes}
+    return recording
+
+
+def behave(seed: int, minutes: float) -> Bunch:
+    """The task and the mouse, then the passive protocol.
+
+    Returns
+    -------
+    Bunch
+        ``trials`` (table), ``wheel`` and ``wheelMoves`` (bunches of arrays), ``passive`` (as `passive.protocol` gives
+        it), what was put in: ``truth_trials``; and ``scene``, what happens in front of the cameras, and ``drives``,
+        what neurons may know of it all.
     """
     # One stream of random numbers for each part: a change in one leaves the others as they were.
-    parts = ("task", "mouse", "video", "neurons", "rig")
+    parts = ("task", "mouse", "wheel", "licks", "rig", "passive")
     rng = {part: np.random.default_rng([seed, i]) for i, part in enumerate(parts)}
     seconds = minutes * 60.0
-    shown = task.sequence(rng["task"], n_trials=int(minutes * 25) + task.N_UNBIASED)
-    behaviour = mouse.behave(rng["mouse"], shown)
-    trials = mouse.run(rng["mouse"], shown, behaviour, seconds)
-    behaviour = behaviour.loc[trials.index]
+    scale = min(1.0, minutes / FULL)
+    length = passive.protocol(np.random.default_rng([seed, 5]), 0.0, scale).intervals.loc["stop", "passiveProtocol"]
+    protocol = passive.protocol(rng["passive"], seconds - length - 5, scale)
+    end_of_task = protocol.intervals.loc["start", "passiveProtocol"] - 10
 
-    position = encoder.trace(mouse.wheel_moves(rng["mouse"], trials), seconds)
+    shown = task.sequence(rng["task"], n_trials=int(minutes * 25) + 90)
+    decisions = mouse.decide(rng["mouse"], shown)
+    answers, response = mouse.answer(rng["wheel"], decisions, shown["contrast"].to_numpy())
+    after, before = mouse.fidget(rng["wheel"], decisions)
+    trials = task.run(rng["rig"], shown, decisions["choice"].to_numpy(), response, before, after)
+    trials = trials[trials["intervals_1"] < end_of_task]
+    decisions = decisions.loc[trials.index]
+
+    answers = _on_clock(answers, trials["stimOn_times"])
+    idle = mouse.idle(rng["wheel"], end_of_task, seconds)
+    strokes = [answers, _on_clock(after, trials["response_times"]), _on_clock(before, trials["intervals_0"]), idle]
+    position = encoder.trace(pd.concat(strokes), seconds) + mouse.tremble(rng["wheel"], seconds, encoder.FREQ)
     timestamps, edges = encoder.edges(position)
     intervals, amplitudes = wheel.movements(*wheel.interpolate(timestamps, edges))
-    trials["firstMovement_times"] = wheel.first_movement_times(
-        intervals, amplitudes, trials["goCue_times"].to_numpy(), trials["feedback_times"].to_numpy()
+    truth = decisions.drop(columns="choice").assign(
+        movement_onset=answers.groupby("trial")["onset"].min().reindex(trials.index),
+        stimOn_times=trials["stimOn_times"],
     )
-
-    licks = video.lick_times(rng["video"], trials)
-    camera_times = video.frame_times(rng["video"], seconds)
-    dlc = video.dlc(rng["video"], camera_times, position, licks)
-
-    sites = neurons.channels()
-    units = neurons.units(rng["neurons"], clusters, sites)
-    spikes = neurons.spikes(rng["neurons"], units, trials, seconds)
-    metrics = neurons.metrics(rng["neurons"], units, spikes, seconds)
-
-    # The photodiode misses a flip now and then, after everything that depends on it has happened.
-    missed = rng["rig"].random(len(trials)) < 0.004
-    truth_trials = pd.concat([behaviour.drop(columns="choice"), trials[["movement_onset"]]], axis=1)
-    truth_trials["stimOn_times"] = trials["stimOn_times"]
-    trials.loc[missed, ["stimOn_times", "goCue_times"]] = np.nan
+    licks = mouse.lick_times(rng["licks"], trials)
+    arousal = mouse.arousal(rng["mouse"], seconds, trials, decisions["engaged"].to_numpy())
+    answer_onset = (trials["stimOn_times"] + decisions["decision_time"]).to_numpy()
+    drives = neurons.drives(trials, answer_onset, decisions["belief"].to_numpy(), position, licks, protocol)
+    recorded = _lose(rng["rig"], trials)
+    recorded["firstMovement_times"] = wheel.first_movement_times(
+        intervals, amplitudes, recorded["goCue_times"].to_numpy(), recorded["feedback_times"].to_numpy()
+    )
     return Bunch(
-        trials=trials.drop(columns=["side", "restarted", "movement_onset"]),
+        trials=recorded,
         wheel=Bunch(timestamps=timestamps, position=edges),
         wheelMoves=Bunch(intervals=intervals, peakAmplitude=amplitudes),
-        licks=licks,
-        camera_times=camera_times,
-        dlc=dlc,
+        passive=protocol,
+        truth_trials=truth,
+        scene=Bunch(seconds=seconds, wheel=position, licks=licks, arousal=arousal, trials=trials),
+        drives=drives,
+    )
+
+
+def film(seed: int, recording: Bunch, cameras: tuple[str, ...] = CAMERAS) -> Bunch:
+    """The videos of a session whose behaviour is given, as the trackers see them.
+
+    Returns
+    -------
+    Bunch
+        ``cameras``: for each what `video.film` gives; ``licks`` (s), found in the tongue; ``truth``: the body at
+        60 Hz (table).
+    """
+    body = video.posture(np.random.default_rng([seed, 50]), recording.scene)
+    filmed = {name: video.film(np.random.default_rng([seed, 51 + CAMERAS.index(name)]), body, name) for name in cameras}
+    licks = [camera.licks for camera in filmed.values() if "licks" in camera]
+    return Bunch(
+        cameras=filmed, licks=np.sort(np.concatenate(licks)) if licks else np.array([]), truth=video.truth(body)
+    )
+
+
+def insert(seed: int, name: str, recording: Bunch, clusters: int, effects: Effects) -> Bunch:
+    """One probe in a session whose behaviour is given.
+
+    Returns
+    -------
+    Bunch
+        ``channels``, ``spikes``, ``metrics`` (tables), ``waveforms`` (V; units × samples × channels) and
+        ``waveform_channels``, ``peak_to_trough`` (ms), ``drift`` (times in s, µm), and what was put in:
+        ``truth_units``.
+    """
+    seeds = [seed, 100 + list(probe.TRACKS).index(name)]
+    place, tuning = (np.random.default_rng([*seeds, i]) for i in range(2))
+    sites = probe.channels(place, probe.TRACKS[name])
+    drift = probe.drift(place, recording.drives.seconds)
+    units = neurons.units(tuning, clusters, sites, effects)
+    spikes = neurons.spikes(seeds, units, recording.drives, drift[1])
+    waveforms, near = probe.waveforms(units, sites)
+    metrics = quality_metrics(spikes, clusters)
+    metrics["ks2_label"] = np.where(metrics["contamination"] > 0.1, "mua", "good")
+    return Bunch(
         channels=sites,
         spikes=spikes,
         metrics=metrics,
-        truth_trials=truth_trials,
+        waveforms=waveforms,
+        waveform_channels=near,
+        peak_to_trough=probe.trough_to_peak(waveforms),
+        drift=drift,
         truth_units=units,
     )
+
+
+def _on_clock(strokes: pd.DataFrame, events: pd.Series) -> pd.DataFrame:
+    """Strokes whose onset is counted from an event of their trial, in seconds of the recording."""
+    strokes = strokes[strokes["trial"] < len(events)]
+    return strokes.assign(onset=strokes["onset"] + strokes["trial"].map(events))
+
+
+def _lose(rng: np.random.Generator, trials: pd.DataFrame) -> pd.DataFrame:
+    """The photodiode and the microphone miss a flip or a tone now and then; the mouse does not."""
+    trials = trials.copy()
+    for event, one_in in (("stimOn_times", 400), ("goCue_times", 120)):
+        lost = rng.choice(trials.index, len(trials) // one_in, replace=False)
+        trials.loc[lost, event] = np.nan
+    return trials

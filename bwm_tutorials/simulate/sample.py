@@ -17,18 +17,25 @@ from .. import tables
 from ..environment import data_folder
 from ..errors import DataError
 
-MAIN = tables.SessionRecord(
-    eid=tables.make_id("SIM-001/2001-01-08/001", synthetic=True),
-    lab="syntheticlab",
-    subject="SIM-001",
-    date=date(2001, 1, 8),
-    task_protocol="_iblrig_tasks_ephysChoiceWorld",
-    projects="synthetic_not_ibl",
-    insertions={"probe00": tables.make_id("SIM-001/2001-01-08/001/probe00", synthetic=True)},
-    qc="PASS",
-)
+
+def _record(subject: str, day: date, probes: tuple[str, ...] = ("probe00", "probe01")) -> tables.SessionRecord:
+    name = f"{subject}/{day}/001"
+    return tables.SessionRecord(
+        eid=tables.make_id(name, synthetic=True),
+        lab="syntheticlab",
+        subject=subject,
+        date=day,
+        task_protocol="_iblrig_tasks_ephysChoiceWorld",
+        projects="synthetic_not_ibl",
+        insertions={probe: tables.make_id(f"{name}/{probe}", synthetic=True) for probe in probes},
+        qc="PASS",
+    )
+
+
+MAIN = _record("SIM-001", date(2001, 1, 8))
+NULL = _record("SIM-NULL", date(2001, 1, 8))  # the same mouse on the same day, with neurons that know nothing
 _STAMP = "complete.json"
-_ALSO = ("tables.py", "wheel.py")  # code outside of this package that the sample depends on
+_ALSO = ("spikes.py", "tables.py", "trials.py", "wheel.py")  # code outside of this package that the sample depends on
 
 
 def ensure(folder: Path | None = None, rebuild: bool = False) -> Path:
@@ -69,7 +76,7 @@ def is_complete(folder: Path | None = None) -> bool:
         return False
 
 
-def build(target: Path, seed: int = 1, minutes: float = 45, clusters: int = 100) -> Path:
+def build(target: Path, seed: int = 1, minutes: float = 60, clusters: int = 100) -> Path:
     """Write a sample release: recordings to ``one/``, what was put in to ``truth/``.
 
     It is made beside ``target`` and takes its place when it is complete.
@@ -104,16 +111,33 @@ def version() -> str:
 
 
 def _write(folder: Path, seed: int, minutes: float, clusters: int) -> None:
-    from .recording import session
-    from .write import write_session
+    from .recording import behave, film, insert
+    from .write import write_behaviour, write_insertions
 
     root = folder / "one"
     root.mkdir(parents=True)
-    write_session(root, MAIN, session(seed, minutes, clusters), seed)
-    tables.write(root, [MAIN], created="2001-01-08 12:00", main=MAIN.eid, seed=seed)
+    recording = behave(seed, minutes)
+    recording["video"] = film(seed, recording)
+    write_behaviour(root, MAIN, recording, seed)
+    for main, twin in (
+        (root / MAIN.path, root / NULL.path),
+        (folder / "truth" / MAIN.eid, folder / "truth" / NULL.eid),
+    ):
+        shutil.copytree(main, twin, copy_function=_link)
+    for record, effects in ((MAIN, "teaching"), (NULL, None)):
+        write_insertions(root, record, {p: insert(seed, p, recording, clusters, effects) for p in record.insertions})
+    tables.write(root, [MAIN, NULL], created="2001-01-08 12:00", main=MAIN.eid, seed=seed, null={MAIN.eid: NULL.eid})
     files = {f.relative_to(folder).as_posix(): f.stat().st_size for f in sorted(folder.rglob("*")) if f.is_file()}
     stamp = json.dumps({"version": version(), "seed": seed, "files": files}, indent=1)
     (folder / _STAMP).write_text(stamp, encoding="utf-8")
+
+
+def _link(source: str, target: str) -> None:
+    """Give a file a second name, for it takes no space; or copy it, where the disk knows no second names."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 @contextmanager

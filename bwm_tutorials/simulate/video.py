@@ -1,82 +1,534 @@
-"""The left camera: when its frames were taken, what DeepLabCut would find in them, and the licks."""
+"""The cameras: what the mouse's body does while it works, and what two trackers make of it in three videos.
+
+There is one true body (`posture`), and each camera films it (`film`): the left at 60 Hz and full resolution, the
+right at 150 Hz and half of it, mirrored, the body camera from behind. DeepLabCut jitters, jumps and is sure of it;
+Lightning Pose, an ensemble of networks and a smoother, does so much less. How far things move and how fast was set
+by real recordings: the Brain Wide Map session NYU-11 2020-02-21 and IBL's paw and pupil clips in the repository of
+the ensemble Kalman smoother (paninski-lab/eks).
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import chain, groupby
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.ndimage import gaussian_filter1d
+from iblutil.util import Bunch
+from scipy.ndimage import median_filter
+from scipy.signal import lfilter
 
-from .encoder import FREQ
+WHEEL_RATE = 1000  # Hz, of scene.wheel
+AROUSAL_RATE = 10  # Hz, of scene.arousal
+RATE = 250  # Hz, of the body's traces
 
-FRAME_RATE = 60.13  # Hz, left camera
-# Where each point lies at rest, px of the left camera (1280 × 1024).
-REST = {
-    "pupil_top_r": (470, 330),
-    "pupil_right_r": (490, 350),
-    "pupil_bottom_r": (470, 370),
-    "pupil_left_r": (450, 350),
-    "nose_tip": (250, 560),
-    "tongue_end_l": (300, 640),
-    "tongue_end_r": (310, 655),
-    "paw_l": (560, 800),
-    "paw_r": (420, 820),
-    "tube_top": (210, 660),
-    "tube_bottom": (215, 720),
+
+class Camera(NamedTuple):
+    rate: float  # Hz
+    size: tuple[int, int]  # px, width and height
+    zoom: float  # px of the left camera in one of this camera's
+    side: int  # from which it films: +1 the mouse's left, −1 its right
+    lost: float  # frames dropped in a session, on average
+
+
+CAMERAS = {
+    "left": Camera(60.13, (1280, 1024), 1, 1, 0),
+    "right": Camera(150.77, (640, 512), 2, -1, 16.5),
+    "body": Camera(30.06, (640, 512), 1, 0, 0),
 }
 
+# Where the points lie at rest, px of the left camera. Paws and pupil are those nearer to the camera that films.
+REST = {
+    "nose_tip": (240, 300),
+    "pupil": (430, 215),
+    "paw_l": (420, 715),
+    "paw_r": (600, 735),
+    "mouth": (262, 345),
+    "tube_top": (215, 395),
+    "tube_bottom": (222, 445),
+}
+TAIL = (430, 250)  # px of the body camera
+PUPIL = {"top": (0, -0.5), "right": (0.5, 0), "bottom": (0, 0.5), "left": (-0.5, 0)}  # diameters from its centre
+ENSEMBLED = ("pupil", "paw")  # points that Lightning Pose finds with several networks and smooths
+EKS_COLUMNS = ("x", "y", "likelihood", "x_ens_median", "y_ens_median", "x_ens_var", "y_ens_var",
+               "x_posterior_var", "y_posterior_var")  # fmt: skip
 
-def lick_times(rng: np.random.Generator, trials: pd.DataFrame) -> np.ndarray:
-    """Times (s) of licks: a bout at about 7 Hz after each reward, a few licks elsewhere."""
+GRIP = 0.3  # rad that a paw goes with the wheel to either side before it lets go
+ALONG = (480, -110)  # px that a paw moves while the wheel turns 1 rad towards the camera
+STROKE = 0.1  # s that a paw is in the air between two grips
+TONGUE = 0.09  # s that the tongue is out
+# Standard deviation of a tracker's error, px of the left camera: in a still mouse, and what activity adds.
+JITTER = {"nose": (0.2, 0.5), "pupil": (0.6, 1.5), "paw": (0.12, 0.8), "tongue": (1, 0), "tube": (0.15, 0),
+          "tail": (0.3, 0.3)}  # fmt: skip
+
+
+def posture(rng: np.random.Generator, scene: Bunch) -> Bunch:
+    """How the mouse holds and moves its body during a session.
+
+    Both paws hold the wheel and go with it, until it has carried one too far: that paw lets go, swings back and
+    grips again. The tongue comes out at the licks. The pupil follows arousal and a faster fluctuation of its own
+    (its correlation falls to 1/e in .3 s), narrows after a stimulus, widens with movement and reward.
+
+    Parameters
+    ----------
+    rng : Generator
+    scene : Bunch
+        ``seconds`` (float); ``wheel``, its true position (rad, rising counter-clockwise) at 1 kHz from time 0;
+        ``licks`` (s, when the tongue is out furthest); ``arousal`` (mean 0, standard deviation 1) at 10 Hz from
+        time 0; ``trials``, a table with stimOn_times, feedback_times, feedbackType, contrastLeft, contrastRight, all
+        of which may hold NaN.
+
+    Returns
+    -------
+    Bunch
+        Traces at 250 Hz from time 0, for `film` and `truth`. Lengths are px of the left camera.
+    """
+    n = int(scene.seconds * RATE)
+    times = np.arange(n) / RATE
+    turned = scene.wheel[np.minimum(np.arange(n) * WHEEL_RATE // RATE, scene.wheel.size - 1)]
+    speed = np.abs(np.gradient(turned)) * RATE
+    licking = np.minimum(_leak(_impulses(scene.licks, 1, n), 0.15) * 4, 1)
+    restless = _intervals(rng, n, every=8, length=(0.2, 1.5))
+    active = _leak(np.maximum(np.minimum(speed / 0.6, 1), np.maximum(licking, restless)), 0.2) / (0.2 * RATE)
+
+    trials = scene.trials
+    contrast = trials["contrastLeft"].fillna(trials["contrastRight"]).fillna(0).to_numpy()
     rewards = trials.loc[trials["feedbackType"] == 1, "feedback_times"].to_numpy()
-    n_licks = rng.poisson(8, rewards.size)
-    bout = np.repeat(np.arange(rewards.size), n_licks)
-    order = np.arange(bout.size) - np.repeat(np.cumsum(n_licks) - n_licks, n_licks)
-    in_bouts = rewards[bout] + 0.12 + order / 7 + rng.normal(0, 0.012, bout.size)
-    spurious = rng.uniform(trials["intervals_0"].iloc[0], trials["intervals_1"].iloc[-1], len(trials) // 10)
-    return np.sort(np.append(in_bouts, spurious))
+    diameter = (
+        23
+        + 2.4 * np.interp(times, np.arange(scene.arousal.size) / AROUSAL_RATE, scene.arousal)
+        + 0.8 * _wander(rng, n, 0.14)
+        - _response(trials["stimOn_times"].to_numpy() + 0.2, 0.5 + contrast, 0.35, n)
+        + _response(rewards + 0.3, np.ones(rewards.size), 0.8, n)
+        + 1.5 * _leak(active, 1.0) / RATE
+    )
+    gaze = rng.normal(0, 1.5, (2, 1 + rng.poisson(scene.seconds / 2)))
+    saccades = np.sort(rng.uniform(0, scene.seconds, gaze.shape[1] - 1))
+    lick_places = rng.normal((1, 0), (0.08, 4), (scene.licks.size, 2)).T
+    sway = [3 * _wander(rng, n, 20) + 4 * active * _wander(rng, n, 0.2) for _ in range(2)]
+    return Bunch(
+        seconds=scene.seconds,
+        active=active.astype(np.float32),
+        diameter=np.maximum(diameter, 6).astype(np.float32),
+        gaze=gaze[:, np.searchsorted(saccades, times)].astype(np.float32),
+        blinking=_intervals(rng, n, every=30, length=(0.1, 0.25)),
+        paws={side: _paw(rng, side * turned, active) for side in (1, -1)},
+        nose=np.stack([(0.5 + 2.5 * active) * _wander(rng, n, 0.05) + 1.2 * _wander(rng, n, 10) for _ in range(2)]),
+        tail=np.stack(sway) + 6 * _leak(np.gradient(turned), 0.3),
+        licks=scene.licks,
+        lick_places=lick_places,
+    )
 
 
-def frame_times(rng: np.random.Generator, seconds: float) -> np.ndarray:
-    """Times (s) of the left camera's frames: it starts a little after the recording and jitters by microseconds."""
-    times = np.arange(8.0, seconds, 1 / FRAME_RATE)
-    return times + rng.normal(0, 2e-5, times.size)
+def truth(body: Bunch) -> pd.DataFrame:
+    """The true body at 60 Hz, as the left camera would see it without error.
+
+    Returns
+    -------
+    DataFrame
+        ``times`` (s); ``paw_r_x``, ``paw_r_y`` of the paw nearer to the left camera, ``paw_l_x``, ``paw_l_y`` of the
+        other, ``nose_tip_x``, ``nose_tip_y``, ``pupil_diameter``, all in px of the left camera (1280 × 1024);
+        ``tongue_out`` (0 inside, 1 at the tube); ``active`` (0 to 1: how much the mouse moves, licks or fidgets).
+    """
+    times = np.arange(0, body.seconds, 1 / 60)
+    seen = _seen(body, times, side=1)
+    columns = {"times": times}
+    for point in ("paw_r", "paw_l", "nose_tip"):
+        columns[f"{point}_x"], columns[f"{point}_y"] = seen.points[point]
+    columns |= {"pupil_diameter": seen.diameter, "tongue_out": seen.tongue_out, "active": seen.active}
+    return pd.DataFrame(columns)
 
 
-def dlc(rng: np.random.Generator, times: np.ndarray, wheel: np.ndarray, licks: np.ndarray) -> pd.DataFrame:
-    """DeepLabCut's table: x and y (px) and likelihood of eleven points, one row a frame.
+def film(rng: np.random.Generator, body: Bunch, camera: str) -> Bunch:
+    """What the release holds of one camera: the times of its frames and what was found in them.
 
-    The paw nearer to the camera moves with the wheel, the tongue shows at licks, the pupil's size wanders and
-    grows with movement. Values are rounded (.01 px, .001) so that the file compresses.
+    Give each camera a generator of its own, and leaving one out changes nothing in the others.
+
+    Parameters
+    ----------
+    rng : Generator
+    body : Bunch
+        As `posture` gives it.
+    camera : {'left', 'right', 'body'}
+
+    Returns
+    -------
+    Bunch
+        ``times`` (s), one for each frame that exists: a dropped frame is a gap. ``dlc`` and ``lightning_pose``,
+        float32 tables with a row for each frame, in px of this camera, with the release's columns: 33 and 69 for
+        left and right, 3 for body. ``motion_energy`` (mean grey-level change in the region ``roi``, which is
+        [width, height, x, y] in px; the last value stands twice). Left and right also have ``features``
+        (pupilDiameter_raw and _smooth, px) and ``licks`` (s, `lick_times_found` with Lightning Pose).
+
+    Notes
+    -----
+    x of the right camera is that of its video as it was filmed: the network saw it mirrored, so that ``paw_r`` is
+    the paw nearer to the camera in both videos, and its x was mirrored back (640 − x), as iblvideo does.
+
+    So that the files are small, coordinates are rounded to 1/8 px (an rms error of .036 px, well below that of either
+    tracker), likelihoods to 1/256 of themselves, variances to powers of two.
+    """
+    view = CAMERAS[camera]
+    times = frame_times(rng, camera, body.seconds)
+    seen = _seen(body, times, view.side)
+    dlc, pose = _deeplabcut(rng, seen, view), _lightning_pose(rng, seen, view)
+    flicker = rng.normal(0, 0.25, times.size) + 0.3 * _wander(rng, times.size, 1, view.rate)
+    energy = np.round((0.7 + 5.5 * seen.active) * np.exp(flicker), 2)
+    energy[-1] = energy[-2]  # there is one difference less than frames
+    filmed = Bunch(times=times, dlc=dlc, lightning_pose=pose, motion_energy=energy, roi=region_of_interest(dlc))
+    if view.side:
+        raw = pupil_diameter(pose, suffix="_ens_median", min_likelihood=0)
+        filmed.features = pd.DataFrame({"pupilDiameter_raw": raw, "pupilDiameter_smooth": pupil_diameter(pose)})
+        filmed.licks = lick_times_found(times, pose)
+    return filmed
+
+
+def frame_times(rng: np.random.Generator, camera: str, seconds: float) -> np.ndarray:
+    """Times (s) of a camera's frames: from a few seconds after 0 almost to the end, some frames dropped."""
+    rate, lost = CAMERAS[camera].rate, CAMERAS[camera].lost
+    times = np.arange(rng.uniform(4, 9), seconds - rng.uniform(0, 1), 1 / rate)
+    times += rng.normal(0, 2e-5, times.size)
+    return np.delete(times, rng.choice(np.arange(1, times.size - 1), rng.poisson(lost), replace=False))
+
+
+def with_unrecorded_start(times: np.ndarray, frames: int) -> np.ndarray:
+    """Frame times as older sessions have them: earlier ones stand in front, of frames that were never stored.
+
+    ``brainbox.io.one.SessionLoader`` drops times from the start until there are as many as frames.
+    """
+    return np.append(times[0] - np.arange(frames, 0, -1) * np.median(np.diff(times)), times)
+
+
+def lick_times_found(times: np.ndarray, pose: pd.DataFrame, min_likelihood: float = 0.9) -> np.ndarray:
+    """Licks as the release has them: each frame after which a visible tongue has moved.
+
+    One lick gives several times, one for nearly every pair of frames that show the tongue.
 
     Parameters
     ----------
     times : ndarray, shape (n_frames,)
         s.
-    wheel : ndarray
-        Position (rad) at 1 kHz from time 0.
-    licks : ndarray
-        s.
-    """
-    at = np.minimum((times * FREQ).astype(int), wheel.size - 1)
-    speed = gaussian_filter1d(np.abs(np.diff(wheel, prepend=wheel[0])) * FREQ, 25)[at]
-    slow = gaussian_filter1d(rng.normal(0, 1, times.size), 6 * FRAME_RATE)
-    radius = 20 + 4 * slow / slow.std() + 3 * gaussian_filter1d(np.minimum(speed, 2), FRAME_RATE)
-    nearest = np.clip(np.searchsorted(licks, times), 1, licks.size - 1)
-    out = np.minimum(np.abs(times - licks[nearest - 1]), np.abs(times - licks[nearest])) < 0.025
-    reach = np.clip(wheel[at] - gaussian_filter1d(wheel[at], 3 * FRAME_RATE), -1, 1)
+    pose : DataFrame
+        Columns of ``tongue_end_l`` and ``tongue_end_r``.
+    min_likelihood : float
+        A point below it is taken for not seen.
 
-    table = {}
-    for point, (x, y) in REST.items():
-        jitter = rng.normal(0, 0.6, (2, times.size))
-        certainty = 1 - rng.gamma(0.3, 0.006, times.size)
-        if point.startswith("pupil"):
-            towards = np.sign([x - 470, y - 350])
-            jitter += towards[:, None] * (radius - 20)
-        elif point == "paw_r":
-            jitter += np.array([60 * reach, -90 * np.abs(reach)]) + rng.normal(0, 1, (2, times.size)) * speed
-            certainty -= 0.3 * (rng.random(times.size) < 0.01)
-        elif point.startswith("tongue"):
-            jitter *= np.where(out, 4, 20)
-            certainty = np.where(out, certainty, rng.beta(0.5, 12, times.size))
-        table[f"{point}_x"] = np.round(x + jitter[0], 2)
-        table[f"{point}_y"] = np.round(y + jitter[1], 2)
-        table[f"{point}_likelihood"] = np.round(np.clip(certainty, 0, 1), 3)
-    return pd.DataFrame(table)
+    Returns
+    -------
+    ndarray
+        s. Agrees with ``brainbox.behavior.dlc.get_licks`` after ``likelihood_threshold``. The release's
+        ``licks.times`` are those of the left and the right camera together, sorted.
+    """
+    moved = np.zeros(len(pose) - 1, bool)
+    for end in ("tongue_end_l", "tongue_end_r"):
+        hidden = pose[f"{end}_likelihood"] < min_likelihood
+        for axis in "xy":
+            step = np.diff(pose[f"{end}_{axis}"].mask(hidden))
+            moved |= np.abs(step) > np.nanstd(step) / 4
+    return times[:-1][moved]
+
+
+def pupil_diameter(pose: pd.DataFrame, suffix: str = "", min_likelihood: float = 0.9) -> np.ndarray:
+    """The pupil's diameter (px) in each frame: the median of six estimates from pairs of its four points.
+
+    Points less likely than ``min_likelihood`` are left out; a frame without any pair is NaN. ``suffix`` names other
+    coordinates, as ``"_ens_median"``. Agrees with ``brainbox.behavior.dlc.get_pupil_diameter``.
+    """
+    points = {}
+    for place in PUPIL:
+        name = f"pupil_{place}_r"
+        found = pose[[f"{name}_x{suffix}", f"{name}_y{suffix}"]].to_numpy()
+        points[place] = np.where(pose[[f"{name}_likelihood"]] < min_likelihood, np.float32(np.nan), found)
+    pairs = [("top", "bottom"), ("left", "right"), *((a, b) for a in ("top", "bottom") for b in ("left", "right"))]
+    estimates = np.stack([np.linalg.norm(points[a] - points[b], axis=1) for a, b in pairs], axis=1)
+    estimates[:, 2:] *= 2**0.5
+    whole = ~np.isnan(estimates).any(axis=1)
+    diameter = np.full(len(pose), np.nan, estimates.dtype)
+    diameter[whole] = np.median(estimates[whole], axis=1)
+    some = ~np.isnan(estimates).all(axis=1) & ~whole
+    diameter[some] = np.nanmedian(estimates[some], axis=1)
+    return diameter
+
+
+def region_of_interest(dlc: pd.DataFrame) -> np.ndarray:
+    """Where motion energy is measured in a video: [width, height, x, y], px, int64.
+
+    In a side video the whisker pad: it hangs from the middle between nose and pupil, half as wide and a third as
+    high as they are apart, as in ``brainbox.behavior.dlc.plot_trace_on_frame``. In the body video most of the body,
+    before the tail, as in ``iblvideo.motion_energy``.
+    """
+
+    def middle(point: str) -> np.ndarray:
+        return dlc.loc[dlc[f"{point}_likelihood"] > 0.9, [f"{point}_x", f"{point}_y"]].mean().to_numpy()
+
+    if "tail_start_x" in dlc:
+        x, y = middle("tail_start")
+        return np.array([0.6 * x, 210, 0.4 * x, y - 120]).astype(np.int64)
+    nose, pupil = middle("nose_tip"), middle("pupil_top_r")
+    apart = np.linalg.norm(nose - pupil)
+    x, y = (nose + pupil) / 2
+    return np.array([apart / 2, apart / 3, x - apart / 4, y]).astype(np.int64)
+
+
+def write_pose(file: Path, pose: pd.DataFrame) -> None:
+    """Write a pose table as parquet.
+
+    Rounded coordinates leave the low bytes of each float32 zero: stored byte by byte (``BYTE_STREAM_SPLIT``) they
+    cost nothing. pandas reads the file as any other.
+    """
+    pose.to_parquet(file, index=False, compression="zstd", use_dictionary=False, use_byte_stream_split=True)
+
+
+# The body.
+
+
+def _paw(rng: np.random.Generator, turned: np.ndarray, active: np.ndarray) -> np.ndarray:
+    """A paw on the wheel: how far it is carried (rad), and what else it moves in x and y (px), shape (3, n)."""
+    step = RATE // 50  # it decides 50 times a second whether to let go
+    angle = turned[::step].tolist()
+    bored = (rng.random(len(angle)) < 0.4 * active[::step] / 50).tolist()
+    place = rng.normal(0, 0.08, len(angle)).tolist()
+    at, by, grip, free = [], [], angle[0], 0
+    for i, now in enumerate(angle):
+        carried = now - grip
+        if i >= free and (bored[i] or not -GRIP < carried < GRIP):
+            new = place[i] - 0.4 * carried  # it reaches back beyond its rest: the next stroke is to be long as well
+            at.append(i * step)
+            by.append(carried - new)
+            grip, free = now - new, i + 10
+    width = int(STROKE * RATE)
+    swing = np.arange(width + 1) / width
+    done = np.array(at, int) + width < turned.size
+    at, by = np.array(at, int)[done, None], np.array(by)[done, None]
+    back, lift = np.zeros(turned.size), np.zeros(turned.size)
+    np.add.at(back, at + np.arange(1, width + 1), by * np.diff(0.5 - 0.5 * np.cos(np.pi * swing)))
+    np.add.at(lift, at + np.arange(width + 1), (120 * np.abs(by) + 10) * np.sin(np.pi * swing) ** 2)
+    x, y = ((0.05 + 7 * active) * _wander(rng, turned.size, 0.06) for _ in range(2))
+    return np.stack([turned - turned[0] - np.cumsum(back), x, y - lift]).astype(np.float32)
+
+
+def _seen(body: Bunch, times: np.ndarray, side: int) -> Bunch:
+    """The true points at the times of frames, px of the left camera (for the right: of its mirrored image)."""
+    whole, part = np.divmod(times * RATE, 1)
+    whole, part = np.minimum(whole.astype(int), body.active.size - 2), part.astype(np.float32)
+
+    def at(trace: np.ndarray) -> np.ndarray:
+        before = trace[..., whole].astype(np.float32)
+        return before + part * (trace[..., whole + 1].astype(np.float32) - before)
+
+    def paw(of: int) -> np.ndarray:
+        along, x, y = at(body.paws[of])
+        along *= of * side  # what comes nearer to one camera goes away from the other
+        return np.stack([ALONG[0] * along + x, ALONG[1] * along + y])
+
+    if not side:
+        tail = np.array(TAIL, np.float32)[:, None] + at(body.tail)
+        none = np.zeros(times.size, int)
+        return Bunch(points={"tail_start": tail}, active=at(body.active), tongue_out=none, lick=none)
+
+    rest = {point: np.array(place, np.float32)[:, None] for point, place in REST.items()}
+    licks = np.append(body.licks, np.inf)
+    nearest = np.searchsorted((licks[1:] + licks[:-1]) / 2, times)
+    out = np.cos(np.minimum(np.abs(times - licks[nearest]) / TONGUE, 0.5) * np.pi).astype(np.float32) ** 2
+    reach, bend = np.append(body.lick_places, [[1], [0]], axis=1).astype(np.float32)[:, nearest]
+    tongue = rest["mouth"] + out * (reach * (rest["tube_top"] - rest["mouth"]) + np.stack([bend, 0 * bend]))
+    diameter, pupil = at(body.diameter), rest["pupil"] + at(body.gaze)
+    end = np.array([[7], [5]], np.float32)
+    fixed = np.zeros((2, times.size), np.float32)
+    return Bunch(
+        points={
+            "nose_tip": rest["nose_tip"] + at(body.nose) + 2 * out,
+            **{f"pupil_{p}_r": pupil + diameter * np.array(d, np.float32)[:, None] for p, d in PUPIL.items()},
+            "paw_l": rest["paw_l"] + paw(-side),
+            "paw_r": rest["paw_r"] + paw(side),
+            "tongue_end_l": tongue - end,
+            "tongue_end_r": tongue + end,
+            "tube_top": rest["tube_top"] + fixed,
+            "tube_bottom": rest["tube_bottom"] + fixed,
+        },
+        diameter=diameter,
+        tongue_out=out,
+        lick=nearest,
+        active=at(body.active),
+        blinking=body.blinking[whole],
+    )
+
+
+def _impulses(times: np.ndarray, sizes: np.ndarray | float, n: int) -> np.ndarray:
+    """A trace that is 0 but for events of a size; events at NaN or outside of it are left out."""
+    sizes = np.broadcast_to(sizes, times.shape)
+    inside = (times >= 0) & (times < n / RATE)
+    return np.bincount((times[inside] * RATE).astype(int), sizes[inside], n)
+
+
+def _leak(drive: np.ndarray, seconds: float) -> np.ndarray:
+    """The drive summed with a memory that fades to 1/e in so many seconds; an impulse of 1 begins at 1."""
+    return lfilter([1], [1, -np.exp(-1 / (seconds * RATE))], drive)
+
+
+def _response(times: np.ndarray, sizes: np.ndarray | float, seconds: float, n: int) -> np.ndarray:
+    """To each event a response of its size, which peaks so many seconds later."""
+    fade = np.exp(-1 / (seconds * RATE))
+    return lfilter([np.e / (seconds * RATE)], [1, -2 * fade, fade**2], _impulses(times, sizes, n))
+
+
+def _wander(rng: np.random.Generator, n: int, seconds: float, rate: float = RATE) -> np.ndarray:
+    """Smooth noise of variance 1, whose correlation falls to 1/e after about twice so many seconds."""
+    fade = np.exp(-1 / (seconds * rate))
+    gain = np.sqrt((1 - fade**2) ** 3 / (1 + fade**2))
+    return lfilter([gain], [1, -2 * fade, fade**2], rng.standard_normal(n))
+
+
+def _intervals(rng: np.random.Generator, n: int, every: float, length: tuple[float, float]) -> np.ndarray:
+    """A trace that is True during intervals at random times, one in so many seconds on average."""
+    starts = rng.integers(0, n, rng.poisson(n / RATE / every))
+    stops = np.minimum(starts + (rng.uniform(*length, starts.size) * RATE).astype(int), n)
+    return np.cumsum(np.bincount(starts, minlength=n + 1) - np.bincount(stops, minlength=n + 1))[:n] > 0
+
+
+# The trackers. All is in px of the left camera until `_table` turns it into px of the camera that films.
+
+
+def _deeplabcut(rng: np.random.Generator, seen: Bunch, view: Camera) -> pd.DataFrame:
+    """One network: it jitters, and jumps away for some frames; a running median over five mends the shortest."""
+    observed = _observe(rng, seen, view, jitter=1.3, jumps=3, false_licks=3)
+    found = ((*median_filter(place, (1, 5), mode="nearest"), likelihood) for _, place, likelihood, _ in observed)
+    return _table([f"{point}_{c}" for point in seen.points for c in EKS_COLUMNS[:3]], found, view)
+
+
+def _lightning_pose(rng: np.random.Generator, seen: Bunch, view: Camera) -> pd.DataFrame:
+    """Several networks: their median, how far they are apart, and one smooth track; for some points only one."""
+    columns = [f"{p}_{c}" for p in seen.points for c in EKS_COLUMNS[: 9 if _part(p) in ENSEMBLED else 3]]
+
+    def found() -> Iterator[tuple[np.ndarray, ...]]:
+        observed = _observe(rng, seen, view, jitter=0.7, jumps=0.3, false_licks=1)
+        for part, points in groupby(observed, key=lambda point: _part(point[0])):
+            _, medians, likelihoods, errors = zip(*points, strict=True)
+            n = errors[0].size
+            if part == "nose":
+                # What a likelihood is worth differs from network to network: this one is never sure.
+                doubt = rng.normal(0.5 if view.zoom == 1 else 6.6, 0.5, n // 5 + 1)
+                likelihoods = [_held(np.exp(-doubt).clip(max=1), n)]
+            if part not in ENSEMBLED:
+                for median, likelihood in zip(medians, likelihoods, strict=True):
+                    yield *median, likelihood
+                continue
+            spread = [e**2 * np.stack([_held(rng.standard_gamma(2, n // 5 + 1) / 2, n) for _ in "xy"]) for e in errors]
+            if part == "pupil":
+                # It is smoothed as a circle, by its centre and its diameter, not point by point.
+                top, right, bottom, left = medians
+                circle = [*(top + right + bottom + left) / 4, (right[0] - left[0] + bottom[1] - top[1]) / 2]
+                (x, y, diameter), variance = _smooth(np.stack(circle), np.mean(spread, axis=(0, 1)), memory=0.8)
+                smooth = [((x + diameter * dx, y + diameter * dy), variance / 4) for dx, dy in PUPIL.values()]
+            else:
+                smooth = [_smooth(m, s.mean(axis=0), memory=0.3) for m, s in zip(medians, spread, strict=True)]
+            for (track, variance), likelihood, median, apart in zip(smooth, likelihoods, medians, spread, strict=True):
+                yield *track, likelihood, *median, *apart, variance, variance
+
+    return _table(columns, found(), view)
+
+
+def _part(point: str) -> str:
+    """What a point is a point of: nose, pupil, paw, tongue, tube or tail."""
+    return point.split("_")[0]
+
+
+def _observe(
+    rng: np.random.Generator, seen: Bunch, view: Camera, jitter: float, jumps: float, false_licks: float
+) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
+    """What a network finds: for each point its name, place (2, n), likelihood, and the error's standard deviation.
+
+    ``jitter`` scales the error, ``jumps`` and ``false_licks`` are a minute. The right video has half the pixels, so
+    its errors are larger; but for the paws, which are looked for in a small image of either video.
+    """
+    n = seen.active.size
+    out = seen.tongue_out * (rng.random(seen.lick.max() + 1) > 0.04)[seen.lick]  # some licks are hidden
+    false, _ = _bursts(rng, n, false_licks / 60 / view.rate)
+    for name, place in seen.points.items():
+        part = _part(name)
+        still, busy = JITTER[part]
+        error = (jitter * (1 if part == "paw" else view.zoom**0.5)) * (still + busy * seen.active)
+        likelihood = 1 - 0.001 * rng.standard_exponential(n, np.float32) ** 2
+        hidden = np.zeros(n, bool)
+        if part == "paw":
+            error += jitter * 0.04 * np.hypot(*np.diff(place, axis=1, prepend=place[:, :1]))
+        if part == "pupil":
+            hidden = seen.blinking
+        if name == "paw_l":  # behind the wheel
+            hidden = place[0] < REST["paw_l"][0] - 140
+        error[hidden] *= 4
+        likelihood[hidden] *= rng.uniform(0.3, 1, np.count_nonzero(hidden))
+
+        if part == "tongue":
+            # What it finds of a tongue that is in: one spot or another that looks like one, and it knows.
+            unseen = out < 0.3
+            unseen[false] = False
+            spot = np.cumsum(rng.random(n) < 1.5 / view.rate)
+            spots = np.array([REST["mouth"], REST["tube_top"], REST["tube_bottom"]])
+            spots = spots[rng.integers(0, 3, spot[-1] + 1)] + rng.normal(0, 3, (spot[-1] + 1, 2))
+            place = np.where(unseen, spots[spot].T.astype(np.float32), place)
+            error[unseen] *= 0.2
+            error[false] *= 8
+            doubt = (0.02 * rng.standard_exponential(spot[-1] + 1, np.float32) ** 2).clip(max=0.85)
+            likelihood[unseen] = doubt[spot[unseen]]
+        found = place + error * rng.standard_normal((2, n), np.float32)
+        if part in ("paw", "pupil", "nose", "tail"):
+            frames, jump = _bursts(rng, n, jumps / 60 / view.rate)
+            away, sure = rng.normal(0, 12, (2, n_jumps := jump.max(initial=-1) + 1)), rng.uniform(0.2, 1.2, n_jumps)
+            found[:, frames] += away[:, jump]
+            if part == "paw":  # taken for the other paw
+                found[:, frames] += (seen.points["paw_l" if name == "paw_r" else "paw_r"] - place)[:, frames]
+            error[frames] += 12
+            likelihood[frames] *= sure.clip(max=1)[jump]
+        yield name, found, likelihood, error
+
+
+def _bursts(rng: np.random.Generator, n: int, rate: float) -> tuple[np.ndarray, np.ndarray]:
+    """Frames of random bursts of three frames or more, and for each to which burst it belongs."""
+    length = 3 + rng.geometric(0.3, rng.poisson(n * rate))
+    burst = np.repeat(np.arange(length.size), length)
+    frames = rng.integers(0, n, length.size)[burst] + np.arange(burst.size) - (np.cumsum(length) - length)[burst]
+    return np.minimum(frames, n - 1), burst
+
+
+def _held(draws: np.ndarray, n: int) -> np.ndarray:
+    """Each of the draws for five frames, n in all: what a network makes of an image changes as slowly as the image."""
+    return np.repeat(draws.astype(np.float32), 5)[:n]
+
+
+def _smooth(values: np.ndarray, variance: np.ndarray, memory: float) -> tuple[np.ndarray, np.ndarray]:
+    """Tracks (k, n) smoothed forwards and backwards, each frame weighted by its precision; and their variance."""
+
+    def both_ways(x: np.ndarray) -> np.ndarray:
+        one_way = lfilter([1], [1, -memory], x)
+        return one_way + lfilter([1], [1, -memory], x[..., ::-1])[..., ::-1] - x
+
+    precision = both_ways(1 / variance)
+    middle = values.mean(axis=1, keepdims=True)
+    return middle + both_ways((values - middle) / variance) / precision, 1 / precision
+
+
+def _table(columns: list[str], found: Iterable[tuple[np.ndarray, ...]], view: Camera) -> pd.DataFrame:
+    """A float32 table of what was found point by point, in px of the camera, rounded."""
+    table = None
+    for i, (column, values) in enumerate(zip(columns, chain.from_iterable(found), strict=True)):
+        if table is None:
+            table = np.empty((len(columns), values.size), np.float32)
+        if column.endswith("likelihood"):
+            table[i] = values
+            _shorten(table[i], 7)
+        elif column.endswith("var"):
+            table[i] = values / view.zoom**2
+            _shorten(table[i], 0)
+        else:
+            table[i] = np.round(values * (8 / view.zoom)) / 8
+            if view.side == -1 and column.endswith(("_x", "_x_ens_median")):
+                table[i] = view.size[0] - table[i]
+    return pd.DataFrame(table.T, columns=columns, copy=False)
+
+
+def _shorten(values: np.ndarray, digits: int) -> None:
+    """Round float32 numbers in place to so many binary digits after the first."""
+    bits = values.view(np.uint32)  # sign, exponent, 23 digits
+    bits += 1 << (22 - digits)
+    bits &= np.uint32(-1 << (23 - digits) & 0xFFFFFFFF)

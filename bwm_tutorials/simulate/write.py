@@ -8,6 +8,8 @@ import pandas as pd
 from iblutil.util import Bunch
 
 from .. import tables
+from ..spikes import SAMPLING_RATE
+from . import passive, video
 
 TRIALS_REVISION = "#2025-03-03#"
 SORTING_REVISION = "#2024-05-06#"
@@ -33,42 +35,63 @@ Lab, subject, date and identifiers are made up. Nothing in here is evidence abou
 """
 
 
-def write_session(root: Path, record: tables.SessionRecord, recording: Bunch, seed: int) -> None:
-    """Write one session's files below ``root``, and what was put in to ``truth/`` beside it.
+def write_behaviour(root: Path, record: tables.SessionRecord, recording: Bunch, seed: int) -> None:
+    """Write a session's files below ``root``, all but the probes', and what was put in to ``truth/`` beside it.
 
     Parameters
     ----------
     root : Path
         The ONE cache folder.
     record : tables.SessionRecord
-        Names the session's folder and its probe.
+        Names the session's folder.
     recording : Bunch
-        As `simulate.session` gives it.
+        As `recording.behave` gives it, with ``video`` as `recording.film` gives it.
     seed : int
         Stated in ``SYNTHETIC.txt``.
     """
     folder = root / record.path
-    (probe,) = record.insertions
     alf = folder / "alf"
-    sorting = alf / probe / "pykilosort" / SORTING_REVISION
-    for directory in (alf / TRIALS_REVISION, sorting):
-        directory.mkdir(parents=True)
+    (alf / TRIALS_REVISION).mkdir(parents=True)
     (folder / "SYNTHETIC.txt").write_text(SYNTHETIC_TXT.format(seed=seed), encoding="utf-8")
-
     _write_trials(alf, recording.trials)
     _write_arrays(alf, "_ibl_wheel", recording.wheel)
     _write_arrays(alf, "_ibl_wheelMoves", recording.wheelMoves)
-    _write_arrays(alf, "licks", {"times": recording.licks})
-    _write_arrays(alf, "_ibl_leftCamera", {"times": recording.camera_times})
-    _write_table(alf / "_ibl_leftCamera.dlc.pqt", recording.dlc)
-    description = [{"label": probe, "model": "3B2", "serial": 0, "raw_file_name": ""}]
-    (alf / "probes.description.json").write_text(json.dumps(description), encoding="utf-8")
-    _write_probe(alf / probe, sorting, recording)
-
+    passive.write(folder, recording.passive)
+    for camera, filmed in recording.video.cameras.items():
+        _write_camera(alf, camera, filmed)
+    _write_arrays(alf, "licks", {"times": recording.video.licks})
     truth = root.parent / "truth" / record.eid
     truth.mkdir(parents=True)
     _write_table(truth / "trials.pqt", recording.truth_trials)
-    _write_table(truth / "units.pqt", recording.truth_units)
+    _write_table(truth / "licks.pqt", pd.DataFrame({"times": recording.scene.licks}))
+    _write_table(truth / "passive.pqt", recording.passive.events)
+    video.write_pose(truth / "video.pqt", recording.video.truth)
+
+
+def write_insertions(root: Path, record: tables.SessionRecord, insertions: dict[str, Bunch]) -> None:
+    """Write what was recorded by a session's probes, and what was put into their units.
+
+    Parameters
+    ----------
+    root : Path
+        The ONE cache folder.
+    record : tables.SessionRecord
+        Names the session's folder and its probes.
+    insertions : dict
+        For each probe a Bunch as `recording.insert` gives it.
+    """
+    alf = root / record.path / "alf"
+    description = [
+        {"label": name, "model": "3B2", "serial": number, "raw_file_name": ""} for number, name in enumerate(insertions)
+    ]
+    alf.mkdir(parents=True, exist_ok=True)
+    (alf / "probes.description.json").write_text(json.dumps(description), encoding="utf-8")
+    for name, insertion in insertions.items():
+        _write_insertion(alf / name, record.insertions[name], insertion)
+    units = {name: insertion.truth_units.rename_axis("cluster_id") for name, insertion in insertions.items()}
+    truth = root.parent / "truth" / record.eid
+    truth.mkdir(parents=True, exist_ok=True)
+    _write_table(truth / "units.pqt", pd.concat(units, names=["probe"]).reset_index())
 
 
 def superseded(trials: pd.DataFrame) -> pd.DataFrame:
@@ -93,8 +116,20 @@ def _write_trials(alf: Path, trials: pd.DataFrame) -> None:
     _write_arrays(alf, "_ibl_trials", separate)
 
 
-def _write_probe(probe: Path, sorting: Path, recording: Bunch) -> None:
-    sites, spikes, units = recording.channels, recording.spikes, recording.truth_units
+def _write_camera(alf: Path, camera: str, filmed: Bunch) -> None:
+    _write_arrays(alf, f"_ibl_{camera}Camera", {"times": filmed.times})
+    video.write_pose(alf / f"_ibl_{camera}Camera.dlc.pqt", filmed.dlc)
+    video.write_pose(alf / f"_ibl_{camera}Camera.lightningPose.pqt", filmed.lightning_pose)
+    if "features" in filmed:
+        video.write_pose(alf / f"_ibl_{camera}Camera.features.pqt", filmed.features)
+    _write_arrays(alf, f"{camera}Camera", {"ROIMotionEnergy": filmed.motion_energy})
+    _write_arrays(alf, f"{camera}ROIMotionEnergy", {"position": filmed.roi})
+
+
+def _write_insertion(probe: Path, pid: str, insertion: Bunch) -> None:
+    sorting = probe / "pykilosort" / SORTING_REVISION
+    sorting.mkdir(parents=True)
+    sites, spikes, metrics = insertion.channels, insertion.spikes, insertion.metrics
     place = {
         "localCoordinates": sites[["lateral_um", "axial_um"]].to_numpy(),
         "mlapdv": sites[["ml", "ap", "dv"]].to_numpy(),
@@ -102,27 +137,36 @@ def _write_probe(probe: Path, sorting: Path, recording: Bunch) -> None:
     }
     _write_arrays(probe, "electrodeSites", place)
     _write_arrays(sorting, "channels", place | {"rawInd": np.arange(len(sites)), "labels": sites["labels"].to_numpy()})
-    samples = np.round(spikes["times"].to_numpy() * 30_000).astype(np.int64)
-    _write_arrays(
-        sorting,
-        "spikes",
-        {name: spikes[name].to_numpy() for name in spikes}
-        | {"samples": samples, "templates": spikes["clusters"].to_numpy()},
+
+    samples = np.round(spikes["times"].to_numpy() * SAMPLING_RATE).astype(np.int64)
+    spikes = spikes.assign(templates=spikes["clusters"], samples=samples)
+    _write_arrays(sorting, "spikes", {name: spikes[name].to_numpy() for name in spikes})
+    good = metrics.index[metrics["label"] == 1]
+    _write_table(
+        sorting / "passingSpikes.table.pqt",
+        spikes[spikes["clusters"].isin(good)],
+        use_dictionary=["clusters", "templates", "depths"],
+        column_encoding={"samples": "DELTA_BINARY_PACKED", "times": "BYTE_STREAM_SPLIT", "amps": "BYTE_STREAM_SPLIT"},
     )
-    _write_arrays(
-        sorting,
-        "clusters",
-        {
-            "channels": units["channel"].to_numpy(),
-            "depths": units["depth"].to_numpy().astype(np.float32),
-            "amps": recording.metrics["amp_median"].to_numpy().astype(float),
-            "peakToTrough": np.full(len(units), np.nan),
-        },
-    )
-    _write_table(sorting / "clusters.metrics.pqt", recording.metrics)
-    good = recording.metrics.index[recording.metrics["label"] == 1]
-    passing = spikes["clusters"].isin(good)
-    _write_table(sorting / "passingSpikes.table.pqt", spikes[passing].assign(samples=samples[passing]))
+
+    # No unit was merged or split by hand, so templates and clusters are the same.
+    shapes = {"waveforms": insertion.waveforms, "waveformsChannels": insertion.waveform_channels}
+    amplitude = metrics["amp_median"].to_numpy()
+    clusters = {
+        "channels": insertion.truth_units["channel"].to_numpy(),
+        "depths": insertion.truth_units["depth"].to_numpy().astype(np.float32),
+        "amps": amplitude,
+        "peakToTrough": insertion.peak_to_trough,
+    }
+    _write_arrays(sorting, "clusters", clusters | shapes)
+    _write_arrays(sorting, "templates", {"amps": amplitude} | shapes)
+    uuids = [tables.make_id(f"{pid}/{cluster}", synthetic=True) for cluster in metrics.index]
+    pd.DataFrame({"uuids": uuids}).to_csv(sorting / "clusters.uuids.csv", index=False, lineterminator="\n")
+    _write_table(sorting / "clusters.metrics.pqt", metrics)
+
+    times, um = insertion.drift
+    _write_arrays(sorting, "drift", {"times": times, "um": um[:, None]})
+    _write_arrays(sorting, "drift_depths", {"um": np.array([sites["axial_um"].mean()])})
 
 
 def _write_arrays(folder: Path, name: str, arrays: dict[str, np.ndarray]) -> None:
@@ -130,5 +174,5 @@ def _write_arrays(folder: Path, name: str, arrays: dict[str, np.ndarray]) -> Non
         np.save(folder / f"{name}.{attribute}.npy", array, allow_pickle=False)
 
 
-def _write_table(file: Path, table: pd.DataFrame) -> None:
-    table.to_parquet(file, index=False, compression="zstd")
+def _write_table(file: Path, table: pd.DataFrame, **encoding: object) -> None:
+    table.to_parquet(file, index=False, compression="zstd", **encoding)

@@ -1,0 +1,145 @@
+"""The probes: where they lie in the brain, their channels, how they drift, and what a spike looks like on them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.ndimage import gaussian_filter1d
+
+from ..spikes import SAMPLING_RATE
+
+N_CHANNELS = 384
+N_SAMPLES, TROUGH_AT, N_NEAR = 82, 41, 32  # of a stored waveform: samples, sample of the trough, channels
+
+
+@dataclass(frozen=True)
+class Track:
+    """The way of one probe through the brain; drawn by hand, plausible, not taken from a mouse.
+
+    ``regions`` are (µm from the tip, Allen acronym) from the tip upwards; sites above ``surface`` (µm) are out of the
+    brain. ``tip`` is in µm from bregma (right, front, up), ``direction`` leads from it along the probe.
+    """
+
+    tip: tuple[float, float, float]
+    direction: tuple[float, float, float]
+    surface: float
+    regions: tuple[tuple[float, str], ...]
+
+
+TRACKS = {
+    # The repeated site of the release, on the left: parietal cortex, hippocampus, thalamus.
+    "probe00": Track(
+        tip=(-1600, -2300, -3900),
+        direction=(-0.20, 0.12, 0.97),
+        surface=3300,
+        regions=(
+            (0, "PO"),
+            (650, "LP"),
+            (1250, "DG-po"),
+            (1500, "DG-mo"),
+            (1800, "CA1"),
+            (2350, "VISa6a"),
+            (2700, "VISa5"),
+        ),
+    ),
+    # On the right: visual cortex, superior colliculus, midbrain.
+    "probe01": Track(
+        tip=(1000, -3900, -3850),
+        direction=(0.08, 0.02, 0.99),
+        surface=3300,
+        regions=(
+            (0, "MRN"),
+            (950, "SCiw"),
+            (1200, "SCig"),
+            (1600, "SCop"),
+            (1850, "SCsg"),
+            (2100, "root"),
+            (2250, "VISpm6a"),
+            (2500, "VISpm5"),
+            (2900, "VISpm2/3"),
+        ),
+    ),
+}
+
+
+def channels(rng: np.random.Generator, track: Track) -> pd.DataFrame:
+    """The 384 sites of a Neuropixels 1.0 probe and the Allen region of each.
+
+    Returns
+    -------
+    DataFrame
+        ``lateral_um``, ``axial_um`` (from the tip), ``ml``, ``ap``, ``dv`` (µm from bregma), ``atlas_id``,
+        ``acronym``, ``labels`` (0 good, 1 dead, 2 noisy, 3 outside the brain).
+    """
+    from iblatlas.regions import BrainRegions
+
+    site = np.arange(N_CHANNELS)
+    axial = 20.0 * (site // 2) + 20
+    bottoms, acronyms = zip(*track.regions, strict=True)
+    acronym = np.array(acronyms, dtype=object)[np.searchsorted(bottoms, axial, side="right") - 1]
+    acronym[axial > track.surface] = "root"
+    direction = np.array(track.direction) / np.linalg.norm(track.direction)
+    ml, ap, dv = (np.array(track.tip) + axial[:, None] * direction).T
+    labels = np.where(axial > track.surface, 3, 0)
+    bad = rng.choice(np.flatnonzero(labels == 0), 6, replace=False)
+    labels[bad] = rng.choice([1, 2], bad.size)
+    return pd.DataFrame(
+        {
+            "lateral_um": np.array([43.0, 11.0, 59.0, 27.0])[site % 4],
+            "axial_um": axial,
+            "ml": ml,
+            "ap": ap,
+            "dv": dv,
+            "atlas_id": BrainRegions().acronym2id(acronym),
+            "acronym": acronym,
+            "labels": labels,
+        }
+    )
+
+
+def drift(rng: np.random.Generator, seconds: float) -> tuple[np.ndarray, np.ndarray]:
+    """How far the brain has slipped along the probe: times (s, one a second) and µm, towards the surface positive."""
+    times = np.arange(0.5, seconds)
+    slow = gaussian_filter1d(rng.normal(size=times.size), 120)
+    return times, slow / slow.std() + rng.normal(0, 0.1, times.size)
+
+
+def waveforms(units: pd.DataFrame, sites: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """The mean waveform of each unit on the channels near it.
+
+    Parameters
+    ----------
+    units : DataFrame
+        ``channel``, ``depth`` (µm), ``amplitude`` (V) and ``trough_to_peak`` (ms) of each.
+    sites : DataFrame
+        As `channels` gives it.
+
+    Returns
+    -------
+    waveforms : ndarray, shape (n_units, 82, 32), float32
+        V, at 30 kHz; the trough of the largest lies at sample 41.
+    near : ndarray, shape (n_units, 32), int32
+        The channels, nearest first.
+    """
+    place = sites[["lateral_um", "axial_um"]].to_numpy()
+    own = place[units["channel"]]
+    distance = np.linalg.norm(place[None] - own[:, None], axis=2)
+    near = np.argsort(distance, axis=1, kind="stable")[:, :N_NEAR].astype(np.int32)
+    distance = np.take_along_axis(distance, near, axis=1)[:, None, :]
+    # Farther off the spike is smaller, later and wider.
+    ms = (np.arange(N_SAMPLES) - TROUGH_AT)[None, :, None] / SAMPLING_RATE * 1000 - distance / 1000
+    late = units["trough_to_peak"].to_numpy()[:, None, None]
+    before = 0.08 * np.exp(-0.5 * ((ms + 0.25) / 0.12) ** 2)
+    trough = -np.exp(-0.5 * (ms / (0.04 + 0.1 * late + distance / 2000)) ** 2)
+    peak = 0.35 * np.exp(-0.5 * ((ms - late) / np.where(ms < late, 0.35 * late, 0.45)) ** 2)
+    shape = before + trough + peak
+    scale = units["amplitude"].to_numpy()[:, None, None] / np.ptp(shape[:, :, :1], axis=1, keepdims=True)
+    return (shape * scale * np.exp(-distance / 35)).astype(np.float32), near
+
+
+def trough_to_peak(waveforms: np.ndarray) -> np.ndarray:
+    """Milliseconds from the trough to the peak after it, on the nearest channel; shape (n_units,)."""
+    own = waveforms[:, :, 0]
+    trough = own.argmin(axis=1)
+    after = np.where(np.arange(own.shape[1]) > trough[:, None], own, -np.inf)
+    return (after.argmax(axis=1) - trough) / SAMPLING_RATE * 1000
