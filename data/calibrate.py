@@ -1,7 +1,7 @@
 """Hold the synthetic sample against real sessions: a table of statistics, and a picture of synthetic beside real.
 
     python data/calibrate.py                  write both into data/README.md and data/pictures/calibration.png
-    python data/calibrate.py --table [ONE]    only print the table, of the sample or of another folder with ONE tables
+    python data/calibrate.py --table [ONE]    only print the table, of the sample or of another one's ONE folder
 
 `ROWS` lists the statistics: the real range of each, where that comes from, and how it is measured. The ranges are
 facts and stand here; the picture needs real recordings, in the folder that ``BWM_REAL_DATA`` names.
