@@ -6,7 +6,7 @@ PYTHON ?= python3
 endif
 BWM = $(PYTHON) -m bwm_tutorials
 
-.PHONY: help run lab notebooks data doctor test lint bench locks clean
+.PHONY: help run lab notebooks data doctor test lint bench calibrate locks clean
 
 help:       ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/: *## /: /'
@@ -24,6 +24,8 @@ test:       ## run all tests
 	$(BWM) test
 lint:       ## check the style of the code
 	$(BWM) lint
+calibrate:  ## hold the sample against real sessions: the table and the picture in data/README.md
+	$(BWM) calibrate
 bench:      ## measure times and memory
 	$(BWM) bench
 locks:      ## write the locks anew from the bounds in pyproject.toml

@@ -62,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     add("test", _test, "run the tests; further arguments go to pytest", environment="test")
     add("lint", _lint, "check the style of code and lessons", environment="test")
     add("bench", _bench, "measure speed and memory", environment="test")
+    add("calibrate", _calibrate, "hold the sample against real sessions: table and picture in data/README.md")
     locks = add("locks", _locks, "resolve the locks again from pyproject.toml", environment="test")
     locks.add_argument("--upgrade", action="store_true", help="take the newest versions")
     add("clean", _clean, "remove what was built: _build/, the sample, caches", environment=None)
@@ -169,6 +170,10 @@ def _lint(arguments: argparse.Namespace) -> int:
 
 def _bench(arguments: argparse.Namespace) -> int:
     return max(subprocess.call([sys.executable, str(file)]) for file in sorted(_clone().glob("benchmarks/bench_*.py")))
+
+
+def _calibrate(arguments: argparse.Namespace) -> int:
+    return subprocess.call([sys.executable, str(_clone() / "data" / "calibrate.py")])
 
 
 def _locks(arguments: argparse.Namespace) -> int:

@@ -10,8 +10,9 @@ from hypothesis import settings
 matplotlib.use("Agg")
 os.environ.pop("BWM_SOURCE", None)
 
+import recordings
+
 import bwm_tutorials as bwm
-from bwm_tutorials import environment
 from bwm_tutorials.simulate import sample as sample_module
 
 # A busy computer is no fault of the code; and what a server finds must be found again by whoever looks into it.
@@ -48,9 +49,15 @@ def real():
 
 
 @pytest.fixture(scope="session")
-def real_data() -> Path:
-    """Real recordings that are not in the repository: a ONE folder named by BWM_REAL_DATA."""
-    folder = Path(os.environ.get("BWM_REAL_DATA", environment.ROOT.parent / "shared" / "real" / "one"))
-    if not (folder / "sessions.pqt").exists():
+def real_folder() -> Path:
+    """Real recordings (``one``) and tables (``calibration``) that are not in the repository."""
+    folder = recordings.real_folder()
+    if not folder.is_dir():
         pytest.skip(f"no real recordings in {folder} (set BWM_REAL_DATA)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def real_data(real_folder) -> Path:
+    """A folder with ONE tables of real recordings."""
+    return real_folder / "one"

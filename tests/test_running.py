@@ -146,5 +146,5 @@ def test_the_makefile_has_the_targets_the_readme_names():
     readme = (environment.ROOT / "README.md").read_text(encoding="utf-8")
     named = set(re.findall(r"make ([a-z]+)", readme))
     assert {"run", "test", "lab", "doctor"} <= named
-    for target in named | {"notebooks", "lint", "bench", "clean"}:
+    for target in named | {"notebooks", "lint", "bench", "calibrate", "clean"}:
         assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
