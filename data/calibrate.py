@@ -75,6 +75,7 @@ VIDEOS = "450 sessions"
 
 CONTRASTS = (0, 0.0625, 0.125, 0.25, 1)
 EXTENSIVE = "a count: the sample is smaller"
+SLOW = "below 1 Hz an hour of spikes is too few for today's test of contamination, and was not for an older one"
 GOOD = "the sample has more good units than a real probe"
 FIT = "a fit of its own; a parameter of the simulation"
 RAW = "needs data that the sample leaves out"
@@ -265,7 +266,7 @@ _ROWS: dict[str, list[tuple]] = {
             "firing rate of good units, {} (Hz)",
             lambda r: r.good["firing_rate"],
             SORTED,
-            {5: 0.11, 25: 0.70, 50: 2.6, 75: 6.7, 95: 21.8},
+            {50: 2.6, 75: 6.7, 95: 21.8},
         ),
         *(
             (f"median rate of good units, {area} (Hz)", real, AREA, partial(rec.area_rate, area=area))
@@ -317,6 +318,20 @@ _ROWS: dict[str, list[tuple]] = {
             CHANNELS,
             lambda r: rec.channels_labelled(r, 3),
             "one probe's place",
+        ),
+        (
+            "firing rate of good units, p5 (Hz)",
+            (0.11, 0.11),
+            SORTED,
+            lambda r: r.good["firing_rate"].quantile(0.05),
+            SLOW,
+        ),
+        (
+            "firing rate of good units, p25 (Hz)",
+            (0.7, 0.7),
+            SORTED,
+            lambda r: r.good["firing_rate"].quantile(0.25),
+            SLOW,
         ),
         ("units a probe", (889, 889), RELEASE, lambda r: len(r.units) / len(r.insertions), EXTENSIVE),
         ("good units a probe", (23, 290), SORTED, lambda r: len(r.good) / len(r.insertions), EXTENSIVE),
@@ -464,7 +479,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Hold the synthetic sample against real sessions.")
     parser.add_argument("--table", nargs="?", const="sample", metavar="ONE", help="only print the table")
     only = parser.parse_args(arguments).table
-    found = rec.recordings(bwm.connect(only or "sample"))
+    source = only or "sample"
+    found = rec.recordings(bwm.connect(source), more_hours=rec.MORE_HOURS if source == "sample" else 0)
     table = results(found)
     print(as_text(table))
     if only:

@@ -12,6 +12,8 @@ from iblutil.util import Bunch
 import bwm_tutorials as bwm
 from bwm_tutorials import environment
 from bwm_tutorials.errors import MissingDataset
+from bwm_tutorials.session import DATASETS
+from bwm_tutorials.simulate.recording import behave
 from bwm_tutorials.sources import OfflineOne
 
 # Real recordings, and tables made of them.
@@ -22,8 +24,11 @@ PROBE = "120 s of a probe, and another probe"
 SORTED = "137,354 units of 87 probes"
 WAVEFORMS = "1,592 mean waveforms of good units"
 
-LEFT_OUT: tuple[str, ...] = ()
+LEFT_OUT = ("SIM-NULL 2001-01-08",)
 """Sessions of the sample that are not held against real ones, as subject and date: those made to be unlike them."""
+
+MORE_HOURS = 9
+"""Of the sample's mouse, that the statistics of its behaviour are taken from besides the sample."""
 
 STRETCH, N_STRETCHES = 120.0, 5  # s of a probe, as long as the real excerpt, and how many are taken
 MIN_SPIKES = 100  # of a unit in a stretch
@@ -68,23 +73,30 @@ class Recordings:
 
     @cached_property
     def speed(self) -> np.ndarray:
-        """The wheel's speed (rad/s) at each millisecond."""
-        wheels = [session.wheel for session in self.having("wheel")]
-        positions = [bwm.wheel.interpolate(wheel.timestamps, wheel.position)[1] for wheel in wheels]
-        return np.concatenate([np.abs(bwm.wheel.velocity(position)) for position in positions])
+        """The wheel's speed (rad/s) at each millisecond of the task."""
+        speeds = []
+        for session in self.having("wheel"):
+            times, position = bwm.wheel.interpolate(session.wheel.timestamps, session.wheel.position)
+            start, stop = _task(session)
+            speeds.append(np.abs(bwm.wheel.velocity(position))[(times >= start) & (times <= stop)])
+        return np.concatenate(speeds)
 
     @cached_property
     def movements(self) -> pd.DataFrame:
-        """The wheel's movements: ``duration`` (s) and ``amplitude`` (rad, without sign)."""
-        found = [session.wheel_moves for session in self.having("wheel_moves")]
-        durations = np.concatenate([np.diff(moves.intervals, axis=1)[:, 0] for moves in found])
-        return pd.DataFrame(
-            {"duration": durations, "amplitude": np.abs(np.concatenate([moves.peakAmplitude for moves in found]))}
-        )
+        """The wheel's movements during the task: ``duration`` (s) and ``amplitude`` (rad, without sign)."""
+        found = []
+        for session in self.having("wheel_moves"):
+            (start, stop), intervals = _task(session), session.wheel_moves.intervals
+            moves = {
+                "duration": np.diff(intervals, axis=1)[:, 0],
+                "amplitude": np.abs(session.wheel_moves.peakAmplitude),
+            }
+            found.append(pd.DataFrame(moves)[(intervals[:, 0] >= start) & (intervals[:, 1] <= stop)])
+        return pd.concat(found)
 
     @cached_property
     def wheel_seconds(self) -> float:
-        return sum(np.ptp(session.wheel.timestamps) for session in self.having("wheel"))
+        return sum(stop - start for start, stop in map(_task, self.having("wheel")))
 
     @cached_property
     def units(self) -> pd.DataFrame:
@@ -110,10 +122,35 @@ class Recordings:
         return pd.DataFrame([row for insertion in self.insertions for row in _variability(insertion.spikes)])
 
 
-def recordings(one: OfflineOne, leave_out: Collection[str] = LEFT_OUT) -> Recordings:
-    """The sessions of a source, without those named (subject and date) in ``leave_out``."""
+class Drawn:
+    """An hour of the sample's mouse that is not stored: its behaviour, as `bwm.Session` gives it."""
+
+    insertions = ()
+    available = pd.DataFrame({"present": False}, index=pd.Index(DATASETS))
+    available.loc[["trials", "wheel", "wheel_moves"], "present"] = True
+
+    def __init__(self, seed: int):
+        made = behave(seed, minutes=60)
+        self.name = f"seed {seed}"
+        self.trials, self.wheel, self.wheel_moves = made.trials, made.wheel, made.wheelMoves
+
+
+def recordings(one: OfflineOne, leave_out: Collection[str] = LEFT_OUT, more_hours: int = 0) -> Recordings:
+    """The sessions of a source, without those named (subject and date) in ``leave_out``.
+
+    One session is one draw, in which behaviour may lie beside what it is on average: ``more_hours`` adds as many of the
+    sample's mouse.
+    """
     sessions = sorted((bwm.Session(eid, one) for eid in one.search()), key=lambda session: session.name)
-    return Recordings([session for session in sessions if session.name not in leave_out])
+    kept = [session for session in sessions if session.name not in leave_out]
+    return Recordings([*kept, *(Drawn(seed) for seed in range(2, 2 + more_hours))])
+
+
+def _task(session: bwm.Session) -> tuple[float, float]:
+    """When the task began and ended (s); of a recording without trials all of it."""
+    if not session.available.loc["trials", "present"]:
+        return tuple(session.wheel.timestamps[[0, -1]])
+    return session.trials["intervals_0"].iloc[0], session.trials["intervals_1"].iloc[-1]
 
 
 def _fit(trials: pd.DataFrame) -> pd.Series:
@@ -278,9 +315,7 @@ def channels_labelled(r: Recordings, *labels: int) -> float:
 def frame_intervals(r: Recordings, camera: str) -> list[np.ndarray]:
     """Seconds from frame to frame, an array for each session that has the camera."""
     file = f"_ibl_{camera}Camera.times.npy"
-    sessions = [session for session in r.sessions if f"alf/{file}" in session.datasets.index]
-    if not sessions:
-        raise MissingDataset(f"None of these sessions has a {camera} camera.")
+    sessions = r.having(f"pose({camera!r}, 'dlc')")
     return [np.diff(session.one.load_dataset(session.eid, file, "alf")) for session in sessions]
 
 
@@ -306,8 +341,15 @@ def pupil_snr(r: Recordings) -> float:
 
 
 def lick_rate(r: Recordings) -> float:
-    """Licks a second in bouts: one over the median of the intervals below half a second."""
-    intervals = np.concatenate([np.diff(session.licks) for session in r.having("licks")])
+    """Licks a second in bouts: one over the median of the intervals below half a second.
+
+    What is stored are the frames in which the tongue is out, several for each lick: those within 60 ms are one.
+    """
+    intervals = []
+    for session in r.having("licks"):
+        licks = session.licks[np.diff(session.licks, prepend=-1) > 0.06]
+        intervals.append(np.diff(licks))
+    intervals = np.concatenate(intervals)
     return 1 / np.median(intervals[intervals < 0.5])
 
 

@@ -27,7 +27,7 @@ TESTED = [pytest.param(row, id=row.statistic) for row in calibrate.ROWS if not r
 
 @pytest.fixture(scope="module")
 def found(sample) -> Recordings:
-    return rec.recordings(sample)
+    return rec.recordings(sample, more_hours=rec.MORE_HOURS)
 
 
 @pytest.fixture(scope="module")
@@ -272,8 +272,9 @@ def test_the_real_pass_rates_are_those_of_the_459_sessions(name, real_folder):
     assert CHECKS[name] == pytest.approx((low, high), abs=1.1e-4) and CHECKS[name][0] <= low and high <= CHECKS[name][1]
 
 
-def test_ibls_extractors_find_the_movements_that_are_stored(found):
-    for session in found.sessions:
+def test_ibls_extractors_find_the_movements_that_are_stored(sample):
+    # Only of what is stored: of one hour in ten brainbox misplaces onsets (see test_wheel).
+    for session in rec.recordings(sample, leave_out=[]).sessions:
         moves = training_wheel.extract_wheel_moves(session.wheel.timestamps, session.wheel.position)
         assert np.allclose(moves["intervals"], session.wheel_moves.intervals, atol=1e-9)
         assert np.allclose(moves["peakAmplitude"], session.wheel_moves.peakAmplitude, atol=1e-9)
@@ -311,9 +312,9 @@ def test_the_readme_holds_the_table_of_this_sample(table):
         assert (written[0], written[2], written[4]) == (now[0], now[2], now[4])
 
 
-def test_the_table_is_printed_for_another_sample(small_sample, capsys):
+def test_the_table_is_printed_of_another_folder(sample, capsys):
     before = calibrate.README.read_bytes()
-    calibrate.main(["--table", str(small_sample)])
+    calibrate.main(["--table", str(sample.cache_dir)])
     said = capsys.readouterr().out
     assert re.search(r"Task +trials at 0 % contrast +0\.\d+ +0\.0896 … 0\.134", said)
     assert said.rstrip().endswith("lie in the real range.") and calibrate.README.read_bytes() == before

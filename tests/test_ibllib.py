@@ -3,7 +3,6 @@
 import re
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from bwm_tutorials import environment, pairing
@@ -95,8 +94,21 @@ def test_channels(sorting, probe):
     assert (channels["acronym"] == probe.channels["acronym"]).all()
 
 
+def test_metrics_are_what_the_spikes_give_by_brainbox(session):
+    from brainbox.metrics.single_units import quick_unit_metrics
+
+    for probe in [*session.insertions, *session.null.insertions]:
+        spikes = (probe.spikes[name] for name in ("clusters", "times", "amps", "depths"))
+        theirs = quick_unit_metrics(*spikes, cluster_ids=np.arange(len(probe.clusters)))
+        for column, values in theirs.items():
+            assert np.allclose(probe.clusters[column].astype(float), values, rtol=1e-6, atol=1e-12, equal_nan=True), (
+                column
+            )
+
+
 def test_metrics_have_the_22_columns_of_the_release_in_range(probe):
-    metrics = pd.read_parquet(probe.one.load_dataset(probe.eid, "clusters.metrics.pqt", download_only=True))
+    collection = f"alf/{probe.name}/pykilosort"
+    metrics = probe.one.load_dataset(probe.eid, "clusters.metrics.pqt", collection)
     assert metrics.shape[1] == 22
     assert set(metrics["label"].round(6)) <= {0, round(1 / 3, 6), round(2 / 3, 6), 1}
     assert (metrics["spike_count"] == np.bincount(probe.spikes.clusters, minlength=len(metrics))).all()

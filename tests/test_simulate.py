@@ -80,13 +80,6 @@ def test_movements_found_in_the_wheel_are_those_that_were_made(session):
     assert 0.01 < late.median() < 0.05 and (late.between(0, 0.08)).mean() > 0.6
 
 
-def test_the_wheel_crosses_the_threshold_when_the_response_is(session):
-    table = session.trials[session.trials["choice"] != 0]
-    at = np.interp(table[["goCueTrigger_times", "response_times"]], session.wheel.timestamps, session.wheel.position)
-    turned = at[:, 1] - at[:, 0]
-    assert np.allclose(turned, -table["choice"] * bwm.wheel.THRESHOLD, atol=0.012)
-
-
 def test_faults_are_found_for_the_reason_they_were_put_in(session):
     for probe in session.insertions:
         truth, failed = probe.truth, probe.clusters["bitwise_fail"].to_numpy()

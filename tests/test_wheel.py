@@ -73,6 +73,28 @@ def test_brainbox_leaves_a_last_onset_near_the_end_of_a_batch_undefined():
     )
 
 
+def test_brainbox_misplaces_the_onsets_that_follow_one_between_two_batches():
+    # The last sample that one batch refines is 9,798, the first of the next 9,800 (and so on each 9,800 samples). An
+    # onset at 9,799 is refined by neither, so each later onset is placed by the movement after it. A thousand
+    # movements an hour: one recording in ten. Ours moves every onset alike when the whole trace moves.
+    def trace(shift):
+        position = np.zeros(30_000)
+        for start, speed in ((9_950, 0.5), (15_000, 2.0), (20_000, 0.05), (25_000, 3.0)):
+            position += np.clip((np.arange(30_000) - start - shift) * speed / 1000, 0, 0.5)
+        return np.arange(30_000) / 1000, position
+
+    at_rest, _ = wheel.movements(*trace(0))
+    unlike = []
+    for shift in range(40):
+        intervals, _ = wheel.movements(*trace(shift))
+        assert np.allclose(intervals, at_rest + shift / 1000)
+        if not np.allclose(intervals, brainbox_movements(*trace(shift))[0]):
+            unlike.append(shift)
+    assert len(unlike) == 1
+    theirs, _ = brainbox_movements(*trace(unlike[0]))
+    assert np.abs(theirs[:3, 0] - at_rest[:3, 0] - unlike[0] / 1000).max() > 0.02
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.floats(0.3, 3), st.floats(0.02, 1), st.floats(-1, 1)), max_size=8))
 def test_any_trace_gives_brainboxs_movements(turns):
@@ -107,12 +129,12 @@ def test_first_movements_agree_with_ibllib(session):
 
 
 def test_the_wheel_passes_the_threshold_at_the_response_on_the_side_of_the_choice(session):
-    table = session.trials[(session.trials["choice"] != 0) & session.trials["stimOn_times"].notna()]
+    table = session.trials[session.trials["choice"] != 0].dropna(subset="goCue_times")
     at = [np.interp(table[name], session.wheel.timestamps, session.wheel.position)
           for name in ("goCue_times", "response_times")]  # fmt: skip
     turned = at[1] - at[0]
     assert (np.sign(turned) == -table["choice"]).mean() > 0.99
-    assert np.quantile(np.abs(np.abs(turned) - wheel.THRESHOLD), 0.9) < 2 * wheel.RESOLUTION
+    assert np.quantile(np.abs(np.abs(turned) - wheel.THRESHOLD), 0.9) < 3 * wheel.RESOLUTION
 
 
 def test_constants_are_those_of_ibl():

@@ -15,11 +15,12 @@ from ..wheel import THRESHOLD
 LEARNING_RATE = 0.17  # of the belief, from one trial to the next: the median of real mice (action kernel fits)
 LEAN = 0.3  # how far the belief (log odds) shifts the starting point; the bounds are at −1 and 1
 CLARITY, CLARITY_C50 = 5.0, 0.47  # drift for each unit of the process's own time, and where it is half of that
-HASTE, HASTE_C50 = 14.0, 0.17  # how much faster that time runs at full contrast, and where it is half of that
+HASTE, HASTE_C50 = 14.0, 0.18  # how much faster that time runs at full contrast, and where it is half of that
+TIRING = 300.0  # trials after which a mouse has gone most of the way from fresh to tired
 NON_DECISION = 0.075  # s from screen to muscle
 LAPSE, LAPSE_IDLE = 0.02, 0.12  # share of trials on which the mouse guesses, engaged and not
 IDLE_DELAY, IDLE_PACE = 3.6, 0.3  # s by which a mouse that is not engaged starts late (mean), and its slower reading
-EARLY = 0.28  # share of trials on which the wheel starts to creep before the stimulus can have been seen
+EARLY = 0.245  # share of trials on which the wheel starts to creep before the stimulus can have been seen
 RESPONSE_WINDOW = 60.0  # s after which the trial ends without a choice
 
 
@@ -35,7 +36,7 @@ def believe(sides: np.ndarray) -> np.ndarray:
 
 def engage(rng: np.random.Generator, n_trials: int) -> np.ndarray:
     """Engaged (True) or not, trial by trial: a two-state chain that drops out more and more late in the session."""
-    leave = np.linspace(0.025, 0.08, n_trials)
+    leave = 0.006 + 0.068 * _tiredness(n_trials)
     back = 0.12
     draws = rng.random(n_trials)
     engaged = np.ones(n_trials, bool)
@@ -82,10 +83,10 @@ def decide(rng: np.random.Generator, shown: pd.DataFrame) -> pd.DataFrame:
     belief = believe(side)
     engaged = engage(rng, n)
     start = np.clip(LEAN * np.log((1 - belief) / belief), -0.9, 0.9)
-    time, bound = diffuse(rng, start, side * CLARITY * contrast / (contrast + CLARITY_C50))
-    pace = 1.1 + HASTE * contrast**3 / (contrast**3 + HASTE_C50**3)
-    tired = np.linspace(1, 0.8, n)
-    decision_time = NON_DECISION + rng.gamma(4, 0.004, n) + time / (pace * tired * np.where(engaged, 1, IDLE_PACE))
+    fresh = 1.65 - 1.05 * _tiredness(n)
+    time, bound = diffuse(rng, start, fresh * side * CLARITY * contrast / (contrast + CLARITY_C50))
+    pace = 0.87 + HASTE * contrast**3 / (contrast**3 + HASTE_C50**3)
+    decision_time = NON_DECISION + rng.gamma(4, 0.004, n) + time / (pace * fresh * np.where(engaged, 1, IDLE_PACE))
     decision_time += np.where(engaged, 0, rng.exponential(IDLE_DELAY, n))
     guesses = rng.random(n) < np.where(engaged, LAPSE, LAPSE_IDLE)
     right = np.where(guesses, rng.random(n) < 0.5, bound > 0)
@@ -123,7 +124,7 @@ def answer(rng: np.random.Generator, decisions: pd.DataFrame, contrast: np.ndarr
 
     # The creep stays below the 2° that would start the quiescent period again; it may lead into the answer.
     creeps = rng.random(n) < EARLY
-    creep_on = np.clip(rng.normal(-0.05, 0.16, n), -0.4, 0.06)
+    creep_on = np.clip(rng.normal(-0.05, 0.135, n), -0.4, 0.06)
     until = np.where(turns & (decision < 0.7), decision, creep_on + rng.uniform(0.4, 0.7, n))
     creep_for = until - creep_on
     before = minimum_jerk(np.clip(-creep_on / creep_for, 0, 1))
@@ -134,7 +135,7 @@ def answer(rng: np.random.Generator, decisions: pd.DataFrame, contrast: np.ndarr
     first = direction * np.select(
         [flinches, hesitates], [-np.exp(rng.normal(-2.6, 0.5, n)).clip(0.02, 0.14), rng.uniform(0.05, 0.2, n)], 0.0
     )
-    pause = np.where(hesitates, rng.exponential(0.25 + 0.8 * weak), 0.0)
+    pause = np.where(hesitates, rng.exponential(0.25 + 0.7 * weak), 0.0)
     last_on = decision + np.where(flinches | hesitates, first_for, 0) + pause
 
     gone = creep * (1 - before) + first  # since the go cue, by the time the last stroke begins
@@ -163,11 +164,11 @@ def fidget(rng: np.random.Generator, decisions: pd.DataFrame) -> tuple[pd.DataFr
     """
     n = len(decisions)
     # The mouse plays on with the wheel, or a paw shifts its grip.
-    plays = rng.random(n) < 0.38
-    shifts = ~plays & (rng.random(n) < 0.95)
+    plays = rng.random(n) < 0.4
+    shifts = ~plays & (rng.random(n) < 0.87)
     after = [
-        _bout(rng, plays, rng.uniform(0.0, 0.15, n), strokes=6, size=0.44),
-        _bout(rng, shifts, 1.0 + rng.exponential(0.15, n), strokes=1.5, size=0.055),
+        _bout(rng, plays, rng.uniform(0.0, 0.15, n), strokes=6, size=0.42),
+        _bout(rng, shifts, 1.0 + rng.exponential(0.15, n), strokes=1.5, size=0.05),
     ]
     # At the start of a trial, turns that make the quiescent period start again.
     restless = rng.random(n) < np.where(decisions["engaged"], 0.1, 0.28)
@@ -215,6 +216,11 @@ def minimum_jerk(fraction: np.ndarray) -> np.ndarray:
     return fraction**3 * (10 - 15 * fraction + 6 * fraction**2)
 
 
+def _tiredness(n_trials: int) -> np.ndarray:
+    """From 0, fresh, towards 1, trial by trial."""
+    return 1 - np.exp(-np.arange(n_trials) / TIRING)
+
+
 def _strokes(which: np.ndarray, onset: np.ndarray, duration: np.ndarray, amplitude: np.ndarray) -> pd.DataFrame:
     table = pd.DataFrame({"onset": onset, "duration": duration, "amplitude": amplitude})
     return table[which].rename_axis("trial").reset_index()
@@ -225,7 +231,7 @@ def _bout(rng: np.random.Generator, which: np.ndarray, onset: np.ndarray, stroke
     n = which.size
     many = np.where(which, rng.geometric(1 / strokes, n).clip(max=10), 0)
     trial = np.repeat(np.arange(n), many)
-    duration = np.exp(rng.normal(np.log(0.42), 0.4, trial.size))
+    duration = np.exp(rng.normal(np.log(0.41), 0.43, trial.size))
     # One stroke begins before the last has quite ended.
     ends = pd.Series(0.85 * duration).groupby(trial).cumsum().to_numpy()
     return pd.DataFrame(
@@ -234,7 +240,7 @@ def _bout(rng: np.random.Generator, which: np.ndarray, onset: np.ndarray, stroke
             "onset": onset[trial] + ends - 0.85 * duration,
             "duration": duration,
             "amplitude": rng.choice([-1, 1], trial.size)
-            * np.exp(rng.normal(np.log(size), 0.6, trial.size)).clip(max=0.9),
+            * np.exp(rng.normal(np.log(size), 0.6, trial.size)).clip(max=0.6),
         }
     )
 

@@ -39,7 +39,7 @@ FAVOURED = {"stimulus": (("LP", "VIS", "SCs", "SCo"), 5), "choice": (("SCi", "MR
 # responses add to the rate at rest; and slow units are fewer, for below about 1 Hz an hour is too short to show that a
 # unit is clean.
 QUANTILES = [0, 0.05, 0.13, 0.25, 0.5, 0.75, 0.95, 1]
-RATE = [0.3, 0.7, 0.9, 1.1, 1.8, 3.6, 16.5, 22]  # Hz
+RATE = [0.3, 0.7, 0.9, 1.1, 1.9, 4.4, 16, 22]  # Hz
 AMPLITUDE = [55e-6, 66e-6, 78e-6, 92e-6, 127e-6, 180e-6, 315e-6, 450e-6]  # V
 TROUGH_TO_PEAK = [0.15, 0.2, 0.37, 0.47, 0.53, 0.60, 0.83, 1.0]  # ms
 FAULTS = {"": 0.65, "contaminated": 0.13, "cut off": 0.11, "small": 0.11}
@@ -84,7 +84,7 @@ def units(
             "amplitude": np.where(fault == "small", rng.uniform(22e-6, 40e-6, n_units), 0),
             "trough_to_peak": _spread(rng, TROUGH_TO_PEAK, n_units),
             "refractory": rng.uniform(0.0021, 0.0035, n_units),
-            "bursts": np.where(rng.random(n_units) < 0.25, rng.uniform(0.05, 0.25, n_units), 0.0),
+            "bursts": np.where(rng.random(n_units) < 0.25, rng.uniform(0.03, 0.15, n_units), 0.0),
             "fault": fault,
             "contamination": np.where(fault == "contaminated", rng.uniform(0.35, 0.5, n_units), 0.0),
             "missed": np.where(fault == "cut off", rng.uniform(0.25, 0.5, n_units), 0.0),
@@ -308,7 +308,7 @@ def _wander(rng: np.random.Generator, n: int, smooth: float) -> np.ndarray:
 
 def _spread(rng: np.random.Generator, values: list[float], n: int) -> np.ndarray:
     """Draws from the distribution with these quantiles, one in each of n equal slices of it, in random order."""
-    return np.interp(rng.permutation((np.arange(n) + rng.random(n)) / n), QUANTILES, values)
+    return np.exp(np.interp(rng.permutation((np.arange(n) + rng.random(n)) / n), QUANTILES, np.log(values)))
 
 
 def _shares(shares: list[float], n: int) -> np.ndarray:

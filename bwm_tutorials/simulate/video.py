@@ -1,10 +1,10 @@
 """The cameras: what the mouse's body does while it works, and what two trackers make of it in three videos.
 
 There is one true body (`posture`), and each camera films it (`film`): the left at 60 Hz and full resolution, the
-right at 150 Hz and half of it, mirrored, the body camera from behind. DeepLabCut jitters, jumps and is sure of it;
-Lightning Pose, an ensemble of networks and a smoother, does so much less. How far things move and how fast was set
-by real recordings: the Brain Wide Map session NYU-11 2020-02-21 and IBL's paw and pupil clips in the repository of
-the ensemble Kalman smoother (paninski-lab/eks).
+right at 150 Hz and half of it, mirrored, the body camera from above. DeepLabCut jitters and jumps, and is often sure
+of it; Lightning Pose, an ensemble of networks and a smoother, does so much less. How far things move and how fast was
+set by real recordings: the Brain Wide Map session NYU-11 2020-02-21 and IBL's paw and pupil clips in the repository
+of the ensemble Kalman smoother (paninski-lab/eks).
 """
 
 from collections.abc import Iterable, Iterator
@@ -57,7 +57,7 @@ GRIP = 0.3  # rad that a paw goes with the wheel to either side before it lets g
 ALONG = (480, -110)  # px that a paw moves while the wheel turns 1 rad towards the camera
 STROKE = 0.1  # s that a paw is in the air between two grips
 TONGUE = 0.09  # s that the tongue is out
-# Standard deviation of a tracker's error, px of the left camera: in a still mouse, and what activity adds.
+# Standard deviation of a network's error, px of the left camera: of a mouse that is still, and what activity adds.
 JITTER = {"nose": (0.2, 0.5), "pupil": (0.6, 1.5), "paw": (0.12, 0.8), "tongue": (1, 0), "tube": (0.15, 0),
           "tail": (0.3, 0.3)}  # fmt: skip
 
@@ -74,47 +74,51 @@ def posture(rng: np.random.Generator, scene: Bunch) -> Bunch:
     rng : Generator
     scene : Bunch
         ``seconds`` (float); ``wheel``, its true position (rad, rising counter-clockwise) at 1 kHz from time 0;
-        ``licks`` (s, when the tongue is out furthest); ``arousal`` (mean 0, standard deviation 1) at 10 Hz from
-        time 0; ``trials``, a table with stimOn_times, feedback_times, feedbackType, contrastLeft, contrastRight, all
-        of which may hold NaN.
+        ``licks`` (s, in order, when the tongue is out furthest); ``arousal`` (mean 0, standard deviation 1) at
+        10 Hz from time 0; ``trials``, a table with stimOn_times, feedback_times, feedbackType, contrastLeft,
+        contrastRight, all of which may hold NaN.
 
     Returns
     -------
     Bunch
-        Traces at 250 Hz from time 0, for `film` and `truth`. Lengths are px of the left camera.
+        Traces at 250 Hz from time 0, for `film` and `truth`. Lengths are px of the left camera, the tail's of the
+        body camera.
     """
     n = int(scene.seconds * RATE)
     times = np.arange(n) / RATE
     turned = scene.wheel[np.minimum(np.arange(n) * WHEEL_RATE // RATE, scene.wheel.size - 1)]
-    speed = np.abs(np.gradient(turned)) * RATE
+    arousal = np.interp(times, np.arange(scene.arousal.size) / AROUSAL_RATE, scene.arousal)
+    turning = np.minimum(np.abs(np.gradient(turned)) * RATE / 0.6, 1)
     licking = np.minimum(_leak(_impulses(scene.licks, 1, n), 0.15) * 4, 1)
-    restless = _intervals(rng, n, every=8, length=(0.2, 1.5))
-    active = _leak(np.maximum(np.minimum(speed / 0.6, 1), np.maximum(licking, restless)), 0.2) / (0.2 * RATE)
+    fidgeting = (_wander(rng, n, 0.3) + 0.3 * arousal - 0.3).clip(0, 1)
+    active = _leak(np.max([turning, licking, fidgeting], axis=0), 0.2) / (0.2 * RATE)
+    handling = _leak(np.maximum(turning, 0.2 * fidgeting), 0.2) / (0.2 * RATE)
 
     trials = scene.trials
     contrast = trials["contrastLeft"].fillna(trials["contrastRight"]).fillna(0).to_numpy()
     rewards = trials.loc[trials["feedbackType"] == 1, "feedback_times"].to_numpy()
     diameter = (
         23
-        + 2.4 * np.interp(times, np.arange(scene.arousal.size) / AROUSAL_RATE, scene.arousal)
+        + 2.4 * arousal
         + 0.8 * _wander(rng, n, 0.14)
         - _response(trials["stimOn_times"].to_numpy() + 0.2, 0.5 + contrast, 0.35, n)
-        + _response(rewards + 0.3, np.ones(rewards.size), 0.8, n)
+        + _response(rewards + 0.3, 1, 0.8, n)
         + 1.5 * _leak(active, 1.0) / RATE
     )
     gaze = rng.normal(0, 1.5, (2, 1 + rng.poisson(scene.seconds / 2)))
     saccades = np.sort(rng.uniform(0, scene.seconds, gaze.shape[1] - 1))
     lick_places = rng.normal((1, 0), (0.08, 4), (scene.licks.size, 2)).T
-    sway = [3 * _wander(rng, n, 20) + 4 * active * _wander(rng, n, 0.2) for _ in range(2)]
+    sniff = [1.2 * _wander(rng, n, 10) + (0.5 + 2.5 * active) * _wander(rng, n, 0.05) for _ in "xy"]
+    sway = [3 * _wander(rng, n, 20) + 4 * active * _wander(rng, n, 0.2) for _ in "xy"]
     return Bunch(
         seconds=scene.seconds,
         active=active.astype(np.float32),
         diameter=np.maximum(diameter, 6).astype(np.float32),
         gaze=gaze[:, np.searchsorted(saccades, times)].astype(np.float32),
         blinking=_intervals(rng, n, every=30, length=(0.1, 0.25)),
-        paws={side: _paw(rng, side * turned, active) for side in (1, -1)},
-        nose=np.stack([(0.5 + 2.5 * active) * _wander(rng, n, 0.05) + 1.2 * _wander(rng, n, 10) for _ in range(2)]),
-        tail=np.stack(sway) + 6 * _leak(np.gradient(turned), 0.3),
+        paws={side: _paw(rng, side * turned, handling) for side in (1, -1)},
+        nose=np.array(sniff, np.float32),
+        tail=np.array(sway + 6 * _leak(np.gradient(turned), 0.3), np.float32),
         licks=scene.licks,
         lick_places=lick_places,
     )
@@ -224,7 +228,8 @@ def lick_times_found(times: np.ndarray, pose: pd.DataFrame, min_likelihood: floa
         hidden = pose[f"{end}_likelihood"] < min_likelihood
         for axis in "xy":
             step = np.diff(pose[f"{end}_{axis}"].mask(hidden))
-            moved |= np.abs(step) > np.nanstd(step) / 4
+            if not np.isnan(step).all():
+                moved |= np.abs(step) > np.nanstd(step) / 4
     return times[:-1][moved]
 
 
@@ -271,7 +276,7 @@ def region_of_interest(dlc: pd.DataFrame) -> np.ndarray:
 
 
 def write_pose(file: Path, pose: pd.DataFrame) -> None:
-    """Write a pose table as parquet.
+    """Write a table of pose or of features as parquet.
 
     Rounded coordinates leave the low bytes of each float32 zero: stored byte by byte (``BYTE_STREAM_SPLIT``) they
     cost nothing. pandas reads the file as any other.
@@ -282,20 +287,22 @@ def write_pose(file: Path, pose: pd.DataFrame) -> None:
 # The body.
 
 
-def _paw(rng: np.random.Generator, turned: np.ndarray, active: np.ndarray) -> np.ndarray:
+def _paw(rng: np.random.Generator, turned: np.ndarray, handling: np.ndarray) -> np.ndarray:
     """A paw on the wheel: how far it is carried (rad), and what else it moves in x and y (px), shape (3, n)."""
     step = RATE // 50  # it decides 50 times a second whether to let go
     angle = turned[::step].tolist()
-    bored = (rng.random(len(angle)) < 0.4 * active[::step] / 50).tolist()
+    bored = (rng.random(len(angle)) < 0.4 * handling[::step] / 50).tolist()
     place = rng.normal(0, 0.08, len(angle)).tolist()
-    at, by, grip, free = [], [], angle[0], 0
+    in_air, last = round(STROKE * 50), len(angle) - 1
+    at, by, grip, landed = [], [], angle[0], 0
     for i, now in enumerate(angle):
         carried = now - grip
-        if i >= free and (bored[i] or not -GRIP < carried < GRIP):
+        if i >= landed and (bored[i] or not -GRIP < carried < GRIP):
+            landed = min(i + in_air, last)
             new = place[i] - 0.4 * carried  # it reaches back beyond its rest: the next stroke is to be long as well
             at.append(i * step)
-            by.append(carried - new)
-            grip, free = now - new, i + 10
+            by.append(angle[landed] - grip - new)
+            grip = angle[landed] - new
     width = int(STROKE * RATE)
     swing = np.arange(width + 1) / width
     done = np.array(at, int) + width < turned.size
@@ -303,7 +310,7 @@ def _paw(rng: np.random.Generator, turned: np.ndarray, active: np.ndarray) -> np
     back, lift = np.zeros(turned.size), np.zeros(turned.size)
     np.add.at(back, at + np.arange(1, width + 1), by * np.diff(0.5 - 0.5 * np.cos(np.pi * swing)))
     np.add.at(lift, at + np.arange(width + 1), (120 * np.abs(by) + 10) * np.sin(np.pi * swing) ** 2)
-    x, y = ((0.05 + 7 * active) * _wander(rng, turned.size, 0.06) for _ in range(2))
+    x, y = (10 * _wander(rng, back.size, 15) + (0.05 + 7 * handling) * _wander(rng, back.size, 0.06) for _ in "xy")
     return np.stack([turned - turned[0] - np.cumsum(back), x, y - lift]).astype(np.float32)
 
 
@@ -313,8 +320,8 @@ def _seen(body: Bunch, times: np.ndarray, side: int) -> Bunch:
     whole, part = np.minimum(whole.astype(int), body.active.size - 2), part.astype(np.float32)
 
     def at(trace: np.ndarray) -> np.ndarray:
-        before = trace[..., whole].astype(np.float32)
-        return before + part * (trace[..., whole + 1].astype(np.float32) - before)
+        before = trace[..., whole]
+        return before + part * (trace[..., whole + 1] - before)
 
     def paw(of: int) -> np.ndarray:
         along, x, y = at(body.paws[of])
@@ -329,7 +336,8 @@ def _seen(body: Bunch, times: np.ndarray, side: int) -> Bunch:
     rest = {point: np.array(place, np.float32)[:, None] for point, place in REST.items()}
     licks = np.append(body.licks, np.inf)
     nearest = np.searchsorted((licks[1:] + licks[:-1]) / 2, times)
-    out = np.cos(np.minimum(np.abs(times - licks[nearest]) / TONGUE, 0.5) * np.pi).astype(np.float32) ** 2
+    since = np.minimum(np.abs(times - licks[nearest]) / TONGUE, 0.5)
+    out = (0.5 + 0.5 * np.cos(2 * np.pi * since)).astype(np.float32)
     reach, bend = np.append(body.lick_places, [[1], [0]], axis=1).astype(np.float32)[:, nearest]
     tongue = rest["mouth"] + out * (reach * (rest["tube_top"] - rest["mouth"]) + np.stack([bend, 0 * bend]))
     diameter, pupil = at(body.diameter), rest["pupil"] + at(body.gaze)
@@ -393,7 +401,7 @@ def _deeplabcut(rng: np.random.Generator, seen: Bunch, view: Camera) -> pd.DataF
     """One network: it jitters, and jumps away for some frames; a running median over five mends the shortest."""
     observed = _observe(rng, seen, view, jitter=1.3, jumps=3, false_licks=3)
     found = ((*median_filter(place, (1, 5), mode="nearest"), likelihood) for _, place, likelihood, _ in observed)
-    return _table([f"{point}_{c}" for point in seen.points for c in EKS_COLUMNS[:3]], found, view)
+    return _table([f"{point}_{c}" for point in seen.points for c in EKS_COLUMNS[:3]], found, seen, view)
 
 
 def _lightning_pose(rng: np.random.Generator, seen: Bunch, view: Camera) -> pd.DataFrame:
@@ -406,9 +414,9 @@ def _lightning_pose(rng: np.random.Generator, seen: Bunch, view: Camera) -> pd.D
             _, medians, likelihoods, errors = zip(*points, strict=True)
             n = errors[0].size
             if part == "nose":
-                # What a likelihood is worth differs from network to network: this one is never sure.
-                doubt = rng.normal(0.5 if view.zoom == 1 else 6.6, 0.5, n // 5 + 1)
-                likelihoods = [_held(np.exp(-doubt).clip(max=1), n)]
+                # What a likelihood is worth differs from network to network: this one is hardly ever sure.
+                doubt = (0.7 if view.zoom == 1 else 9.5) * rng.standard_exponential(n // 5 + 1)
+                likelihoods = [_held(np.exp(-doubt), n)]
             if part not in ENSEMBLED:
                 for median, likelihood in zip(medians, likelihoods, strict=True):
                     yield *median, likelihood
@@ -421,11 +429,11 @@ def _lightning_pose(rng: np.random.Generator, seen: Bunch, view: Camera) -> pd.D
                 (x, y, diameter), variance = _smooth(np.stack(circle), np.mean(spread, axis=(0, 1)), memory=0.8)
                 smooth = [((x + diameter * dx, y + diameter * dy), variance / 4) for dx, dy in PUPIL.values()]
             else:
-                smooth = [_smooth(m, s.mean(axis=0), memory=0.3) for m, s in zip(medians, spread, strict=True)]
+                smooth = [_smooth(m, s.mean(axis=0), memory=0.2) for m, s in zip(medians, spread, strict=True)]
             for (track, variance), likelihood, median, apart in zip(smooth, likelihoods, medians, spread, strict=True):
                 yield *track, likelihood, *median, *apart, variance, variance
 
-    return _table(columns, found(), view)
+    return _table(columns, found(), seen, view)
 
 
 def _part(point: str) -> str:
@@ -455,7 +463,7 @@ def _observe(
         if part == "pupil":
             hidden = seen.blinking
         if name == "paw_l":  # behind the wheel
-            hidden = place[0] < REST["paw_l"][0] - 140
+            hidden = place[0] < REST["paw_l"][0] - 155
         error[hidden] *= 4
         likelihood[hidden] *= rng.uniform(0.3, 1, np.count_nonzero(hidden))
 
@@ -508,22 +516,20 @@ def _smooth(values: np.ndarray, variance: np.ndarray, memory: float) -> tuple[np
     return middle + both_ways((values - middle) / variance) / precision, 1 / precision
 
 
-def _table(columns: list[str], found: Iterable[tuple[np.ndarray, ...]], view: Camera) -> pd.DataFrame:
+def _table(columns: list[str], found: Iterable[tuple[np.ndarray, ...]], seen: Bunch, view: Camera) -> pd.DataFrame:
     """A float32 table of what was found point by point, in px of the camera, rounded."""
-    table = None
-    for i, (column, values) in enumerate(zip(columns, chain.from_iterable(found), strict=True)):
-        if table is None:
-            table = np.empty((len(columns), values.size), np.float32)
+    table = np.empty((len(columns), seen.active.size), np.float32)
+    for row, column, values in zip(table, columns, chain.from_iterable(found), strict=True):
         if column.endswith("likelihood"):
-            table[i] = values
-            _shorten(table[i], 7)
+            row[:] = values
+            _shorten(row, 7)
         elif column.endswith("var"):
-            table[i] = values / view.zoom**2
-            _shorten(table[i], 0)
+            row[:] = values / view.zoom**2
+            _shorten(row, 0)
         else:
-            table[i] = np.round(values * (8 / view.zoom)) / 8
+            row[:] = np.round(values * (8 / view.zoom)) / 8
             if view.side == -1 and column.endswith(("_x", "_x_ens_median")):
-                table[i] = view.size[0] - table[i]
+                row[:] = view.size[0] - row
     return pd.DataFrame(table.T, columns=columns, copy=False)
 
 
