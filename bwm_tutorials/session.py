@@ -82,7 +82,7 @@ class Session:
     @cached_property
     def seed(self) -> int | None:
         """The seed a synthetic session was made with; None for a real one."""
-        return tables.metadata(Path(self.one.cache_dir)).get("seed") if self.synthetic else None
+        return tables.metadata(Path(self.one.cache_dir)).get("seeds", {}).get(self.eid)
 
     @cached_property
     def datasets(self) -> pd.DataFrame:
@@ -206,13 +206,18 @@ class Session:
             (file,) = self._files("passive", [raw])
             with self._reading(raw):
                 frames = np.fromfile(file, np.uint8).reshape(-1, 15, 15)
-        intervals = self._load("passive", DATASETS["passive"])
-        with self._reading(DATASETS["passive"]):
-            intervals = intervals.set_index("Unnamed: 0").rename_axis(None)
+        names = [DATASETS["passive"], "alf/_ibl_passiveGabor.table.csv", "alf/_ibl_passiveStims.table.csv"]
+        loaded = [self._load("passive", names[0]), *map(self._optional, names[1:])]
+        tables = []
+        for name, table in zip(names, loaded, strict=True):
+            with self._reading(name):
+                # The first column, which has no name in the file, is the table's index.
+                tables.append(None if table is None else table.set_index("Unnamed: 0").rename_axis(None))
+        intervals, gabor, stims = tables
         return Bunch(
             intervals=intervals,
-            gabor=self._optional("alf/_ibl_passiveGabor.table.csv"),
-            stims=self._optional("alf/_ibl_passiveStims.table.csv"),
+            gabor=gabor,
+            stims=stims,
             rf_times=self._optional("alf/_ibl_passiveRFM.times.npy"),
             rf_frames=frames,
         )

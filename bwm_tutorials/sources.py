@@ -15,7 +15,7 @@ from .environment import ROOT
 from .errors import CorruptData, MissingDataset, UnknownSource, cause
 
 PACKAGE = Path(__file__).parent
-SOURCES = ("sample", "real")
+SOURCES = ("sample", "release", "real")
 REMEDY = "rebuild the sample with 'bwm-tutorials data --rebuild', or fetch the files again"
 _NO_IDS = pd.MultiIndex.from_arrays([[], []], names=["eid", "id"])
 
@@ -42,10 +42,10 @@ def connect(source: str | Path | None = None) -> "OfflineOne":
         There is no such source or folder, the folder has no tables, or it mixes synthetic and real labs.
     """
     source = source or os.environ.get("BWM_SOURCE") or "sample"
-    if source == "sample":
+    if source in ("sample", "release"):
         from .simulate import sample
 
-        return OfflineOne(sample.ensure())
+        return OfflineOne(sample.ensure(name=source))
     if source == "real":
         in_wheel = PACKAGE / "data" / "real"
         return OfflineOne(in_wheel if in_wheel.exists() or ROOT is None else ROOT / "data" / "real")

@@ -22,7 +22,8 @@ SYNTHETIC_LAB = "syntheticlab"
 class SessionRecord:
     """What the tables say of one session besides its files.
 
-    ``insertions`` maps the probe's name (``probe00``) to its pid.
+    ``insertions`` maps the probe's name (``probe00``) to its pid, ``model`` is that of the probes; ``qc`` is the
+    quality of its datasets, but for those whose path contains a text in ``qc_of``.
     """
 
     eid: str
@@ -33,7 +34,9 @@ class SessionRecord:
     task_protocol: str = ""
     projects: str = ""
     insertions: dict[str, str] = field(default_factory=dict)
+    model: str = ""
     qc: str = "NOT_SET"
+    qc_of: dict[str, str] = field(default_factory=dict)
 
     @property
     def path(self) -> Path:
@@ -84,7 +87,7 @@ def dataset_records(root: Path, session: SessionRecord) -> list[dict]:
             "hash": hashlib.md5(file.read_bytes()).hexdigest(),
             "exists": True,
             "default_revision": newest[without_revision(rel)] == rel,
-            "qc": session.qc,
+            "qc": next((qc for part, qc in session.qc_of.items() if part in rel), session.qc),
         }
         for rel, file in zip(rel_paths, files, strict=True)
     ]
@@ -130,8 +133,12 @@ def write(root: Path, sessions: Iterable[SessionRecord], created: str, main: str
     ).astype({"number": "uint16"})
     datasets = pd.DataFrame([record for s in sessions for record in dataset_records(root, s)])
     insertions = pd.DataFrame(
-        [{"eid": s.eid, "id": pid, "name": name} for s in sessions for name, pid in s.insertions.items()],
-        columns=["eid", "id", "name"],
+        [
+            {"eid": s.eid, "id": pid, "name": name, "model": s.model}
+            for s in sessions
+            for name, pid in s.insertions.items()
+        ],
+        columns=["eid", "id", "name", "model"],
     )
     metadata = {"date_created": created, "min_api_version": "2.7.0", "main": main, **notes}
     tables = {

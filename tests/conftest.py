@@ -39,8 +39,27 @@ def probe(session):
 
 @pytest.fixture(scope="session")
 def small_sample(tmp_path_factory) -> Path:
-    """A ONE folder with another mouse: seed 2, 12 minutes, 20 units."""
+    """A ONE folder with another mouse: seed 2, 12 minutes, 20 units a probe."""
     return sample_module.build(tmp_path_factory.mktemp("small") / "sample", seed=2, minutes=12, clusters=20)
+
+
+@pytest.fixture(scope="session")
+def small_release(tmp_path_factory):
+    """The small release, its sessions shortened to 6 minutes and 12 units a probe."""
+    folder = tmp_path_factory.mktemp("release") / "release"
+    return bwm.connect(sample_module.build(folder, name="release", minutes=6, clusters=12))
+
+
+def of_subject(one, subject: str, day: str = "") -> bwm.Session:
+    """The session of a mouse (on a day, as 2001-01-08) in a source."""
+    (eid,) = (eid for eid in one.search(subject=subject) if str(one.get_details(eid)["date"]).startswith(day))
+    return bwm.Session(eid, one)
+
+
+@pytest.fixture(scope="session")
+def plain(small_release) -> bwm.Session:
+    """A session of one probe and the left camera, without a passive protocol."""
+    return of_subject(small_release, "SIM-002", "2001-01-15")
 
 
 @pytest.fixture(scope="session")

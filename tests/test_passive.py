@@ -97,7 +97,7 @@ def test_brainbox_and_the_session_read_what_was_made(made, recorded):
         assert np.array_equal(times, made.rf_times) and np.array_equal(frames, made.rf_frames)
     pd.testing.assert_frame_equal(read.intervals, made.intervals)
     for name in "gabor", "stims":
-        pd.testing.assert_frame_equal(read[name].drop(columns="Unnamed: 0"), made[name])
+        pd.testing.assert_frame_equal(read[name], made[name])
     old = recorded.one.load_dataset(recorded.eid, "_ibl_passiveGabor.table.csv", revision="2020-01-01")
     pd.testing.assert_frame_equal(old.drop(columns="Unnamed: 0"), made.gabor_superseded)
 

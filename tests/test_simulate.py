@@ -49,9 +49,9 @@ def test_same_seed_same_session_and_another_seed_another():
     one, same, other = (recording.behave(seed, minutes=6) for seed in (3, 3, 4))
     pd.testing.assert_frame_equal(one.trials, same.trials)
     assert len(one.trials) != len(other.trials) or not np.array_equal(one.trials["choice"], other.trials["choice"])
-    first, again = (recording.insert(3, "probe00", b, 4, "teaching") for b in (one, same))
+    first, again = (recording.insert(3, 0, "parietal", b, 4, "teaching") for b in (one, same))
     pd.testing.assert_frame_equal(first.spikes, again.spikes)
-    elsewhere = recording.insert(3, "probe01", one, 4, "teaching")
+    elsewhere = recording.insert(3, 1, "parietal", one, 4, "teaching")
     assert not np.array_equal(first.spikes["times"].iloc[:100], elsewhere.spikes["times"].iloc[:100])
 
 
@@ -93,7 +93,7 @@ def test_faults_are_found_for_the_reason_they_were_put_in(session):
 
 
 def test_contamination_that_was_put_in_can_be_estimated():
-    made = recording.insert(1, "probe00", recording.behave(1, 60), 100, None)
+    made = recording.insert(1, 0, "parietal", recording.behave(1, 60), 100, None)
     truth, found = made.truth_units["contamination"], made.metrics["contamination"]
     dirty = truth > 0
     assert found[~dirty].max() < 0.1
@@ -103,7 +103,7 @@ def test_contamination_that_was_put_in_can_be_estimated():
 
 def test_the_probes_lie_where_they_say(session):
     left, right = (probe.channels for probe in session.insertions)
-    for channels, track in zip((left, right), TRACKS.values(), strict=True):
+    for channels, track in ((left, TRACKS["parietal"]), (right, TRACKS["collicular"])):
         assert channels["axial_um"].iloc[0] < channels["axial_um"].iloc[-1]
         assert (np.diff(channels["z"]) >= 0).all(), "channels go up from the tip"
         assert set(channels["acronym"]) == {region for _, region in track.regions} | {"root"}
@@ -123,8 +123,9 @@ def test_waveforms_are_largest_on_their_channel_and_as_wide_as_they_say(session,
 
 
 def test_effects_are_those_asked_for():
+    behaviour = recording.behave(1, minutes=5)
     made = {
-        name: recording.insert(1, "probe00", BEHAVIOUR, 200, effects).truth_units
+        name: recording.insert(1, 0, "parietal", behaviour, 200, effects).truth_units
         for name, effects in (("published", "published"), ("none", None), ("own", {"choice": 0.5}))
     }
     know = {name: (table.filter(like="_gain") != 0).mean() for name, table in made.items()}
@@ -134,10 +135,7 @@ def test_effects_are_those_asked_for():
     assert know["own"]["choice_gain"] == 0.5 and know["own"][["stimulus_gain", "block_gain"]].sum() == 0
     for unknown in ("strong", {"colour": 0.1}):
         with pytest.raises(ValueError, match="stimulus"):
-            recording.insert(1, "probe00", BEHAVIOUR, 4, unknown)
-
-
-BEHAVIOUR = recording.behave(1, minutes=5)
+            recording.insert(1, 0, "parietal", behaviour, 4, unknown)
 
 
 def test_the_null_twin_is_the_session_without_what_neurons_know(session):

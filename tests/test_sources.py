@@ -159,7 +159,7 @@ def test_folder_and_files_may_be_links(folder, tmp_path):
 
 
 def test_unknown_source_lists_the_known_ones():
-    with refused(UnknownSource, "'smaple'", "'sample', 'real'", "path"):
+    with refused(UnknownSource, "'smaple'", "'sample', 'release', 'real'", "path"):
         bwm.connect("smaple")
 
 
@@ -237,14 +237,13 @@ def test_folder_without_insertions_table_has_sessions_without_probes(folder):
 
 def test_tables_made_by_one_itself_are_opened(folder, tmp_path):
     """As a user makes them for a folder of two sessions: no sizes to rely on, no md5, no default revision."""
-    first = next(folder.glob("*/Subjects/*/*/001"))
-    shutil.copytree(first, first.with_name("002"))
-    (first.with_name("002") / "alf" / "licks.times.npy").unlink()
+    (licks,) = folder.glob("*/Subjects/SIM-NULL/*/001/alf/licks.times.npy")
+    licks.unlink()
     for file in folder.glob("*.pqt"):
         file.unlink()
     One.setup(folder, silent=True)
     session = bwm.Session(one=bwm.connect(folder))
-    assert session.details["number"] == 1, "the session with most datasets"
+    assert session.details["subject"] == "SIM-001", "the session with most datasets"
     assert len(session.trials.columns) == 20 and session.available.loc["trials", "revision"] == "2025-03-03"
     (other,) = set(map(str, session.one.search())) - {session.eid}
     with refused(MissingDataset, "licks", "wheel"):
@@ -263,20 +262,26 @@ def test_calls_of_one_answer_without_a_network(session, monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", no_network)
     one, eid, pid = bwm.connect("sample"), UUID(session.eid), UUID(session.insertions[0].pid)
 
-    assert one.search() == one.search(subject="SIM-001") == one.search(datasets="spikes.times.npy") == [eid]
+    assert one.search(subject="SIM-001") == [eid]
+    assert set(one.search()) == set(one.search(datasets="spikes.times.npy")) == {eid, UUID(session.null.eid)}
     assert one.search(subject="NYU") == []
     assert "alf/_ibl_wheel.position.npy" in one.list_datasets(eid)
-    assert one.list_datasets(eid, filename="*passive*") == []
+    assert one.list_datasets(eid, filename="*lightningaction*") == []
     assert len(one.load_object(eid, "trials", collection="alf")["choice"]) == len(session.trials)
     assert set(one.load_object(eid, "wheel")) == {"timestamps", "position"}
     assert one.load_dataset(eid, "probes.description.json")[0]["label"] == "probe00"
-    assert one.load_dataset(eid, "spikes.times.npy", download_only=True).exists()
+    assert one.load_dataset(eid, "spikes.times.npy", "alf/probe00/pykilosort", download_only=True).exists()
     assert one.pid2eid(pid) == one.pid2eid(str(pid)) == (eid, "probe00")
-    assert one.eid2pid(eid) == one.eid2pid(str(eid)) == ([pid], ["probe00"])
-    assert one.search_insertions() == one.search_insertions(name="probe00", subject="SIM-001") == [pid]
-    assert one.search_insertions(name="probe01") == one.search_insertions(subject="NYU") == []
-    pids, details = one.search_insertions(details=True, lab="syntheticlab")
-    assert pids == [pid] and details[0]["subject"] == "SIM-001"
+    other = UUID(session.insertions[1].pid)
+    pids, names = one.eid2pid(eid)
+    assert one.eid2pid(str(eid)) == (pids, names) and dict(zip(names, pids, strict=True)) == {
+        "probe00": pid,
+        "probe01": other,
+    }
+    assert one.search_insertions(name="probe00", subject="SIM-001") == [pid]
+    assert one.search_insertions(name="probe02") == one.search_insertions(subject="NYU") == []
+    pids, details = one.search_insertions(details=True, subject="SIM-001", lab="syntheticlab", model="3B2")
+    assert set(pids) == {pid, other} and {row["subject"] for row in details} == {"SIM-001"}
     dataset = one.list_datasets(eid, filename="licks*", details=True).index[0]
     assert np.array_equal(one.load_dataset_from_id(dataset), session.licks)
 
@@ -361,24 +366,23 @@ def test_only_the_points_asked_for_are_read(session):
 @pytest.mark.parametrize(
     "name, load",
     [
-        ("pupil", lambda session: session.pupil),
         ("passive", lambda session: session.passive),
-        ("pose('left', 'lightningPose')", lambda session: session.pose("left")),
+        ("pose('right', 'lightningPose')", lambda session: session.pose("right")),
         ("pose('body', 'dlc')", lambda session: session.pose("body", "dlc")),
-        ("motion_energy('left')", lambda session: session.motion_energy("left")),
+        ("motion_energy('body')", lambda session: session.motion_energy("body")),
     ],
 )
-def test_what_a_session_lacks_is_named_with_what_it_has(name, load, session):
-    has = session.available.index[session.available["present"]]
-    assert list(has) == ["trials", "wheel", "wheel_moves", "licks", "pose('left', 'dlc')", "insertion probe00"]
-    with refused(MissingDataset, session.name, name, *has):
-        load(session)
+def test_what_a_session_lacks_is_named_with_what_it_has(name, load, plain):
+    has = plain.available.index[plain.available["present"]]
+    assert {"trials", "wheel", "wheel_moves", "licks", "pose('left', 'dlc')", "insertion probe00"} < set(has)
+    with refused(MissingDataset, plain.name, name, *has):
+        load(plain)
 
 
-def test_get_prints_what_is_missing_and_goes_on(session, real, capsys):
-    assert session.get("passive") is None
+def test_get_prints_what_is_missing_and_goes_on(session, plain, real, capsys):
+    assert plain.get("passive") is None
     said = capsys.readouterr().out
-    assert said.startswith("SIM-001 2001-01-08 has no passive; it has trials, wheel") and said.count("\n") == 1
+    assert said.startswith("SIM-002 2001-01-15 has no passive; it has trials, wheel") and said.count("\n") == 1
     assert real.get("insertions") is None
     assert capsys.readouterr().out.startswith("SWC_054 2020-09-01 has no insertions; it has trials")
     assert session.get("licks") is session.licks
@@ -398,7 +402,8 @@ def test_sample_that_was_moved_without_its_truth_says_so(folder):
 
 
 def test_damaged_truth_is_named(folder):
-    next(folder.parent.rglob("units.pqt")).write_bytes(b"no table")
+    for units in folder.parent.rglob("units.pqt"):
+        units.write_bytes(b"no table")
     with refused(CorruptData, folder.parent / "truth", "rebuild"):
         bwm.Session(one=bwm.connect(folder)).truth  # noqa: B018
 

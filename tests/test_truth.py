@@ -161,7 +161,7 @@ def null_rates():
     rates = []
     for seed in SEEDS:
         made = recording.behave(seed, 60)
-        spikes = recording.insert(seed, "probe00", made, 20, None).spikes
+        spikes = recording.insert(seed, 0, "parietal", made, 20, None).spikes
         table, onset = made.trials, made.truth_trials["stimOn_times"].to_numpy()
         before = counts(spikes, 20, onset, -0.4, -0.1)
         block = table["probabilityLeft"].to_numpy()

@@ -34,9 +34,9 @@ def believe(sides: np.ndarray) -> np.ndarray:
     return estimate
 
 
-def engage(rng: np.random.Generator, n_trials: int) -> np.ndarray:
+def engage(rng: np.random.Generator, n_trials: int, skill: float) -> np.ndarray:
     """Engaged (True) or not, trial by trial: a two-state chain that drops out more and more late in the session."""
-    leave = 0.006 + 0.068 * _tiredness(n_trials)
+    leave = (0.006 + 0.068 * _tiredness(n_trials)) / skill**2
     back = 0.12
     draws = rng.random(n_trials)
     engaged = np.ones(n_trials, bool)
@@ -63,7 +63,7 @@ def diffuse(rng: np.random.Generator, start: np.ndarray, drift: np.ndarray) -> t
     return time, np.sign(position)
 
 
-def decide(rng: np.random.Generator, shown: pd.DataFrame) -> pd.DataFrame:
+def decide(rng: np.random.Generator, shown: pd.DataFrame, skill: float = 1.0) -> pd.DataFrame:
     """What the mouse thinks and wants in each trial.
 
     Parameters
@@ -71,6 +71,8 @@ def decide(rng: np.random.Generator, shown: pd.DataFrame) -> pd.DataFrame:
     rng : Generator
     shown : DataFrame
         As `task.sequence` gives it.
+    skill : float
+        How clearly it sees and how steadily it works, 1 for a trained mouse on a usual day.
 
     Returns
     -------
@@ -81,10 +83,10 @@ def decide(rng: np.random.Generator, shown: pd.DataFrame) -> pd.DataFrame:
     n = len(shown)
     side, contrast = shown["side"].to_numpy(), shown["contrast"].to_numpy()
     belief = believe(side)
-    engaged = engage(rng, n)
+    engaged = engage(rng, n, skill)
     start = np.clip(LEAN * np.log((1 - belief) / belief), -0.9, 0.9)
     fresh = 1.65 - 1.05 * _tiredness(n)
-    time, bound = diffuse(rng, start, fresh * side * CLARITY * contrast / (contrast + CLARITY_C50))
+    time, bound = diffuse(rng, start, skill * fresh * side * CLARITY * contrast / (contrast + CLARITY_C50))
     pace = 0.87 + HASTE * contrast**3 / (contrast**3 + HASTE_C50**3)
     decision_time = NON_DECISION + rng.gamma(4, 0.004, n) + time / (pace * fresh * np.where(engaged, 1, IDLE_PACE))
     decision_time += np.where(engaged, 0, rng.exponential(IDLE_DELAY, n))

@@ -122,7 +122,7 @@ def drives(
     belief: np.ndarray,
     wheel: np.ndarray,
     licks: np.ndarray,
-    protocol: Bunch,
+    protocol: Bunch | None,
 ) -> Bunch:
     """What the task and the mouse do, as neurons get it.
 
@@ -138,7 +138,7 @@ def drives(
         True position (rad) at 1 kHz from time 0.
     licks : ndarray
         s.
-    protocol : Bunch
+    protocol : Bunch or None
         As `passive.protocol` gives it. Its gabors are stimuli, its valve and noise are feedback, half as strong.
 
     Returns
@@ -146,17 +146,19 @@ def drives(
     Bunch
         For each variable with events a table of ``time`` (s), ``side`` (−1, +1) and ``weight``; ``wheel``: speed
         (rad/s) in bins of 5 ms; ``block``: log odds of the belief, right positive, in bins of 100 ms (0 when there is
-        no task); ``rf_frames`` and ``rf_times``; ``seconds``.
+        no task); ``rf_frames`` and ``rf_times``, None where nothing was mapped; ``seconds``.
     """
     contrast = trials["contrastLeft"].fillna(trials["contrastRight"])
     side = np.where(trials["contrastLeft"].isna(), 1, -1)
     moved = (trials["choice"] != 0).to_numpy()
-    replay = protocol.events.assign(weight=0.5)
-    gabors, sounds = replay[replay["kind"] == "gabor"], replay[replay["kind"].isin(["valve", "noise"])]
-    stimuli = _events(trials["stimOn_times"], side, np.sqrt(contrast))
-    feedback = _events(trials["feedback_times"], trials["feedbackType"], 1.0)
-    replayed = _events(gabors["time"], gabors["side"], gabors["weight"] * np.sqrt(gabors["contrast"]))
-    heard = _events(sounds["time"], np.where(sounds["kind"] == "valve", 1, -1), sounds["weight"])
+    stimuli = [_events(trials["stimOn_times"], side, np.sqrt(contrast))]
+    feedback = [_events(trials["feedback_times"], trials["feedbackType"], 1.0)]
+    mapped = protocol is not None and protocol.events is not None
+    if mapped:
+        replay = protocol.events
+        gabors, sounds = replay[replay["kind"] == "gabor"], replay[replay["kind"].isin(["valve", "noise"])]
+        stimuli.append(_events(gabors["time"], gabors["side"], 0.5 * np.sqrt(gabors["contrast"])))
+        feedback.append(_events(sounds["time"], np.where(sounds["kind"] == "valve", 1, -1), 0.5))
 
     seconds = (wheel.size - 1) / FREQ
     speed = gaussian_filter1d(np.abs(np.diff(wheel)) * FREQ, 15)[:: int(BIN * FREQ)]
@@ -164,14 +166,14 @@ def drives(
     now = np.clip(np.searchsorted(trials["intervals_0"].to_numpy(), clock) - 1, 0, None)
     lean = np.log((1 - belief) / belief)[now]
     return Bunch(
-        stimulus=pd.concat([stimuli, replayed]),
+        stimulus=pd.concat(stimuli),
         choice=_events(movement_onset[moved], -trials["choice"][moved], 1.0),
-        feedback=pd.concat([feedback, heard]),
+        feedback=pd.concat(feedback),
         licking=_events(licks, 0, 1.0),
         wheel=np.minimum(speed, 3.0),
         block=np.where(clock < trials["intervals_1"].iloc[-1], lean, 0.0),
-        rf_frames=protocol.rf_frames,
-        rf_times=protocol.rf_times,
+        rf_frames=protocol.rf_frames if mapped else None,
+        rf_times=protocol.rf_times if mapped else None,
         seconds=seconds,
     )
 
@@ -200,8 +202,10 @@ def spikes(seed: list[int], table: pd.DataFrame, known: Bunch, drift: np.ndarray
         ``times`` (s, sorted), ``clusters`` (row of ``table``), ``amps`` (V), ``depths`` (µm from the tip).
     """
     n_coarse = round(known.seconds / COARSE)
-    fields = table[table["rf_gain"] > 0]
-    seen = dict(zip(fields.index, rf_drive(known.rf_frames, fields), strict=True))
+    seen = {}
+    if known.rf_frames is not None:
+        fields = table[table["rf_gain"] > 0]
+        seen = dict(zip(fields.index, rf_drive(known.rf_frames, fields), strict=True))
     together = np.random.default_rng([*seed, len(table)])
     shared = [_wander(together, n_coarse, smooth) for smooth in (0.3, 30)]
     found = []

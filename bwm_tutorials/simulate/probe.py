@@ -28,7 +28,7 @@ class Track:
 
 TRACKS = {
     # The repeated site of the release, on the left: parietal cortex, hippocampus, thalamus.
-    "probe00": Track(
+    "parietal": Track(
         tip=(-1600, -2300, -3900),
         direction=(-0.20, 0.12, 0.97),
         surface=3300,
@@ -43,7 +43,7 @@ TRACKS = {
         ),
     ),
     # On the right: visual cortex, superior colliculus, midbrain.
-    "probe01": Track(
+    "collicular": Track(
         tip=(1000, -3900, -3850),
         direction=(0.08, 0.02, 0.99),
         surface=3300,
@@ -58,6 +58,27 @@ TRACKS = {
             (2500, "VISpm5"),
             (2900, "VISpm2/3"),
         ),
+    ),
+    # On the left: secondary motor cortex and striatum.
+    "frontal": Track(
+        tip=(-1900, 1300, -3950),
+        direction=(0.1, 0.05, 0.99),
+        surface=3300,
+        regions=((0, "CP"), (1700, "MOs6a"), (2150, "MOs5"), (2800, "MOs2/3")),
+    ),
+    # On the right: the olfactory nucleus below orbital and motor cortex.
+    "olfactory": Track(
+        tip=(1200, 2600, -4200),
+        direction=(0.05, 0.0, 1.0),
+        surface=3500,
+        regions=((0, "AON"), (1100, "ORBl6a"), (1500, "ORBl5"), (2300, "MOs5"), (3000, "MOs2/3")),
+    ),
+    # On the left: hindbrain and midbrain.
+    "pontine": Track(
+        tip=(-700, -4300, -4900),
+        direction=(-0.05, 0.1, 0.99),
+        surface=3840,
+        regions=((0, "PRNr"), (1200, "MRN"), (2200, "SCig"), (2900, "SCop"), (3200, "SCsg")),
     ),
 }
 
@@ -102,6 +123,19 @@ def drift(rng: np.random.Generator, seconds: float) -> tuple[np.ndarray, np.ndar
     times = np.arange(0.5, seconds)
     slow = gaussian_filter1d(rng.normal(size=times.size), 120)
     return times, slow / slow.std() + rng.normal(0, 0.1, times.size)
+
+
+def clock(rng: np.random.Generator, seconds: float) -> np.ndarray:
+    """The probe's samples and the session's seconds at the same moments, shape (n, 2): its clock runs a little off."""
+    times = np.linspace(0, seconds, 50)
+    rate = SAMPLING_RATE * (1 + 1e-6 * rng.uniform(-20, 20))
+    return np.c_[np.round((times + rng.uniform(0, 0.2)) * rate), times]
+
+
+def saturation(rng: np.random.Generator, seconds: float) -> np.ndarray:
+    """Intervals (s) in which the voltage was beyond what the probe can measure, about one in two minutes."""
+    start = np.sort(rng.uniform(5, seconds - 5, rng.poisson(seconds / 120)))
+    return np.c_[start, start + rng.uniform(0.005, 0.1, start.size)]
 
 
 def waveforms(units: pd.DataFrame, sites: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

@@ -21,7 +21,7 @@ def session(
     minutes: float = FULL,
     clusters: int = 100,
     effects: Effects = "teaching",
-    probes: tuple[str, ...] = tuple(probe.TRACKS),
+    probes: tuple[str, ...] = ("parietal", "collicular"),
     cameras: tuple[str, ...] = CAMERAS,
 ) -> Bunch:
     """Simulate one session.
@@ -41,43 +41,59 @@ def session(
         `neurons.GAIN`: at the peak of its response a unit fires at 1 + gain times its rate at rest; for ``block`` the
         rate is multiplied by exp(gain · log odds of the mouse's belief in right).
     probes : tuple of str
-        Which of `probe.TRACKS`.
+        Where each goes: names of `probe.TRACKS`.
     cameras : tuple of str
         Which of ``'left'``, ``'right'``, ``'body'``.
 
     Returns
     -------
     Bunch
-        What `behave` gives; ``video``: what `film` gives; ``insertions``: for each probe what `insert` gives. The
-        behaviour is the same whatever the neurons know.
+        What `behave` gives; ``cameras``: for each what `video.film` gives; ``insertions``: for each probe
+        (``'probe00'``, …) what `insert` gives. The behaviour is the same whatever the neurons know.
     """
     recording = behave(seed, minutes)
-    recording["video"] = film(seed, recording, cameras)
-    recording["insertions"] = {name: insert(seed, name, recording, clusters, effects) for name in probes}
+    body = pose(seed, recording)
+    recording["cameras"] = {camera: film(seed, body, camera) for camera in cameras}
+    recording["insertions"] = {
+        f"probe{number:02d}": insert(seed, number, track, recording, clusters, effects)
+        for number, track in enumerate(probes)
+    }
     return recording
 
 
-def behave(seed: int, minutes: float) -> Bunch:
+def behave(seed: int, minutes: float, skill: float = 1.0, after: str | None = "passive") -> Bunch:
     """The task and the mouse, then the passive protocol.
+
+    Parameters
+    ----------
+    seed : int
+    minutes : float
+        Length of the recording.
+    skill : float
+        How well the mouse sees and how steadily it works; 1 is a trained mouse on a usual day.
+    after : {'passive', 'spontaneous', None}
+        What follows the task: the whole passive protocol, only the grey screen, or nothing.
 
     Returns
     -------
     Bunch
         ``trials`` (table), ``wheel`` and ``wheelMoves`` (bunches of arrays), ``passive`` (as `passive.protocol` gives
-        it), what was put in: ``truth_trials``; and ``scene``, what happens in front of the cameras, and ``drives``,
+        it, or None), what was put in: ``truth_trials``; ``scene``, what happens in front of the cameras; ``drives``,
         what neurons may know of it all.
     """
     # One stream of random numbers for each part: a change in one leaves the others as they were.
     parts = ("task", "mouse", "wheel", "licks", "rig", "passive")
     rng = {part: np.random.default_rng([seed, i]) for i, part in enumerate(parts)}
     seconds = minutes * 60.0
-    scale = min(1.0, minutes / FULL)
-    length = passive.protocol(np.random.default_rng([seed, 5]), 0.0, scale).intervals.loc["stop", "passiveProtocol"]
-    protocol = passive.protocol(rng["passive"], seconds - length - 5, scale)
-    end_of_task = protocol.intervals.loc["start", "passiveProtocol"] - 10
+    protocol, end_of_task = None, seconds - 10
+    if after:
+        how = {"scale": min(1.0, minutes / FULL), "stimuli": after == "passive"}
+        length = passive.protocol(np.random.default_rng([seed, 5]), 0.0, **how).intervals.loc["stop", "passiveProtocol"]
+        protocol = passive.protocol(rng["passive"], seconds - length - 5, **how)
+        end_of_task -= length + 5
 
     shown = task.sequence(rng["task"], n_trials=int(minutes * 25) + 90)
-    decisions = mouse.decide(rng["mouse"], shown)
+    decisions = mouse.decide(rng["mouse"], shown, skill)
     answers, response = mouse.answer(rng["wheel"], decisions, shown["contrast"].to_numpy())
     after, before = mouse.fidget(rng["wheel"], decisions)
     trials = task.run(rng["rig"], shown, decisions["choice"].to_numpy(), response, before, after)
@@ -113,39 +129,40 @@ def behave(seed: int, minutes: float) -> Bunch:
     )
 
 
-def film(seed: int, recording: Bunch, cameras: tuple[str, ...] = CAMERAS) -> Bunch:
-    """The videos of a session whose behaviour is given, as the trackers see them.
-
-    Returns
-    -------
-    Bunch
-        ``cameras``: for each what `video.film` gives; ``licks`` (s), found in the tongue; ``truth``: the body at
-        60 Hz (table).
-    """
-    body = video.posture(np.random.default_rng([seed, 50]), recording.scene)
-    filmed = {name: video.film(np.random.default_rng([seed, 51 + CAMERAS.index(name)]), body, name) for name in cameras}
-    licks = [camera.licks for camera in filmed.values() if "licks" in camera]
-    return Bunch(
-        cameras=filmed, licks=np.sort(np.concatenate(licks)) if licks else np.array([]), truth=video.truth(body)
-    )
+def pose(seed: int, recording: Bunch) -> Bunch:
+    """How the mouse holds its body in a session whose behaviour is given, as `video.posture` gives it."""
+    return video.posture(np.random.default_rng([seed, 50]), recording.scene)
 
 
-def insert(seed: int, name: str, recording: Bunch, clusters: int, effects: Effects) -> Bunch:
-    """One probe in a session whose behaviour is given.
+def film(seed: int, body: Bunch, camera: str) -> Bunch:
+    """One camera of a session, as `video.film` gives it."""
+    return video.film(np.random.default_rng([seed, 51 + CAMERAS.index(camera)]), body, camera)
+
+
+def insert(seed: int, number: int, track: str, recording: Bunch, clusters: int, effects: Effects) -> Bunch:
+    """The first (0), second, … probe in a session whose behaviour is given; ``track`` is one of `probe.TRACKS`.
 
     Returns
     -------
     Bunch
         ``channels``, ``spikes``, ``metrics`` (tables), ``waveforms`` (V; units × samples × channels) and
-        ``waveform_channels``, ``peak_to_trough`` (ms), ``drift`` (times in s, µm), and what was put in:
-        ``truth_units``.
+        ``waveform_channels``, ``peak_to_trough`` (ms), ``drift`` (times in s, µm), ``clock`` (samples of the probe,
+        s), ``saturation`` (table: start_sample, stop_sample), and what was put in: ``truth_units``.
     """
-    seeds = [seed, 100 + list(probe.TRACKS).index(name)]
+    seeds = [seed, 100 + number]
     place, tuning = (np.random.default_rng([*seeds, i]) for i in range(2))
-    sites = probe.channels(place, probe.TRACKS[name])
+    sites = probe.channels(place, probe.TRACKS[track])
     drift = probe.drift(place, recording.drives.seconds)
     units = neurons.units(tuning, clusters, sites, effects)
     spikes = neurons.spikes(seeds, units, recording.drives, drift[1])
+    clock = probe.clock(place, recording.drives.seconds)
+    # Nothing can be sorted while the voltage is saturated.
+    saturated = probe.saturation(place, recording.drives.seconds)
+    edge = np.searchsorted(saturated.ravel(), spikes["times"], side="right")
+    spikes = spikes[edge % 2 == 0].reset_index(drop=True)
+    spikes["templates"] = spikes["clusters"]
+    spikes["samples"] = np.round(np.interp(spikes["times"], clock[:, 1], clock[:, 0])).astype(np.int64)
+    samples = np.round(np.interp(saturated, clock[:, 1], clock[:, 0])).astype(np.int64)
     waveforms, near = probe.waveforms(units, sites)
     metrics = quality_metrics(spikes, clusters)
     metrics["ks2_label"] = np.where(metrics["contamination"] > 0.1, "mua", "good")
@@ -157,6 +174,8 @@ def insert(seed: int, name: str, recording: Bunch, clusters: int, effects: Effec
         waveform_channels=near,
         peak_to_trough=probe.trough_to_peak(waveforms),
         drift=drift,
+        clock=clock,
+        saturation=pd.DataFrame(samples, columns=["start_sample", "stop_sample"]),
         truth_units=units,
     )
 

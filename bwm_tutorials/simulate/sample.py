@@ -4,82 +4,84 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import date
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock
+from iblutil.util import Bunch
 
 from .. import tables
 from ..environment import data_folder
 from ..errors import DataError
 
+if TYPE_CHECKING:
+    from .release import Plan
 
-def _record(subject: str, day: date, probes: tuple[str, ...] = ("probe00", "probe01")) -> tables.SessionRecord:
-    name = f"{subject}/{day}/001"
-    return tables.SessionRecord(
-        eid=tables.make_id(name, synthetic=True),
-        lab="syntheticlab",
-        subject=subject,
-        date=day,
-        task_protocol="_iblrig_tasks_ephysChoiceWorld",
-        projects="synthetic_not_ibl",
-        insertions={probe: tables.make_id(f"{name}/{probe}", synthetic=True) for probe in probes},
-        qc="PASS",
-    )
-
-
-MAIN = _record("SIM-001", date(2001, 1, 8))
-NULL = _record("SIM-NULL", date(2001, 1, 8))  # the same mouse on the same day, with neurons that know nothing
 _STAMP = "complete.json"
 _ALSO = ("spikes.py", "tables.py", "trials.py", "wheel.py")  # code outside of this package that the sample depends on
 
 
-def ensure(folder: Path | None = None, rebuild: bool = False) -> Path:
-    """The sample's ONE folder inside ``folder`` (default `data_folder`).
+def ensure(folder: Path | None = None, rebuild: bool = False, name: str = "sample") -> Path:
+    """The ONE folder of the sample, or of the small release, inside ``folder`` (default `data_folder`).
 
     It is built there if it is missing, damaged or of another version. Several processes may ask at once: one builds,
-    the others wait. The sample is made in a temporary folder and moved into place when it is complete, so nothing
-    half-written is ever read.
+    the others wait. It is made in a temporary folder and moved into place when it is complete, so nothing half-written
+    is ever read.
+
+    Parameters
+    ----------
+    folder : Path, optional
+    rebuild : bool
+        Build it even if it is complete.
+    name : {'sample', 'release'}
 
     Raises
     ------
     DataError
-        There is no complete sample and the folder cannot be written to, or the disk is full.
+        It is not complete and the folder cannot be written to, or the disk is full.
     """
     folder = folder or data_folder()
-    if is_complete(folder) and not rebuild:
-        return folder / "sample" / "one"
+    if is_complete(folder, name) and not rebuild:
+        return folder / name / "one"
     with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".sample.lock"):
-            if rebuild or not is_complete(folder):
-                for left_over in folder.glob(".building-*"):  # of a build that was killed: we hold the lock
+        with FileLock(folder / f".{name}.lock"):
+            if rebuild or not is_complete(folder, name):
+                for left_over in folder.glob(f".building-{name}-*"):  # of a build that was killed: we hold the lock
                     shutil.rmtree(left_over, ignore_errors=True)
-                print(f"Building the synthetic sample in {folder}, once, about ten seconds …", file=sys.stderr)
-                build(folder / "sample")
-    return folder / "sample" / "one"
+                build(folder / name, name=name)
+    return folder / name / "one"
 
 
-def is_complete(folder: Path | None = None) -> bool:
+def is_complete(folder: Path | None = None, name: str = "sample") -> bool:
     """True if the folder holds the whole sample of this version: every file that was built, in full length."""
-    sample = (folder or data_folder()) / "sample"
+    built = (folder or data_folder()) / name
     try:
-        stamp = json.loads((sample / _STAMP).read_text(encoding="utf-8"))
+        stamp = json.loads((built / _STAMP).read_text(encoding="utf-8"))
         return stamp["version"] == version() and all(
-            (sample / name).stat().st_size == size for name, size in stamp["files"].items()
+            (built / file).stat().st_size == size for file, size in stamp["files"].items()
         )
     except (OSError, ValueError, LookupError, TypeError):
         return False
 
 
-def build(target: Path, seed: int = 1, minutes: float = 60, clusters: int = 100) -> Path:
-    """Write a sample release: recordings to ``one/``, what was put in to ``truth/``.
+def build(target: Path, seed: int = 1, name: str = "sample", **shorter: float) -> Path:
+    """Write the sample or the small release.
 
-    It is made beside ``target`` and takes its place when it is complete.
+    Recordings go to ``one/``, what was put in to ``truth/``. It is made beside ``target`` and takes its place when it
+    is complete.
+
+    Parameters
+    ----------
+    target : Path
+    seed : int
+    name : {'sample', 'release'}
+    **shorter
+        ``minutes`` and ``clusters`` of every session.
 
     Returns
     -------
@@ -91,14 +93,17 @@ def build(target: Path, seed: int = 1, minutes: float = 60, clusters: int = 100)
     DataError
         The folder cannot be written to, or the disk is full; nothing is left behind.
     """
+    from .release import RELEASE, SAMPLE
+
+    plans = [replace(plan, **shorter) for plan in {"sample": SAMPLE, "release": RELEASE}[name]]
     with _writing(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix=".building-", dir=target.parent))
+        building = Path(tempfile.mkdtemp(prefix=f".building-{name}-", dir=target.parent))
         try:
-            _write(building / "sample", seed, minutes, clusters)
+            _write(building / "new", plans, seed)
             with suppress(FileNotFoundError):
                 target.rename(building / "older")
-            (building / "sample").rename(target)
+            (building / "new").rename(target)
         finally:
             shutil.rmtree(building, ignore_errors=True)
     return target / "one"
@@ -110,26 +115,66 @@ def version() -> str:
     return hashlib.md5(b"".join(file.read_bytes().replace(b"\r\n", b"\n") for file in code)).hexdigest()
 
 
-def _write(folder: Path, seed: int, minutes: float, clusters: int) -> None:
-    from .recording import behave, film, insert
-    from .write import write_behaviour, write_insertions
+def _write(folder: Path, plans: Sequence["Plan"], seed: int) -> None:
+    from tqdm import tqdm
 
     root = folder / "one"
     root.mkdir(parents=True)
-    recording = behave(seed, minutes)
-    recording["video"] = film(seed, recording)
-    write_behaviour(root, MAIN, recording, seed)
-    for main, twin in (
-        (root / MAIN.path, root / NULL.path),
-        (folder / "truth" / MAIN.eid, folder / "truth" / NULL.eid),
-    ):
-        shutil.copytree(main, twin, copy_function=_link)
-    for record, effects in ((MAIN, "teaching"), (NULL, None)):
-        write_insertions(root, record, {p: insert(seed, p, recording, clusters, effects) for p in record.insertions})
-    tables.write(root, [MAIN, NULL], created="2001-01-08 12:00", main=MAIN.eid, seed=seed, null={MAIN.eid: NULL.eid})
+    seconds = sum(2 + plan.clusters * len(plan.probes) * plan.minutes / 2000 for plan in plans)
+    steps = tqdm(plans, f"Building synthetic sessions in {folder.parents[1]}, about {seconds:.0f} s", leave=False)
+    seeds = {plan.record.eid: seed + 100 * number for number, plan in enumerate(plans)}
+    main, null = plans[0].record, {}
+    for plan in steps:
+        if plan.effects is None:
+            # The null twin of the main session, with which it shares seed, behaviour and files.
+            seeds[plan.record.eid], null[main.eid] = seed, plan.record.eid
+            _share(folder, main, plan.record)
+        else:
+            recording = _behave(folder, plan, seeds[plan.record.eid])
+        _insert(folder, plan, recording, seeds[plan.record.eid])
+    records = [plan.record for plan in plans]
+    tables.write(root, records, created="2001-01-08 12:00", main=main.eid, seeds=seeds, null=null)
     files = {f.relative_to(folder).as_posix(): f.stat().st_size for f in sorted(folder.rglob("*")) if f.is_file()}
     stamp = json.dumps({"version": version(), "seed": seed, "files": files}, indent=1)
     (folder / _STAMP).write_text(stamp, encoding="utf-8")
+
+
+def _behave(folder: Path, plan: "Plan", seed: int) -> Bunch:
+    from .recording import behave, film, pose
+    from .write import write_behaviour, write_cameras
+
+    recording = behave(seed, plan.minutes, plan.skill, plan.after)
+    write_behaviour(folder / "one", plan.record, recording, seed)
+    body = pose(seed, recording)
+    write_cameras(folder / "one", plan.record, body, ((camera, film(seed, body, camera)) for camera in plan.cameras))
+    return recording
+
+
+def _insert(folder: Path, plan: "Plan", recording: Bunch, seed: int) -> None:
+    from .history import add_older_sorting, add_superseded
+    from .recording import insert
+    from .write import write_insertions
+
+    alf = folder / "one" / plan.record.path / "alf"
+
+    def insertions() -> Iterator[tuple[str, Bunch]]:
+        for number, (name, track) in enumerate(zip(plan.record.insertions, plan.probes, strict=True)):
+            insertion = insert(seed, number, track, recording, plan.clusters, plan.effects)
+            yield name, insertion
+            if plan.corrected:
+                add_older_sorting(alf / name, insertion, seed)
+
+    write_insertions(folder / "one", plan.record, insertions())
+    if plan.corrected:
+        add_superseded(alf)
+
+
+def _share(folder: Path, session: tables.SessionRecord, twin: tables.SessionRecord) -> None:
+    """Give the files of a session's behaviour a second name in its twin, where they take no space."""
+    for part in ("one", "truth"):
+        here, there = (folder / part / (s.path if part == "one" else s.eid) for s in (session, twin))
+        probes = shutil.ignore_patterns("probe*", "raw_ephys_data", "units.pqt")
+        shutil.copytree(here, there, copy_function=_link, ignore=probes)
 
 
 def _link(source: str, target: str) -> None:
@@ -149,6 +194,6 @@ def _writing(folder: Path) -> Iterator[None]:
         # pyarrow says more than the reason, and numpy none.
         reason = os.strerror(error.errno) if error.errno else "the disk seems to be full"
         raise DataError(
-            f"The sample cannot be built in {folder} ({reason}): free some space (it takes 150 MB), or set the "
-            "environment variable BWM_DATA to a folder that can be written to."
+            f"The sample cannot be built in {folder} ({reason}): free some space (it takes 300 MB, the small release "
+            "400 MB), or set the environment variable BWM_DATA to a folder that can be written to."
         ) from error
