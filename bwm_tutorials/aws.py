@@ -79,9 +79,9 @@ class AwsOne(remote.RemoteOne):
             return self._roster_of_clusters()
         except (OSError, ValueError, KeyError) as error:
             raise Unreachable(
-                f"The list of the release's insertions was looked for at {place} ({why}) and at s3://{BUCKET}/{CLUSTERS} "
-                f"({cause(error)}): check the network connection, or get the first with a browser and name the file in "
-                "the environment variable BWM_ROSTER."
+                f"The list of the release's insertions was looked for at {place} ({why}) and at "
+                f"s3://{BUCKET}/{CLUSTERS} ({cause(error)}): check the network connection, or get the first with a "
+                "browser and name the file in the environment variable BWM_ROSTER."
             ) from error
 
     def _roster_of_clusters(self) -> pd.DataFrame:
@@ -117,8 +117,8 @@ class AwsOne(remote.RemoteOne):
                 records = [record for session in found for record in session]
         if not records:
             raise Unreachable(
-                f"The release was looked for in s3://{BUCKET} at {TABLES}, and at data/ for each session of the roster: the "
-                f"bucket has {self._top()}."
+                f"The release was looked for in s3://{BUCKET} at {TABLES}, and below data/ for each session of its "
+                f"roster: the bucket has {self._top()}."
             )
         return sessions, pd.DataFrame(records).set_index(["eid", "id"])
 
@@ -143,4 +143,6 @@ class AwsOne(remote.RemoteOne):
             for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, **terms):
                 yield from page.get(what, [])
         except (BotoCoreError, ClientError) as error:
-            raise Unreachable(f"The bucket s3://{BUCKET} cannot be listed ({cause(error)}): try again later.") from error
+            raise Unreachable(
+                f"The bucket s3://{BUCKET} cannot be listed ({cause(error)}): try again later."
+            ) from error

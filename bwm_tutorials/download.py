@@ -79,7 +79,7 @@ def fetch(files: Sequence[File], root: Path) -> None:
     for file in files:
         integrity.check_place(file.path, root)
     with writing(root), exclusive(root):
-        files = [f for f in dict.fromkeys(files) if not f.path.exists() or integrity.fault(f.path, f.size, f.md5)]
+        files = [f for f in dict.fromkeys(files) if integrity.fault(f.path, f.size, f.md5)]
         if files:
             check_space(sum(f.size - _arrived(f) for f in files), root)
             _fetch_all(files)
@@ -200,9 +200,7 @@ def _fetch(web: requests.Session, file: File, bar: tqdm, stop: threading.Event) 
     _persist(attempt, file.url, stop.wait)
 
 
-def _stream(
-    web: requests.Session, file: File, start: int, show: Callable[[int], None], stop: threading.Event
-) -> None:
+def _stream(web: requests.Session, file: File, start: int, show: Callable[[int], None], stop: threading.Event) -> None:
     with _response(web, file.url, {"Range": f"bytes={start}-"} if start else {}) as response:
         # Not every server gives a part, and one whose file is shorter now gives none.
         position = start if response.status_code == 206 else 0
@@ -233,8 +231,8 @@ def _response(web: requests.Session, url: str, headers: dict[str, str]) -> Itera
                 raise _Failed(f"the server answers {status}", pause=float(wish) if wish.isdigit() else 0)
             if status not in (200, 206):
                 raise Refused(
-                    f"The server refuses {url} ({status}): if a browser on another network gets it, a firewall or proxy "
-                    "of yours is in the way."
+                    f"The server refuses {url} ({status}): if a browser on another network gets it, a firewall or "
+                    "proxy of yours is in the way."
                 )
             yield response
     except requests.exceptions.RequestException as error:

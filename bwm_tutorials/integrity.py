@@ -23,7 +23,7 @@ def check_place(file: Path, root: Path) -> None:
 
 
 def fault(file: Path, size: int, md5: str | None) -> str:
-    """What is wrong with a file that exists, as the end of a sentence; empty if nothing is.
+    """What is wrong with a file, as the end of a sentence; empty if nothing is.
 
     Parameters
     ----------
@@ -33,6 +33,8 @@ def fault(file: Path, size: int, md5: str | None) -> str:
     md5 : str or None
         Its checksum; None or empty if unknown.
     """
+    if not file.exists():
+        return "is not there"
     found = file.stat().st_size
     if size and found != size:
         return f"has {found:,} bytes where its table says {size:,}"

@@ -69,8 +69,8 @@ class OpenAlyxOne(remote.RemoteOne, OneAlyx):
             found = list(self.alyx.rest("insertions", "list", tag=INSERTIONS_TAG, no_cache=True))
             if not found:
                 raise MissingDataset(
-                    f"{self.alyx.base_url} has no insertions with the tag {INSERTIONS_TAG}, by which the release is known: "
-                    "it is not IBL's public database, or the tag has another name now."
+                    f"{self.alyx.base_url} has no insertions with the tag {INSERTIONS_TAG}, by which the release is "
+                    "known: it is not IBL's public database, or the tag has another name now."
                 )
             roster = pd.DataFrame([{"pid": i["id"], "eid": i["session"], "name": i["name"]} for i in found])
             sessions, datasets = self._zipped_tables() or self._tables_of(roster["eid"].unique())
@@ -124,8 +124,8 @@ class _Client(AlyxClient):
             if status >= 500:
                 raise Unreachable(f"{self.base_url} fails ({status}): try again later.") from error
             raise Refused(
-                f"{self.base_url} does not accept this {'token' if token else 'user name and password'} ({status}): correct "
-                f"it, make an account at {SIGN_UP}, or use connect('aws'), which needs none."
+                f"{self.base_url} does not accept this {'token' if token else 'user name and password'} ({status}): "
+                f"correct it, make an account at {SIGN_UP}, or use connect('aws'), which needs none."
             ) from error
         except (ConnectionError, requests.RequestException) as error:
             raise _no_answer(self.base_url, error) from error
@@ -149,8 +149,8 @@ class _Client(AlyxClient):
             username = password = token = None
         if not token and not (username and password):
             raise Refused(
-                f"{self.base_url} needs an account: make one at {SIGN_UP} and give username= and password= (or token=), or "
-                "use connect('aws'), which has the same recordings and needs none."
+                f"{self.base_url} needs an account: make one at {SIGN_UP} and give username= and password= (or token=), "
+                "or use connect('aws'), which has the same recordings and needs none."
             )
         return username, password, token
 
@@ -184,6 +184,6 @@ def _asking(url: str) -> Iterator[None]:
 
 def _no_answer(url: str, error: Exception) -> Unreachable:
     return Unreachable(
-        f"{url} cannot be reached ({download.innermost(error)}): check the network connection; the lessons' sample and what "
-        "was fetched before need none."
+        f"{url} cannot be reached ({download.innermost(error)}): check the network connection; the lessons' sample "
+        "and what was fetched before need none."
     )

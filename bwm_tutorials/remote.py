@@ -40,6 +40,9 @@ class RemoteOne(OfflineOne):
         The folder of this source; with its tables in it, `connect` opens it by its path, too.
     """
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.cache_dir)!r})"
+
     def __init__(self, root: Path):
         if not (root / "sessions.pqt").exists():
             self._make_tables(root)
@@ -51,6 +54,15 @@ class RemoteOne(OfflineOne):
         self._make_tables(root, again=True)
         OfflineOne.__init__(self, root)
 
+    def _complete(self, lacking: Sequence[Dataset]) -> None:
+        for dataset in lacking:
+            if is_raw(dataset.path) or dataset.size > BIG:
+                raise DataError(
+                    f"{dataset.path.name} has {dataset.size / 1e6:,.0f} MB and is not fetched by accident: give its path, "
+                    "as one.list_datasets(eid) has it, to bwm.download_plan(one, eid, what=path), and look at the price."
+                )
+        self.fetch(lacking)
+
     def fetch(self, datasets: Sequence[Dataset]) -> None:
         """Fetch files that are missing or damaged, whatever they are."""
         root = Path(self.cache_dir)
@@ -59,16 +71,6 @@ class RemoteOne(OfflineOne):
             for id, path, size, md5 in datasets
         ]
         download.fetch(files, root)
-
-    def _complete(self, lacking: Sequence[Dataset]) -> None:
-        for dataset in lacking:
-            if is_raw(dataset.path) or dataset.size > BIG:
-                raise DataError(
-                    f"{dataset.path.name} has {dataset.size / 1e6:,.0f} MB and is not fetched by accident; to fetch it "
-                    "on purpose see bwm.download_plan(one, eid, what=[...]) with its path from one.list_datasets(eid)."
-                )
-        if lacking:
-            self.fetch(lacking)
 
     def _tables(self) -> Tables:
         """The sessions, datasets and insertions of the release, in the form of ONE's tables."""
@@ -130,8 +132,8 @@ def _save(sessions: pd.DataFrame, datasets: pd.DataFrame, insertions: pd.DataFra
     sessions = sessions[sessions.index.isin(eids)]
     if sessions.empty:
         raise CorruptData(
-            f"None of the {eids.nunique()} sessions of the release's roster is in the tables that the server gave: they "
-            "do not belong together, so look whether BWM_ROSTER, ALYX_URL or AWS_ENDPOINT_URL_S3 is set."
+            f"None of the {eids.nunique()} sessions of the release's roster is in the tables that the server gave: "
+            "they do not belong together, so look whether BWM_ROSTER, ALYX_URL or AWS_ENDPOINT_URL_S3 is set."
         )
     datasets = datasets[datasets.index.get_level_values("eid").isin(sessions.index)]
     columns = ["rel_path", "file_size", "hash", "exists", "default_revision", "qc"]

@@ -63,7 +63,7 @@ def connect(
 
         return OpenAlyxOne(data_folder() / "openalyx", **account)
     if given := [name for name, value in account.items() if value]:
-        raise UnknownSource(f"Only the source 'openalyx' takes {' and '.join(given)}, and {str(source)!r} was asked for.")
+        raise UnknownSource(f"Only the source 'openalyx' takes {' and '.join(given)}, not {str(source)!r}.")
     if source == "aws":
         from .aws import AwsOne
 
@@ -155,7 +155,8 @@ class OfflineOne(One):
         wanted = list(self.files(pd.DataFrame([datasets]) if isinstance(datasets, pd.Series) else datasets))
         for dataset in wanted:
             integrity.check_place(dataset.path, self.cache_dir)
-        self._complete([d for d in wanted if not d.path.exists() or integrity.fault(d.path, d.size, d.md5)])
+        if lacking := [d for d in wanted if integrity.fault(d.path, d.size, d.md5)]:
+            self._complete(lacking)
         for dataset in wanted:
             if integrity.pickled(dataset.path):
                 raise CorruptData(
@@ -164,12 +165,17 @@ class OfflineOne(One):
         return super()._check_filesystem(datasets, offline=True, update_exists=False, check_hash=False)
 
     def _complete(self, lacking: Sequence[Dataset]) -> None:
-        """Make files whole that are missing or damaged; here that cannot be done, and is said."""
-        for _, path, size, md5 in lacking:
+        """What a load call does about files that are missing or damaged."""
+        self.fetch(lacking)
+
+    def fetch(self, datasets: Sequence[Dataset]) -> None:
+        """Make files whole that are missing or damaged; in a folder that cannot be done, and is said."""
+        for _, path, size, md5 in datasets:
             if not path.exists():
                 name = path.relative_to(self.cache_dir).as_posix()
                 raise MissingDataset(f"{name} is in the tables of {self.cache_dir} but not in its folders: {REMEDY}.")
-            raise CorruptData(f"{path} {integrity.fault(path, size, md5)}: {REMEDY}.")
+            if fault := integrity.fault(path, size, md5):
+                raise CorruptData(f"{path} {fault}: {REMEDY}.")
 
 
 def _check_folder(root: Path) -> None:

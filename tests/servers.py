@@ -224,7 +224,9 @@ def in_front_of(url: str) -> Web:
 
     def answer(method: str, path: str, headers: dict, body: bytes) -> Answer:
         response = requests.request(method, url + path, headers=headers, data=body, timeout=60)
-        kept = {k: v for k, v in response.headers.items() if k in ("Content-Range", "Content-Type", "ETag", "Last-Modified")}
+        kept = {
+            k: v for k, v in response.headers.items() if k in ("Content-Range", "Content-Type", "ETag", "Last-Modified")
+        }
         return Answer(response.status_code, response.content, kept)
 
     return Web(answer)
