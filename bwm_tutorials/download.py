@@ -135,6 +135,12 @@ def writing(root: Path) -> Iterator[None]:
         ) from error
 
 
+def in_notebook() -> bool:
+    """True in a Jupyter kernel."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return hasattr(shell, "kernel")
+
+
 def part_of(path: Path) -> Path:
     """Where a file is while it is not yet whole."""
     return path.with_name(f".{path.name}.part")
@@ -152,7 +158,7 @@ def _fetch_all(files: Sequence[File]) -> None:
     for file in files:
         todo.put(file)
     stop = threading.Event()
-    hidden = not (sys.stderr.isatty() or "ipykernel" in sys.modules)
+    hidden = not (sys.stderr.isatty() or in_notebook())
     total = sum(file.size for file in files) or None
     bar = tqdm(total=total, unit="B", unit_scale=True, leave=False, disable=hidden)
 
@@ -167,13 +173,18 @@ def _fetch_all(files: Sequence[File]) -> None:
                 describe()
                 _fetch(web, file, bar, stop)
 
-    with bar, ThreadPoolExecutor(AT_ONCE) as pool:
-        workers = [pool.submit(work) for _ in range(min(AT_ONCE, len(files)))]
-        try:
-            for worker in workers:
-                worker.result()
-        finally:  # what one meets, or a key that was pressed, stops the others
-            stop.set()
+    try:
+        with bar, ThreadPoolExecutor(AT_ONCE) as pool:
+            workers = [pool.submit(work) for _ in range(min(AT_ONCE, len(files)))]
+            try:
+                for worker in workers:
+                    worker.result()
+            finally:  # what one meets, or a key that was pressed, stops the others
+                stop.set()
+    except OSError:  # the disk is full, and should not stay so
+        for file in files:
+            part_of(file.path).unlink(missing_ok=True)
+        raise
 
 
 def _fetch(web: requests.Session, file: File, bar: tqdm, stop: threading.Event) -> None:
@@ -257,5 +268,5 @@ def _persist(attempt: Callable[[], T], url: str, wait: Callable[[float], object]
             wait(min(max(failed.pause, PAUSE * 2**number), PATIENCE))
     raise failed.error(
         f"{url} could not be fetched in {ATTEMPTS} attempts ({failed}): check the network connection and try again "
-        "later; what has arrived is kept, and the lessons' sample needs no network."
+        "later; the lessons' sample needs no network."
     ) from failed

@@ -138,9 +138,8 @@ class _Client(AlyxClient):
 
     def _ask(self, username: str | None) -> tuple[str, str | None, str | None]:
         """A user name with a password or token from whoever sits before the screen."""
-        in_notebook = "ipykernel" in sys.modules
         try:
-            if not in_notebook and not (sys.stdin and sys.stdin.isatty()):
+            if not download.in_notebook() and not (sys.stdin and sys.stdin.isatty()):
                 raise EOFError
             username = input(f"User name at {self.base_url} (sign up at {SIGN_UP}): ").strip() or username
             password = getpass("Password (empty to give an API token instead): ")
@@ -149,8 +148,8 @@ class _Client(AlyxClient):
             username = password = token = None
         if not token and not (username and password):
             raise Refused(
-                f"{self.base_url} needs an account: make one at {SIGN_UP} and give username= and password= (or token=), "
-                "or use connect('aws'), which has the same recordings and needs none."
+                f"{self.base_url} needs an account: make one at {SIGN_UP} and give username= and password= (or "
+                "token=), or use connect('aws'), which has the same recordings and needs none."
             )
         return username, password, token
 

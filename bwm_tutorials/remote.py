@@ -58,8 +58,8 @@ class RemoteOne(OfflineOne):
         for dataset in lacking:
             if is_raw(dataset.path) or dataset.size > BIG:
                 raise DataError(
-                    f"{dataset.path.name} has {dataset.size / 1e6:,.0f} MB and is not fetched by accident: give its path, "
-                    "as one.list_datasets(eid) has it, to bwm.download_plan(one, eid, what=path), and look at the price."
+                    f"{dataset.path.name} has {dataset.size / 1e6:,.0f} MB and is not fetched by accident: name its "
+                    "path to bwm.download_plan(one, eid, what=...), look at the price, and call its .get()."
                 )
         self.fetch(lacking)
 

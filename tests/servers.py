@@ -1,4 +1,4 @@
-"""Real servers for the tests: the bucket by an S3 server, the database by an HTTP server, and what goes wrong with both."""
+"""Real servers for the tests: an S3 server with the bucket, an HTTP server as the database, and faults of both."""
 
 import io
 import json
@@ -11,7 +11,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -25,10 +25,42 @@ from one.alf.cache import load_tables
 from one.alf.path import add_uuid_string
 from one.converters import session_record2path
 
+import bwm_tutorials as bwm
 from bwm_tutorials import aws, openalyx, remote
 
 MINE = {"username": "student", "password": "a pass phrase"}
 TOKEN = "5eed5eed5eed"
+
+
+class Door(NamedTuple):
+    """A source on a server of ours: its name, its server, its data folder, and the folder of what it gives."""
+
+    name: str
+    web: "Web"
+    root: Path
+    original: Path
+
+    def connect(self):
+        return bwm.connect(self.name)
+
+    def fetched(self) -> list[str]:
+        """The recordings in the data folder, each the same as the original, byte for byte."""
+        here = sorted(f.relative_to(self.root).as_posix() for f in self.root.rglob("*/Subjects/**/*") if f.is_file())
+        whole = [name for name in here if not Path(name).name.startswith(".")]
+        for name in whole:
+            assert (self.root / name).read_bytes() == (self.original / name).read_bytes(), name
+        return whole
+
+    def left_over(self) -> list[str]:
+        """What is not under its name yet."""
+        return sorted(file.name for file in self.root.rglob(".*.part"))
+
+    def nothing_elsewhere(self) -> None:
+        """Neither the home nor anything beside the source's own folder was written to."""
+        around = self.root.parent.parent
+        assert sorted(f.name for f in (around / "home").rglob("*")) == []
+        assert {f.name for f in around.iterdir()} <= {"home", "data", "roster.csv"}
+        assert {f.name for f in self.root.parent.iterdir()} <= {self.root.name}
 
 
 class Answer(NamedTuple):
@@ -103,10 +135,8 @@ class Web:
                     self.close_connection = True
 
             def finish(self):
-                try:
+                with suppress(OSError, ValueError):
                     super().finish()
-                except (OSError, ValueError):
-                    pass
 
             def log_message(self, *_):
                 pass
