@@ -35,9 +35,9 @@ TRIALS = [
 REVISIONS = {"alf/_ibl_trials.table.pqt": "2025-03-03", "alf/probe00/pykilosort/spikes.times.npy": "2024-05-06"}
 
 
-def examine(fixed: Fixed = FIXED) -> list[Check]:
-    """Try both doors in an empty folder, with one session that is known; what has no account is not checked."""
-    checks = []
+def examine(fixed: Fixed | None = None) -> list[Check]:
+    """Try both doors in an empty folder, with one session that is known; without an account only the first."""
+    fixed, checks = fixed or FIXED, []
     with TemporaryDirectory() as folder:
         root = Path(folder)
         for steps in (_bucket(root / "aws", fixed), _database(root / "openalyx", fixed)):

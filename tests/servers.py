@@ -75,6 +75,8 @@ class Web:
     def __init__(self, answer: Callable[[str, str, dict, bytes], Answer]):
         self.asked: list[str] = []  # "GET /path", in order
         self.faults: dict[str, list] = {}  # part of a path: what to do at the next requests of it
+        self.instead: dict[str, Answer] = {}  # part of a path: what to answer from now on
+        self.signed: list[str] = []  # what was asked for with credentials
         self.go = threading.Event()  # for the fault "wait"
         web = self
 
@@ -85,10 +87,15 @@ class Web:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 path = unquote(urlsplit(self.path).path)
                 web.asked.append(f"{self.command} {path}")
+                if "Authorization" in self.headers or "X-Amz" in self.path:
+                    web.signed.append(path)
                 key = next((key for key, todo in web.faults.items() if key in path and todo), None)
                 fault = web.faults[key].pop(0) if key else None
+                other = next((given for key, given in web.instead.items() if key in path), None)
                 if isinstance(fault, int):
                     self.give(Answer(fault, b"no"))
+                elif other:
+                    self.give(other)
                 else:
                     self.give(answer(self.command, self.path, dict(self.headers), body), fault)
 
@@ -103,9 +110,8 @@ class Web:
                 elif fault == "longer":
                     body += body
                 self.send_response(given.status)
-                for name, value in (given.headers or {}).items():
+                for name, value in ({"Content-Length": str(len(body))} | (given.headers or {})).items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 if self.command == "HEAD":
                     return
@@ -203,6 +209,7 @@ def upload(url: str, root: Path) -> None:
     for _, file, key in dataset_files(root):
         client.put_object(Bucket=aws.BUCKET, Key=f"data/{key}", Body=file.read_bytes(), ACL="public-read")
     put(url, aws.TABLES, cache_zip(root))
+    put(url, aws.CLUSTERS, clusters_table(root))
 
 
 def dataset_files(root: Path) -> Iterator[tuple[tuple, Path, str]]:
@@ -231,6 +238,14 @@ def cache_zip(root: Path, change: Callable[[pd.DataFrame], pd.DataFrame] = lambd
     return content.getvalue()
 
 
+def clusters_table(root: Path) -> bytes:
+    """A table of all units, which tells the insertions as well."""
+    insertions = load_tables(root)["insertions"].reset_index().astype(str)
+    insertions = insertions.rename(columns={"id": "pid", "name": "probe_name"})[["pid", "eid", "probe_name"]]
+    units = insertions.loc[insertions.index.repeat(5)].reset_index(drop=True)
+    return parquet_bytes(units.assign(label=1.0), {})
+
+
 def parquet_bytes(table: pd.DataFrame, metadata: dict) -> bytes:
     import tempfile
 
@@ -254,9 +269,9 @@ def in_front_of(url: str) -> Web:
 
     def answer(method: str, path: str, headers: dict, body: bytes) -> Answer:
         response = requests.request(method, url + path, headers=headers, data=body, timeout=60)
-        kept = {
-            k: v for k, v in response.headers.items() if k in ("Content-Range", "Content-Type", "ETag", "Last-Modified")
-        }
+        names = ["Content-Range", "Content-Type", "ETag", "Last-Modified"]
+        names += ["Content-Length"] if method == "HEAD" else []
+        kept = {name: response.headers[name] for name in names if name in response.headers}
         return Answer(response.status_code, response.content, kept)
 
     return Web(answer)
