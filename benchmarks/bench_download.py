@@ -32,15 +32,15 @@ def main() -> None:
         os.environ["AWS_ENDPOINT_URL_S3"] = url
         for key in keys:
             servers.put(url, key, body)
-        door, md5 = aws.AwsOne.__new__(aws.AwsOne), hashlib.md5(body).hexdigest()
-        s3, bucket = theirs.get_s3_public()
+        bucket, md5 = aws.Bucket(), hashlib.md5(body).hexdigest()
+        s3, name_of_bucket = theirs.get_s3_public()
 
         def our_fetch(root: Path) -> None:
-            download.fetch([download.File(door._address(key), root / key, SIZE, md5) for key in keys], root)
+            download.fetch([download.File(bucket.address(key), root / key, SIZE, md5) for key in keys], root)
 
         def their_fetch(root: Path) -> None:
             for key in keys:
-                theirs.s3_download_file(key, root / key, s3=s3, bucket_name=bucket)
+                theirs.s3_download_file(key, root / key, s3=s3, bucket_name=name_of_bucket)
 
         seconds: dict[str, list[float]] = {"ours": [], "theirs": []}
         for i in range(ROUNDS):

@@ -32,6 +32,26 @@ _FOLDER = ["lab", "subject", "date", "number"]
 class AwsOne(remote.RemoteOne):
     """A ONE instance on the AWS Open Data bucket.
 
+    Parameters
+    ----------
+    root : Path
+        The folder that tables and files are fetched into.
+    """
+
+    def __init__(self, root: Path):
+        self.bucket = Bucket()
+        super().__init__(root)
+
+    def _url(self, path: PurePosixPath) -> str:
+        return self.bucket.address(f"data/{path}")
+
+    def _tables(self) -> remote.Tables:
+        return self.bucket.tables()
+
+
+class Bucket:
+    """The bucket, and where the release lies in it.
+
     The standard environment variable ``AWS_ENDPOINT_URL_S3`` names another server, ``BWM_ROSTER`` another list of the
     release's insertions (an address, or a file).
     """
@@ -45,26 +65,25 @@ class AwsOne(remote.RemoteOne):
         # Unsigned, so that no credentials of the user's are looked for, nor sent.
         return boto3.client("s3", region_name=REGION, config=Config(signature_version=UNSIGNED))
 
-    def _url(self, path: PurePosixPath) -> str:
-        return self._address(f"data/{path}")
-
-    def _address(self, key: str) -> str:
+    def address(self, key: str) -> str:
+        """The http address of a key."""
         return self._s3.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": key})
 
-    def _tables(self) -> remote.Tables:
+    def tables(self) -> remote.Tables:
+        """The release's sessions, datasets and insertions, from where they are expected, or else from what is there."""
         try:
-            content = download.read(self._address(TABLES))
+            content = download.read(self.address(TABLES))
         except (MissingDataset, Refused):  # a bucket that may not be listed refuses what it does not have
-            roster = self._roster()
-            sessions, datasets = self._list_sessions(roster)
+            roster = self.roster()
+            sessions, datasets = self.list_sessions(roster)
         else:
-            roster = self._roster()
+            roster = self.roster()
             sessions, datasets = remote.unzip_tables(content, f"s3://{BUCKET}/{TABLES}")
         if "exists_aws" in datasets:
             datasets = datasets.assign(exists=datasets["exists"] & datasets["exists_aws"].eq(True))
         return sessions, datasets, remote.insertions_table(roster)
 
-    def _roster(self) -> pd.DataFrame:
+    def roster(self) -> pd.DataFrame:
         """The insertions of the release: columns ``pid``, ``eid``, ``name``, and what else the list tells."""
         place = os.environ.get("BWM_ROSTER") or ROSTER
         try:
@@ -76,7 +95,7 @@ class AwsOne(remote.RemoteOne):
         except (DataError, OSError, ValueError) as error:
             why = cause(error)
         try:
-            return self._roster_of_clusters()
+            return self.roster_of_clusters()
         except (OSError, ValueError, KeyError) as error:
             raise Unreachable(
                 f"The list of the release's insertions was looked for at {place} ({why}) and at "
@@ -84,7 +103,7 @@ class AwsOne(remote.RemoteOne):
                 "browser and name the file in the environment variable BWM_ROSTER."
             ) from error
 
-    def _roster_of_clusters(self) -> pd.DataFrame:
+    def roster_of_clusters(self) -> pd.DataFrame:
         """The insertions by the release's table of all units, of which only three columns are read."""
         from pyarrow import fs, parquet
 
@@ -104,7 +123,7 @@ class AwsOne(remote.RemoteOne):
                 raise ValueError(f"it has the columns {', '.join(columns)}")
             return table.read(["pid", "eid", name]).to_pandas().rename(columns={name: "name"}).drop_duplicates()
 
-    def _list_sessions(self, roster: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    def list_sessions(self, roster: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Tables from a listing of the bucket: names, ids and sizes, but no md5 and no judgement of quality."""
         records = []
         if set(_FOLDER) <= set(roster):
@@ -113,7 +132,7 @@ class AwsOne(remote.RemoteOne):
             sessions = cast_index_object(sessions[~sessions.index.duplicated()], UUID)
             sessions["date"] = pd.to_datetime(sessions["date"]).dt.date
             with ThreadPoolExecutor(download.AT_ONCE) as pool:
-                found = pool.map(self._list_session, sessions.index, sessions.to_dict("records"))
+                found = pool.map(self.list_session, sessions.index, sessions.to_dict("records"))
                 records = [record for session in found for record in session]
         if not records:
             raise Unreachable(
@@ -122,9 +141,9 @@ class AwsOne(remote.RemoteOne):
             )
         return sessions, pd.DataFrame(records).set_index(["eid", "id"])
 
-    def _list_session(self, eid: UUID, session: dict) -> list[dict]:
+    def list_session(self, eid: UUID, session: dict) -> list[dict]:
         prefix = "data/{lab}/Subjects/{subject}/{date}/{number:03d}/".format(**session)
-        files = [(_WITH_ID.fullmatch(item["Key"], len(prefix)), item["Size"]) for item in self._list(Prefix=prefix)]
+        files = [(_WITH_ID.fullmatch(item["Key"], len(prefix)), item["Size"]) for item in self.listing(Prefix=prefix)]
         return [
             {"eid": eid, "id": UUID(m[2]), "rel_path": m[1] + m[3], "file_size": size, "hash": None, "exists": True}
             | {"qc": "NOT_SET"}
@@ -134,9 +153,9 @@ class AwsOne(remote.RemoteOne):
 
     def _top(self) -> str:
         """What the bucket has at its root."""
-        return ", ".join(found["Prefix"] for found in self._list(Delimiter="/", what="CommonPrefixes")) or "no folders"
+        return ", ".join(found["Prefix"] for found in self.listing(Delimiter="/", what="CommonPrefixes")) or "no folders"
 
-    def _list(self, what: str = "Contents", **terms: str) -> Iterator[dict]:
+    def listing(self, what: str = "Contents", **terms: str) -> Iterator[dict]:
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:

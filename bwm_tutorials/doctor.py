@@ -54,14 +54,19 @@ def print_checks(online: bool = False) -> int:
     online : bool
         Check the servers with the real data instead of this computer.
     """
-    if online:
-        from . import live
-
-    checks = live.examine() if online else examine()
+    checks = _examine_servers() if online else examine()
     for check in checks:
         line = f"{ {True: '✓', False: '✗', None: '?'}[check.ok] } {check.name}: {check.detail}"
         environment.say(f"{line} → {check.fix}" if check.ok is False else line)
     return int(any(check.ok is False for check in checks))
+
+
+def _examine_servers() -> list[Check]:
+    try:
+        from . import live
+    except ImportError:
+        return [_check_packages()]
+    return live.examine()
 
 
 def unmet(requirements: Iterable[str]) -> list[str]:

@@ -141,6 +141,11 @@ def in_notebook() -> bool:
     return hasattr(shell, "kernel")
 
 
+def unwatched() -> bool:
+    """True where nobody sees a progress bar."""
+    return not (sys.stderr.isatty() or in_notebook())
+
+
 def part_of(path: Path) -> Path:
     """Where a file is while it is not yet whole."""
     return path.with_name(f".{path.name}.part")
@@ -158,9 +163,8 @@ def _fetch_all(files: Sequence[File]) -> None:
     for file in files:
         todo.put(file)
     stop = threading.Event()
-    hidden = not (sys.stderr.isatty() or in_notebook())
     total = sum(file.size for file in files) or None
-    bar = tqdm(total=total, unit="B", unit_scale=True, leave=False, disable=hidden)
+    bar = tqdm(total=total, unit="B", unit_scale=True, leave=False, disable=unwatched())
 
     def describe() -> None:
         left = todo.qsize()

@@ -46,10 +46,10 @@ def examine(fixed: Fixed | None = None) -> list[Check]:
 
 
 def _bucket(root: Path, fixed: Fixed) -> Iterator[Check]:
-    door = aws.AwsOne.__new__(aws.AwsOne)  # what it is made of, before it is put together
+    bucket = aws.Bucket()
 
     def tables() -> str:
-        sessions, datasets = remote.unzip_tables(download.read(door._address(aws.TABLES)), aws.TABLES)
+        sessions, datasets = remote.unzip_tables(download.read(bucket.address(aws.TABLES)), aws.TABLES)
         return f"{len(sessions)} sessions, {len(datasets):,} datasets, columns {', '.join(datasets)}"
 
     def roster(get: Callable) -> str:
@@ -59,14 +59,14 @@ def _bucket(root: Path, fixed: Fixed) -> Iterator[Check]:
     def listed() -> str:
         one = aws.AwsOne(root)
         record = one._cache["sessions"].loc[one.to_eid(fixed.eid)].to_dict()
-        there = {(r["id"], r["rel_path"], r["file_size"]) for r in one._list_session(one.to_eid(fixed.eid), record)}
+        there = {(r["id"], r["rel_path"], r["file_size"]) for r in bucket.list_session(one.to_eid(fixed.eid), record)}
         table = one.list_datasets(fixed.eid, details=True)
         wanted = {(id, row["rel_path"], int(row["file_size"])) for id, row in table.iterrows()}
         return _equal(len(wanted & there), len(wanted), "files of the session listed with the size of the table")
 
     yield _try(f"tables at s3://{aws.BUCKET}/{aws.TABLES}", tables)
-    yield _try(f"roster at {aws.ROSTER}", lambda: roster(door._roster))
-    yield _try(f"roster at s3://{aws.BUCKET}/{aws.CLUSTERS}", lambda: roster(door._roster_of_clusters))
+    yield _try(f"roster at {aws.ROSTER}", lambda: roster(bucket.roster))
+    yield _try(f"roster at s3://{aws.BUCKET}/{aws.CLUSTERS}", lambda: roster(bucket.roster_of_clusters))
     yield _try("list of the bucket", listed)
     yield from _session("aws", lambda: aws.AwsOne(root), fixed)
 

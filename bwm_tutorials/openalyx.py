@@ -92,7 +92,7 @@ class OpenAlyxOne(remote.RemoteOne, OneAlyx):
         """The tables, by asking for one session after another."""
         records = [
             ses2records(self.alyx.rest("sessions", "read", id=eid, no_cache=True))
-            for eid in tqdm(eids, desc="asking for each session", leave=False, disable=None)
+            for eid in tqdm(eids, desc="asking for each session", leave=False, disable=download.unwatched())
         ]
         sessions = pd.DataFrame([session for session, _ in records]).rename_axis("id")
         datasets = pd.concat([datasets for _, datasets in records] or [EMPTY_DATASETS_FRAME])
