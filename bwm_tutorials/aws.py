@@ -153,9 +153,11 @@ class Bucket:
 
     def _top(self) -> str:
         """What the bucket has at its root."""
-        return ", ".join(found["Prefix"] for found in self.listing(Delimiter="/", what="CommonPrefixes")) or "no folders"
+        folders = [found["Prefix"] for found in self.listing("CommonPrefixes", Delimiter="/")]
+        return ", ".join(folders) or "no folders"
 
     def listing(self, what: str = "Contents", **terms: str) -> Iterator[dict]:
+        """The bucket's files (``Key``, ``Size``), or folders (``CommonPrefixes``)."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:

@@ -10,7 +10,7 @@ import pytest
 import servers
 from iblutil.io import parquet
 from servers import Answer, Door
-from test_sources import edit, refused
+from test_sources import TABLE, edit, refused
 
 import bwm_tutorials as bwm
 from bwm_tutorials import aws, cli, doctor, environment, live, remote, tables
@@ -65,6 +65,27 @@ def test_only_sessions_of_the_roster_are_offered(aws_door, sample):
     one = aws_door.connect()
     assert one.search() == sample.search() and other not in map(str, one.search())
     assert len(one._cache["datasets"]) == len(sample._cache["datasets"])
+
+
+def test_release_has_459_sessions_and_699_insertions(aws_door, real_data, monkeypatch):
+    """The roster that is really published, and tables with 21 sessions more, as those of the tag are said to have."""
+    file = real_data.parent / "calibration" / "2023_12_bwm_release.csv"
+    if not file.exists():
+        pytest.skip(f"no {file}")
+    monkeypatch.setenv("BWM_ROSTER", str(file))
+    roster = pd.read_csv(file, index_col=0).drop_duplicates("eid").set_index("eid").rename_axis("id")
+    more = roster.iloc[:21].set_axis([tables.make_id(f"another {i}") for i in range(21)]).rename_axis("id")
+    sessions = pd.concat([roster, more]).rename(columns={"session_number": "number"}).astype({"number": "uint16"})
+    sessions = sessions.assign(date=pd.to_datetime(sessions["date"]).dt.date, task_protocol="", projects="")
+    row = {"rel_path": TABLE, "file_size": 5.0, "hash": "", "exists": True, "default_revision": True, "qc": "PASS"}
+    datasets = pd.DataFrame([row | {"eid": eid, "id": tables.make_id(eid)} for eid in sessions.index])
+    metadata = {"date_created": "2025-01-01 12:00", "min_api_version": "1.13.0", "origin": "alyx"}
+    content = {"sessions.pqt": sessions, "datasets.pqt": datasets.set_index(["eid", "id"])}
+    aws_door.web.instead[aws.TABLES] = zipped({k: servers.parquet_bytes(v, metadata) for k, v in content.items()})
+    one = aws_door.connect()
+    assert (len(one.search()), len(one.search_insertions())) == (459, 699)
+    assert len(one.search(lab="zadorlab")) == 37 and len(one.search_insertions(lab="zadorlab")) == 66
+    assert Session(one=one).name == "NYU-11 2020-02-18" and live.FIXED.pid in map(str, one.eid2pid(remote.MAIN)[0])
 
 
 def test_what_is_not_on_aws_is_not_offered(aws_door):
