@@ -203,13 +203,17 @@ def _fetch(web: requests.Session, file: File, bar: tqdm, stop: threading.Event) 
 
     def attempt() -> None:
         start = _arrived(file)
-        if not stop.is_set() and (not start or start < file.size):
-            _stream(web, file, start, show, stop)
-        if stop.is_set():
-            return
-        if fault := integrity.fault(part, file.size, file.md5):
-            part.unlink()  # from the beginning next time
-            raise _Failed(f"what arrived {fault}", CorruptData)
+        try:
+            if not stop.is_set() and (not start or start < file.size):
+                _stream(web, file, start, show, stop)
+            if stop.is_set():
+                return
+            if fault := integrity.fault(part, file.size, file.md5):
+                raise _Failed(f"what arrived {fault}", CorruptData)
+        except _Failed as failed:
+            if failed.error is CorruptData:  # from the beginning next time
+                part.unlink(missing_ok=True)
+            raise
         os.replace(part, file.path)
 
     _persist(attempt, file.url, stop.wait)
@@ -217,8 +221,7 @@ def _fetch(web: requests.Session, file: File, bar: tqdm, stop: threading.Event) 
 
 def _stream(web: requests.Session, file: File, start: int, show: Callable[[int], None], stop: threading.Event) -> None:
     with _response(web, file.url, {"Range": f"bytes={start}-"} if start else {}) as response:
-        # Not every server gives a part, and one whose file is shorter now gives none.
-        position = start if response.status_code == 206 else 0
+        position = start if response.status_code == 206 else 0  # not every server gives a part
         with part_of(file.path).open("r+b" if position else "wb") as stream:
             stream.seek(position)
             for chunk in response.iter_content(_CHUNK):
@@ -227,10 +230,8 @@ def _stream(web: requests.Session, file: File, start: int, show: Callable[[int],
                 show(position)
                 if stop.is_set():
                     return
-                if file.size and position > file.size:
+                if file.size and position > 2 * file.size + _CHUNK:
                     break  # a server that never ends would fill the disk
-    if position < file.size:
-        raise _Failed(f"{position:,} of {file.size:,} bytes arrived")
 
 
 @contextmanager
@@ -241,6 +242,8 @@ def _response(web: requests.Session, url: str, headers: dict[str, str]) -> Itera
             status = response.status_code
             if status in (404, 410):
                 raise MissingDataset(f"The server does not have {url} ({status}): it was moved or removed.")
+            if status == 416:
+                raise _Failed("the server has less than what has arrived already", CorruptData)
             if status == 429 or status >= 500:
                 wish = response.headers.get("Retry-After", "")
                 raise _Failed(f"the server answers {status}", pause=float(wish) if wish.isdigit() else 0)

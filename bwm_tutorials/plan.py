@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pandas as pd
 
-from . import download
+from . import download, integrity
 from .errors import DataError
 from .session import CAMERAS, Session, _spike_collection
 from .sources import Dataset, OfflineOne
@@ -143,7 +143,7 @@ def download_plan(
         {
             "MB": [d.size / 1e6 for d in datasets],
             "memory_MB": [d.size * IN_MEMORY.get(d.path.suffix, 1) / 1e6 for d in datasets],
-            "here": [d.path.exists() and d.path.stat().st_size == (d.size or d.path.stat().st_size) for d in datasets],
+            "here": [_is_here(d) for d in datasets],
         },
         index=pd.Index(table["rel_path"], name="file"),
     ).astype({"here": bool})
@@ -161,6 +161,13 @@ def _files_of(name: str, session: Session) -> list[tuple[UUID, UUID]]:
         if needed.any():
             found += session.datasets[needed | further].set_index(["eid", "id"]).index.to_list()
     return found
+
+
+def _is_here(dataset: Dataset) -> bool:
+    """Whether a file is here, by its size where that is as it should be, because a md5 takes its time."""
+    if dataset.path.exists() and dataset.path.stat().st_size == dataset.size:
+        return True
+    return not integrity.fault(dataset.path, dataset.size, dataset.md5)
 
 
 def _free_memory() -> int | None:
