@@ -87,21 +87,25 @@ class Bucket:
         """The insertions of the release: columns ``pid``, ``eid``, ``name``, and what else the list tells."""
         place = os.environ.get("BWM_ROSTER") or ROSTER
         try:
-            content = download.read(place) if place.startswith("http") else Path(place).expanduser().read_bytes()
-            found = pd.read_csv(io.BytesIO(content)).rename(columns={"probe_name": "name", "session_number": "number"})
-            if missing := {"pid", "eid", "name"} - set(found):
-                raise ValueError(f"it has no columns {', '.join(sorted(missing))}")
-            return found
+            return self.roster_of_paper(place)
         except (DataError, OSError, ValueError) as error:
             why = cause(error)
         try:
             return self.roster_of_clusters()
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError) as error:
             raise Unreachable(
                 f"The list of the release's insertions was looked for at {place} ({why}) and at "
                 f"s3://{BUCKET}/{CLUSTERS} ({cause(error)}): check the network connection, or get the first with a "
                 "browser and name the file in the environment variable BWM_ROSTER."
             ) from error
+
+    def roster_of_paper(self, place: str) -> pd.DataFrame:
+        """The insertions by the list in the paper's repository, or another of its form (an address, or a file)."""
+        content = download.read(place) if place.startswith("http") else Path(place).expanduser().read_bytes()
+        found = pd.read_csv(io.BytesIO(content)).rename(columns={"probe_name": "name", "session_number": "number"})
+        if missing := {"pid", "eid", "name"} - set(found):
+            raise ValueError(f"it has no columns {', '.join(sorted(missing))}")
+        return found
 
     def roster_of_clusters(self) -> pd.DataFrame:
         """The insertions by the release's table of all units, of which only three columns are read."""

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -59,13 +60,13 @@ def _bucket(root: Path, fixed: Fixed) -> Iterator[Check]:
     def listed() -> str:
         one = aws.AwsOne(root)
         record = one._cache["sessions"].loc[one.to_eid(fixed.eid)].to_dict()
-        there = {(r["id"], r["rel_path"], r["file_size"]) for r in bucket.list_session(one.to_eid(fixed.eid), record)}
-        table = one.list_datasets(fixed.eid, details=True)
-        wanted = {(id, row["rel_path"], int(row["file_size"])) for id, row in table.iterrows()}
-        return _equal(len(wanted & there), len(wanted), "files of the session listed with the size of the table")
+        there = {(found["id"], found["rel_path"]) for found in bucket.list_session(one.to_eid(fixed.eid), record)}
+        wanted = set(one.list_datasets(fixed.eid, details=True)["rel_path"].items())
+        return _equal(len(wanted & there), len(wanted), "files of the session, listed under their names and ids")
 
     yield _try(f"tables at s3://{aws.BUCKET}/{aws.TABLES}", tables)
-    yield _try(f"roster at {aws.ROSTER}", lambda: roster(bucket.roster))
+    place = os.environ.get("BWM_ROSTER") or aws.ROSTER
+    yield _try(f"roster at {place}", lambda: roster(lambda: bucket.roster_of_paper(place)))
     yield _try(f"roster at s3://{aws.BUCKET}/{aws.CLUSTERS}", lambda: roster(bucket.roster_of_clusters))
     yield _try("list of the bucket", listed)
     yield from _session("aws", lambda: aws.AwsOne(root), fixed)
@@ -75,11 +76,7 @@ def _database(root: Path, fixed: Fixed) -> Iterator[Check]:
     if not (os.environ.get("ALYX_TOKEN") or (os.environ.get("ALYX_LOGIN") and os.environ.get("ALYX_PWD"))):
         yield Check("openalyx", None, "not checked, for want of an account (ALYX_LOGIN with ALYX_PWD, or ALYX_TOKEN)")
         return
-    door: list[openalyx.OpenAlyxOne] = []
-
-    def connect() -> openalyx.OpenAlyxOne:
-        door[:] = door or [openalyx.OpenAlyxOne(root)]
-        return door[0]
+    connect = cache(lambda: openalyx.OpenAlyxOne(root))
 
     def tables() -> str:
         sessions, datasets = connect()._zipped_tables() or ([], [])
@@ -129,8 +126,10 @@ def _session(door: str, connect: Callable, fixed: Fixed) -> Iterator[Check]:
         _equal((str(insertion.eid), len(clusters)), (fixed.eid, fixed.clusters), "eid, clusters")
         return f"{len(clusters)} {said}"
 
+    opened = _try(f"{door}: opens", lambda: type(connect()).__name__)
+    yield opened
     steps = {"sessions": release, "revisions": revisions, "trials": trials, "wheel": wheel, "probe": probe}
-    for name, step in steps.items():
+    for name, step in steps.items() if opened.ok else ():
         yield _try(f"{door}: {name}", step)
 
 

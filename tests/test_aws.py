@@ -334,15 +334,21 @@ def test_doctor_finds_all_that_is_assumed(aws_door, openalyx_door, fixed, monkey
 
 
 def test_doctor_names_what_is_missing(aws_door, fixed, monkeypatch):
+    def examine(**other) -> tuple[dict[str, doctor.Check], set[str]]:
+        checks = {check.name: check for check in live.examine(fixed._replace(**other))}
+        return checks, {name for name, check in checks.items() if check.ok is False}
+
+    roster = aws_door.root.parent.with_name("roster.csv")
+    of_paper, of_units = f"roster at {roster}", f"roster at s3://{aws.BUCKET}/{aws.CLUSTERS}"
+    assert examine(insertions=699)[1] == {of_paper, of_units, "aws: sessions"}
+    assert examine(eid=tables.make_id("unknown"))[1] >= {"aws: revisions", "aws: trials", "aws: wheel"}
+    roster.unlink()
+    assert examine()[1] == {of_paper}, "although the door opens without"
     aws_door.web.instead[aws.CLUSTERS] = NOT_THERE
-    checks = {c.name: c for c in live.examine(fixed._replace(trials=7, insertions=699))}
-    bad = {name for name, check in checks.items() if check.ok is False}
-    assert bad == {
-        f"roster at {aws.ROSTER}",
-        f"roster at s3://{aws.BUCKET}/{aws.CLUSTERS}",
-        "aws: sessions",
-        "aws: trials",
-    }
+    assert examine()[1] == {of_paper, of_units, "list of the bucket", "aws: opens"}
+    servers.write_roster(aws_door.original, roster)
+    checks, bad = examine(trials=7)
+    assert bad == {of_units, "aws: trials"}
     assert "not 7" in checks["aws: trials"].detail and checks["aws: trials"].fix
     assert checks["openalyx"].ok is None and "not checked" in checks["openalyx"].detail
     monkeypatch.setattr(live, "examine", lambda: list(checks.values()))
