@@ -48,16 +48,18 @@ def _parser() -> argparse.ArgumentParser:
 
     run = add("run", _run, "execute the lessons and write the results to _build/")
     run.add_argument("lessons", nargs="*", metavar="LESSON", help="numbers, for example 00; default all")
-    run.add_argument("--source", help="'sample', 'real', or the path of a folder with ONE tables")
+    run.add_argument("--source", help="'sample', 'real', 'aws', 'openalyx', or the path of a folder with ONE tables")
     run.add_argument("--eid", help="a session of that source")
     start = add("start", _start, "copy the lessons into a folder of your own and open them in JupyterLab")
     start.add_argument("folder", nargs="?", metavar="DIR", type=Path, help="default my_lessons in the clone")
     start.add_argument("--no-lab", action="store_true", help="only copy")
-    data = add("data", _data, "build the synthetic sample")
+    data = add("data", _data, "build the synthetic sample; with a word after it, care for downloads")
     data.add_argument("--rebuild", action="store_true", help="even if a complete one is there")
     data.add_argument("--to", metavar="DIR", type=Path, help="build another sample in a new folder")
     data.add_argument("--seed", type=int, default=1, help="of that other sample")
-    add("doctor", _doctor, "check this computer, with a fix for each thing that is wrong", environment=None)
+    _add_downloads(data)
+    doctor = add("doctor", _doctor, "check this computer, with a fix for each thing that is wrong", environment=None)
+    doctor.add_argument("--online", action="store_true", help="check the servers with the real data instead")
     add("notebooks", _notebooks, "make the notebooks again from their sources", environment="test")
     add("test", _test, "run the tests; further arguments go to pytest", environment="test")
     add("lint", _lint, "check the style of code and lessons", environment="test")
@@ -67,6 +69,31 @@ def _parser() -> argparse.ArgumentParser:
     locks.add_argument("--upgrade", action="store_true", help="take the newest versions")
     add("clean", _clean, "remove what was built: _build/, the sample, caches", environment=None)
     return parser
+
+
+def _add_downloads(data: argparse.ArgumentParser) -> None:
+    actions = data.add_subparsers(metavar="[ACTION]")
+
+    def add(name: str, function, help: str, eid: str) -> argparse.ArgumentParser:
+        action = actions.add_parser(name, help=help, description=help)
+        action.set_defaults(command=function)
+        action.add_argument("--source", choices=["aws", "openalyx"], default="aws", help="default aws")
+        action.add_argument("--eid", help=eid)
+        return action
+
+    for name, function, help in (
+        ("plan", _data_plan, "print what a download costs, and fetch nothing"),
+        ("get", _data_get, "fetch a part of a session"),
+    ):
+        action = add(name, function, help, "the session; default the source's main one")
+        action.add_argument(
+            "what", nargs="*", metavar="WHAT", help="trials, wheel, spikes, …, all; default trials wheel"
+        )
+        action.add_argument("--update", action="store_true", help="fetch the source's tables again first")
+    actions.add_parser("where", help="print where data are").set_defaults(command=_data_where)
+    add("verify", _data_verify, "check every file that was fetched, by size and md5", "only of this session")
+    delete = add("delete", _data_delete, "delete what was fetched", "only of this session")
+    delete.add_argument("--all", action="store_true", help="of every session")
 
 
 def _python(lock: str | None) -> Path | None:
@@ -144,10 +171,73 @@ def _data(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _plan(arguments: argparse.Namespace):
+    from .plan import download_plan
+    from .sources import connect
+
+    one = connect(arguments.source)
+    if arguments.update:
+        one.update()
+    return download_plan(one, arguments.eid, arguments.what or ("trials", "wheel"))
+
+
+def _data_plan(arguments: argparse.Namespace) -> int:
+    plan = _plan(arguments)
+    print(plan.files.round(2).to_string(), plan, sep="\n")
+    return int(bool(plan.refusal))
+
+
+def _data_get(arguments: argparse.Namespace) -> int:
+    plan = _plan(arguments)
+    print(plan)
+    plan.get()
+    return 0
+
+
+def _data_where(arguments: argparse.Namespace) -> int:
+    folder = environment.data_folder()
+    print(folder)
+    for source in sorted(path for path in folder.glob("*") if path.is_dir()):
+        files = [file for file in source.rglob("*") if file.is_file()]
+        print(f"  {source.name}: {len(files)} files, {sum(file.stat().st_size for file in files) / 1e6:,.1f} MB")
+    return 0
+
+
+def _data_verify(arguments: argparse.Namespace) -> int:
+    from . import holdings
+
+    one = _fetched(arguments)
+    bad = list(holdings.damaged(one, arguments.eid))
+    for line in bad:
+        print(line)
+    n_files = sum(1 for _ in holdings.present(one, arguments.eid))
+    print(f"{n_files} files are here; {len(bad)} of them damaged, which the next load fetches again.")
+    return int(bool(bad))
+
+
+def _data_delete(arguments: argparse.Namespace) -> int:
+    from . import holdings
+
+    if bool(arguments.eid) == arguments.all:
+        raise SystemExit("Name a session with --eid, or say --all.")
+    print(f"{holdings.delete(_fetched(arguments), arguments.eid) / 1e6:,.1f} MB deleted.")
+    return 0
+
+
+def _fetched(arguments: argparse.Namespace):
+    """The folder of a source, as it is: nothing is fetched into it."""
+    from .sources import connect
+
+    folder = environment.data_folder() / arguments.source
+    if not (folder / "sessions.pqt").exists():
+        raise SystemExit(f"Nothing was fetched into {folder} yet; 'bwm-tutorials data get' does.")
+    return connect(folder)
+
+
 def _doctor(arguments: argparse.Namespace) -> int:
     from . import doctor
 
-    return doctor.print_checks()
+    return doctor.print_checks(arguments.online)
 
 
 def _notebooks(arguments: argparse.Namespace) -> int:

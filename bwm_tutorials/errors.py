@@ -21,6 +21,14 @@ class MissingDataset(DataError):
     """The session exists, but was recorded or released without this dataset."""
 
 
+class Unreachable(DataError):
+    """A server cannot be reached, refuses, or does not give what it should; or the disk cannot hold it."""
+
+
+class Refused(Unreachable):
+    """A server does not let us in, or does not give us a file."""
+
+
 class UnknownExercise(DataError):
     """There is no exercise or lesson of this name."""
 

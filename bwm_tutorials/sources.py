@@ -1,47 +1,74 @@
 """Where recordings come from: one call, `connect`, gives a ONE instance whatever lies behind it."""
 
-import hashlib
 import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID
 
-import numpy as np
 import pandas as pd
 from one.alf.path import ALFPath
 from one.api import One, OneAlyx
+from one.converters import session_record2path
 
-from . import tables
-from .environment import ROOT
+from . import integrity, tables
+from .environment import ROOT, data_folder
 from .errors import CorruptData, MissingDataset, UnknownSource, cause
 
 PACKAGE = Path(__file__).parent
-SOURCES = ("sample", "release", "real")
+SOURCES = ("sample", "release", "real", "aws", "openalyx")
 REMEDY = "rebuild the sample with 'bwm-tutorials data --rebuild', or fetch the files again"
 _NO_IDS = pd.MultiIndex.from_arrays([[], []], names=["eid", "id"])
 
 
-def connect(source: str | Path | None = None) -> "OfflineOne":
+def connect(
+    source: str | Path | None = None,
+    *,
+    base_url: str | None = None,
+    username: str | None = None,
+    password: str | None = None,
+    token: str | None = None,
+) -> "OfflineOne":
     """Open a source of recordings.
 
     Parameters
     ----------
     source : str or Path, optional
         ``'sample'`` (the synthetic sample, built on first use; the default, unless the environment variable
-        ``BWM_SOURCE`` names another), ``'real'`` (the small real excerpt that comes with the project), or the
-        path of a folder with ONE tables.
+        ``BWM_SOURCE`` names another), ``'release'`` (ten short synthetic sessions of six mice, built on first use),
+        ``'real'`` (the small real excerpt that comes with the project), ``'aws'`` (the 459 sessions of the Brain Wide
+        Map from the AWS Open Data bucket, without an account), ``'openalyx'`` (the same through IBL's public database,
+        with an account), or the path of a folder with ONE tables.
+    base_url, username, password, token : str, optional
+        Of ``'openalyx'``: another database, and an account there; without them the environment variables
+        ``ALYX_URL``, ``ALYX_LOGIN``, ``ALYX_PWD`` and ``ALYX_TOKEN`` are looked at, and then you are asked.
 
     Returns
     -------
     OfflineOne
         A ONE instance: ``search``, ``list_datasets``, ``load_object``, ``load_dataset``, ``pid2eid``,
-        ``eid2pid`` and ``search_insertions`` work as on the release, without account or network.
+        ``eid2pid`` and ``search_insertions`` answer from tables on this computer. ``'aws'`` and ``'openalyx'`` fetch
+        their tables when they are first opened, and a file when it is first loaded, into `environment.data_folder`.
 
     Raises
     ------
     UnknownSource
         There is no such source or folder, the folder has no tables, or it mixes synthetic and real labs.
+    Unreachable
+        The tables are not here yet, and the server cannot be reached or does not let you in.
     """
     source = source or os.environ.get("BWM_SOURCE") or "sample"
+    account = {"base_url": base_url, "username": username, "password": password, "token": token}
+    if source == "openalyx":
+        from .openalyx import OpenAlyxOne
+
+        return OpenAlyxOne(data_folder() / "openalyx", **account)
+    if given := [name for name, value in account.items() if value]:
+        raise UnknownSource(f"Only the source 'openalyx' takes {' and '.join(given)}, not {str(source)!r}.")
+    if source == "aws":
+        from .aws import AwsOne
+
+        return AwsOne(data_folder() / "aws")
     if source in ("sample", "release"):
         from .simulate import sample
 
@@ -50,6 +77,15 @@ def connect(source: str | Path | None = None) -> "OfflineOne":
         in_wheel = PACKAGE / "data" / "real"
         return OfflineOne(in_wheel if in_wheel.exists() or ROOT is None else ROOT / "data" / "real")
     return OfflineOne(Path(source).expanduser().absolute())
+
+
+class Dataset(NamedTuple):
+    """A file as the tables describe it; ``size`` is 0 and ``md5`` empty if unknown."""
+
+    id: UUID
+    path: Path
+    size: int
+    md5: str | None
 
 
 class OfflineOne(One):
@@ -66,7 +102,7 @@ class OfflineOne(One):
     def __init__(self, root: Path):
         _check_folder(root)
         try:
-            super().__init__(cache_dir=root)
+            One.__init__(self, cache_dir=root)
             labs = set(self._cache["sessions"]["lab"].dropna())
             datasets = self._cache["datasets"]
             datasets["file_size"] = datasets["file_size"].fillna(0)  # unknown, which ONE cannot bear
@@ -98,16 +134,49 @@ class OfflineOne(One):
             pids, records = [pids[i] for i in kept], [records[i] for i in kept]
         return (pids, records) if details else pids
 
+    def files(self, datasets: pd.DataFrame) -> Iterator[Dataset]:
+        """Where files are or will be, for a table as ``list_datasets(details=True)`` gives it."""
+        known = self._cache["datasets"].index
+        sessions: dict[UUID, Path] = {}
+        for index, record in zip(datasets.index, datasets.to_dict("records"), strict=True):
+            eid, dataset = index if isinstance(index, tuple) else (None, index)
+            if "session_path" in record:  # of an aggregate, which belongs to no session
+                folder = Path(record["session_path"])
+            else:
+                eid = eid or known[known.get_level_values("id") == dataset][0][0]
+                if eid not in sessions:
+                    sessions[eid] = Path(session_record2path(self._cache["sessions"].loc[eid]))
+                folder = sessions[eid]
+            size = 0 if pd.isna(record["file_size"]) else int(record["file_size"])
+            yield Dataset(dataset, Path(self.cache_dir, folder, record["rel_path"]), size, record["hash"])
+
     def _check_filesystem(self, datasets, offline=None, update_exists=True, check_hash=True) -> list[ALFPath | None]:
-        # Every load call of ONE comes through here before a file is read. ONE itself leaves out what is not there.
-        files = super()._check_filesystem(datasets, offline=True, update_exists=False, check_hash=False)
-        records = datasets.to_frame().T if isinstance(datasets, pd.Series) else datasets
-        for file, record in zip(files, records.to_dict("records"), strict=True):
-            if file is None:
-                name = record["rel_path"]
+        # Every load call of ONE comes through here before a file is read. ONE itself leaves out what is not there,
+        # and reads what is not whole.
+        wanted = list(self.files(pd.DataFrame([datasets]) if isinstance(datasets, pd.Series) else datasets))
+        for dataset in wanted:
+            integrity.check_place(dataset.path, self.cache_dir)
+        if lacking := [d for d in wanted if integrity.fault(d.path, d.size, d.md5)]:
+            self._complete(lacking)
+        for dataset in wanted:
+            if integrity.pickled(dataset.path):
+                raise CorruptData(
+                    f"{dataset.path} is not a plain array, and pickled objects are never loaded: {REMEDY}."
+                )
+        return super()._check_filesystem(datasets, offline=True, update_exists=False, check_hash=False)
+
+    def _complete(self, lacking: Sequence[Dataset]) -> None:
+        """What a load call does about files that are missing or damaged."""
+        self.fetch(lacking)
+
+    def fetch(self, datasets: Sequence[Dataset]) -> None:
+        """Make files whole that are missing or damaged; in a folder that cannot be done, and is said."""
+        for _, path, size, md5 in datasets:
+            if not path.exists():
+                name = path.relative_to(self.cache_dir).as_posix()
                 raise MissingDataset(f"{name} is in the tables of {self.cache_dir} but not in its folders: {REMEDY}.")
-            _check_file(Path(file), Path(self.cache_dir), record["file_size"], record["hash"])
-        return files
+            if fault := integrity.fault(path, size, md5):
+                raise CorruptData(f"{path} {fault}: {REMEDY}.")
 
 
 def _check_folder(root: Path) -> None:
@@ -130,25 +199,3 @@ def _check_labs(root: Path, labs: set[str]) -> None:
             f"{root} mixes synthetic recordings ({', '.join(sorted(synthetic))}) with real ones "
             f"({', '.join(sorted(labs - synthetic))}); move one of them to a folder of its own."
         )
-
-
-def _check_file(file: Path, root: Path, size: int, md5: str | None) -> None:
-    """Raise CorruptData unless a file lies below ``root``, is as its table says, and holds no pickled objects."""
-    # Not resolved: a link that leads elsewhere was made by the owner of the folder, not by its tables.
-    if not Path(os.path.normpath(file)).is_relative_to(os.path.normpath(root)):
-        raise CorruptData(f"The tables name {file}, which is outside of {root}: do not use this folder.")
-    found = file.stat().st_size
-    if size and found != size:
-        raise CorruptData(f"{file} has {found:,} bytes where its table says {size:,}: {REMEDY}.")
-    if isinstance(md5, str) and md5:
-        with file.open("rb") as stream:
-            if hashlib.file_digest(stream, "md5").hexdigest() != md5:
-                raise CorruptData(f"{file} was altered (its md5 is not the one in its table): {REMEDY}.")
-    if file.suffix == ".npy":
-        # ONE reads .npy files with allow_pickle=True, which would run whatever code a hostile file holds.
-        try:
-            np.load(file, mmap_mode="r", allow_pickle=False)
-        except (ValueError, EOFError) as error:
-            raise CorruptData(
-                f"{file} is not a plain array, and pickled objects are never loaded: {REMEDY}."
-            ) from error

@@ -1,10 +1,12 @@
 """What the tests share: the sample, a smaller one of another seed, and real recordings."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import matplotlib
 import pytest
+import servers
 from hypothesis import settings
 
 matplotlib.use("Agg")
@@ -13,6 +15,7 @@ os.environ.pop("BWM_SOURCE", None)
 import recordings
 
 import bwm_tutorials as bwm
+from bwm_tutorials import download
 from bwm_tutorials.simulate import sample as sample_module
 
 # A busy computer is no fault of the code; and what a server finds must be found again by whoever looks into it.
@@ -65,6 +68,54 @@ def plain(small_release) -> bwm.Session:
 @pytest.fixture(scope="session")
 def real():
     return bwm.Session(one=bwm.connect("real"))
+
+
+@pytest.fixture(scope="session")
+def bucket(small_release) -> Iterator[str]:
+    """The address of an S3 server that has the small release as the bucket has the release."""
+    with servers.s3_server() as url:
+        servers.upload(url, small_release.cache_dir)
+        yield url
+
+
+@pytest.fixture
+def away(tmp_path, monkeypatch) -> Path:
+    """A data folder and a home of one's own, and no account in the environment."""
+    for name in ("ALYX_URL", "ALYX_LOGIN", "ALYX_PWD", "ALYX_TOKEN", "HTTP_DATA_SERVER", "AWS_ENDPOINT_URL_S3"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HOME", "USERPROFILE", "APPDATA"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv("BWM_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(download, "PAUSE", 0.01)
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def aws_door(small_release, bucket, away, monkeypatch) -> Iterator[servers.Door]:
+    """The bucket, behind a server that may fail."""
+    monkeypatch.setenv("BWM_ROSTER", str(servers.write_roster(small_release.cache_dir, away.with_name("roster.csv"))))
+    with servers.in_front_of(bucket) as web:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", web.url)
+        yield servers.Door("aws", web, away / "aws", small_release.cache_dir)
+
+
+@pytest.fixture
+def openalyx_door(small_release, away, monkeypatch) -> Iterator[servers.Door]:
+    """The database, with an account in the environment."""
+    with servers.Alyx(small_release.cache_dir) as alyx:
+        monkeypatch.setenv("ALYX_URL", alyx.url)
+        monkeypatch.setenv("HTTP_DATA_SERVER", f"{alyx.url}/public")
+        monkeypatch.setenv("ALYX_LOGIN", servers.MINE["username"])
+        monkeypatch.setenv("ALYX_PWD", servers.MINE["password"])
+        root = away / f"openalyx-{alyx.url.removeprefix('http://').replace(':', '_')}"
+        yield servers.Door("openalyx", alyx, root, small_release.cache_dir)
+
+
+@pytest.fixture(params=["aws", "openalyx"])
+def door(request) -> servers.Door:
+    """Either door to the same recordings."""
+    return request.getfixturevalue(f"{request.param}_door")
 
 
 @pytest.fixture(scope="session")

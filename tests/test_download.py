@@ -1,0 +1,535 @@
+"""Both doors to the real data against real servers, also at their worst: whole files, or a clear sentence."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from servers import Door, free_port
+from test_lessons import SOURCES as LESSONS
+from test_sources import edit, refused
+
+import bwm_tutorials as bwm
+from bwm_tutorials import cli, download, plan, running
+from bwm_tutorials.errors import CorruptData, DataError, MissingDataset, Refused, UnknownSource, Unreachable
+from bwm_tutorials.session import Insertion, Session
+
+LICKS = "alf/licks.times.npy"
+
+
+@pytest.fixture(scope="session")
+def session(small_release):
+    """The main session of what the servers have."""
+    return bwm.Session(one=small_release)
+
+
+def licks(door: Door) -> np.ndarray:
+    return Session(one=door.connect()).licks
+
+
+@pytest.fixture
+def whole(session) -> np.ndarray:
+    """The times of licks as they should arrive."""
+    return session.licks
+
+
+# ------------------------------------------------------------------------------------------------------ without faults
+
+
+def test_either_door_answers_as_the_folder_does(door, sample):
+    one = door.connect()
+    eid, pid = sample.search()[0], sample.search_insertions()[0]
+    assert one.search() == one.search(subject="SIM", datasets="spikes.times.npy") == sample.search()
+    assert one.search(subject="nobody") == []
+    assert one.search_insertions() == one.search_insertions(name="probe00", lab="synth") == sample.search_insertions()
+    assert one.pid2eid(pid) == one.pid2eid(str(pid)) == sample.pid2eid(pid)
+    assert one.eid2pid(eid) == one.eid2pid(str(eid)) == sample.eid2pid(eid)
+    assert one.list_datasets(eid) == sample.list_datasets(eid)
+    assert one.list_datasets(eid, revision="2025-03-03") == sample.list_datasets(eid, revision="2025-03-03")
+    assert door.web.times("Subjects") == 0, "nothing was fetched for that"
+    assert np.array_equal(one.load_object(eid, "wheel")["position"], sample.load_object(eid, "wheel")["position"])
+    old = one.load_dataset(eid, "alf/_ibl_trials.table.pqt")
+    pd.testing.assert_frame_equal(old, sample.load_dataset(eid, "alf/_ibl_trials.table.pqt"))
+    assert one.load_dataset(eid, "probes.description.json") == sample.load_dataset(eid, "probes.description.json")
+    assert sorted(Path(name).name for name in door.fetched()) == [
+        "_ibl_trials.table.pqt",
+        "_ibl_wheel.position.npy",
+        "_ibl_wheel.timestamps.npy",
+        "probes.description.json",
+    ]
+    door.nothing_elsewhere()
+
+
+def test_session_and_insertion_are_the_same_and_fetched_once(door, session, probe):
+    def load() -> None:
+        there = Session(one=door.connect())
+        pd.testing.assert_frame_equal(there.available, session.available)
+        pd.testing.assert_frame_equal(there.trials, session.trials)
+        (insertion,) = there.insertions
+        assert isinstance(insertion, Insertion) and insertion.pid == probe.pid
+        assert np.array_equal(insertion.spikes.times, probe.spikes.times)
+        pd.testing.assert_frame_equal(insertion.clusters, probe.clusters)
+
+    load()
+    fetched, asked = door.fetched(), len(door.web.asked)
+    assert door.web.times("Subjects") == len(fetched) > 15
+    load()
+    assert len(door.web.asked) == asked, "the second time nothing is asked for, not even a login"
+    assert door.left_over() == []
+    door.nothing_elsewhere()
+
+
+def test_folder_of_a_door_is_opened_without_it(door, whole, monkeypatch):
+    licks(door)
+    asked = len(door.web.asked)
+    assert np.array_equal(Session(one=bwm.connect(door.root)).licks, whole)
+    with refused(MissingDataset, "wheel", "in the tables"):
+        Session(one=bwm.connect(door.root)).wheel  # noqa: B018
+    assert len(door.web.asked) == asked
+
+
+def test_datasets_of_critical_quality_are_not_offered(door):
+    door.connect()
+    edit(door.root, "datasets", lambda t: t.assign(qc=t["qc"].where(~t["rel_path"].str.contains("licks"), "CRITICAL")))
+    with refused(MissingDataset, "no licks;"):
+        licks(door)
+    assert door.web.times("licks") == 0
+
+
+def test_tables_are_made_once_and_again_when_asked(door, monkeypatch):
+    one = door.connect()
+    edit(door.root, "datasets", lambda table: table.iloc[:3])
+    assert len(door.connect().list_datasets(one.search()[0])) == 3, "kept as they are"
+    again = door.connect()
+    again.update()
+    assert len(again.list_datasets(one.search()[0])) > 30
+    assert len(door.connect().list_datasets(one.search()[0])) > 30
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lesson", LESSONS[:2], ids=lambda path: path.stem)
+def test_lessons_run_with_downloads_on_demand_and_again_without(lesson, door, tmp_path):
+    notebook = lesson.with_suffix(".ipynb")
+    home = {name: os.environ.pop(name) for name in ("HOME", "USERPROFILE", "APPDATA")}  # Jupyter writes there
+    try:
+        for _ in range(2):
+            asked = door.web.times("Subjects")
+            result = running.execute(notebook, tmp_path / "home" / "done.ipynb", {"SOURCE": door.name})
+            assert result.error == ""
+    finally:
+        os.environ.update(home)
+    assert asked == door.web.times("Subjects") == len(door.fetched()) > 5
+
+
+# --------------------------------------------------------------------------------------------- a server that recovers
+
+
+@pytest.mark.parametrize(
+    "fault", ["reset", "truncated", "short", "altered", "longer", "slow", 500, 503, 429, "reset twice", "altered twice"]
+)
+def test_what_a_server_does_wrong_once_is_made_good(fault, door, whole, monkeypatch):
+    monkeypatch.setattr(download, "_CHUNK", 1024)
+    once = fault.split()[0] if isinstance(fault, str) else fault
+    door.web.faults["licks"] = [once] * (2 if str(fault).endswith("twice") else 1)
+    assert np.array_equal(licks(door), whole)
+    assert [Path(name).name for name in door.fetched()] == ["licks.times.npy"]
+    assert door.left_over() == [] and door.web.faults["licks"] == []
+    door.nothing_elsewhere()
+
+
+def test_what_has_arrived_is_not_fetched_twice(door, whole, monkeypatch):
+    monkeypatch.setattr(download, "_CHUNK", 1024)
+    door.connect()
+    door.web.faults["licks"] = ["truncated"] * 99
+    with refused(Unreachable, "licks.times", "5 attempts"):
+        licks(door)
+    (part,) = door.root.rglob(".*.part")
+    half = part.stat().st_size
+    assert 0 < half < whole.nbytes and door.fetched() == []
+    door.web.faults.clear()
+    before = part.read_bytes()
+    got = []
+    stream = download._stream
+    monkeypatch.setattr(download, "_stream", lambda *given: (got.append(given[2]), stream(*given)))
+    assert np.array_equal(licks(door), whole)
+    assert got == [half], "the second half only"
+    assert (door.root / door.fetched()[0]).read_bytes().startswith(before)
+
+
+def test_server_that_falls_silent_is_asked_again(door, whole, monkeypatch):
+    door.connect()
+    monkeypatch.setattr(download, "TIMEOUT", (1, 0.3))
+    door.web.faults["licks"] = ["wait"]
+    assert np.array_equal(licks(door), whole)
+    assert door.web.times("licks") == 2 and len(door.fetched()) == 1
+
+
+@pytest.mark.parametrize("factor", [0.5, 0.99, 1.01, 3])
+def test_size_that_the_database_has_wrong_is_no_fault_if_the_md5_is_right(factor, door, whole):
+    door.connect()
+    edit(
+        door.root,
+        "datasets",
+        lambda t: t.assign(file_size=t["file_size"].astype(float).mul(factor).round().astype("UInt64")),
+    )
+    for _ in range(2):
+        assert np.array_equal(licks(door), whole)
+    assert door.web.times("licks") == 1 and len(door.fetched()) == 1
+    assert bwm.download_plan(door.connect(), what="licks").files["here"].all()
+    if factor > 1:  # a program was stopped when all had arrived, which the size does not tell
+        (file,) = door.root.rglob("licks.times.npy")
+        file.rename(download.part_of(file))
+        assert np.array_equal(licks(door), whole) and len(door.fetched()) == 1 and door.left_over() == []
+
+
+@pytest.mark.parametrize("left", [b"", b"rubbish", "too long"])
+def test_rubbish_in_place_of_a_part_is_replaced(left, door, whole):
+    target = door.root / Path(door.connect().eid2path(door.connect().search()[0])).relative_to(door.root) / LICKS
+    target.parent.mkdir(parents=True)
+    size = whole.nbytes + 128
+    download.part_of(target).write_bytes(bytes(2 * size) if left == "too long" else left or bytes(size))
+    assert np.array_equal(licks(door), whole)
+    assert len(door.fetched()) == 1 and door.left_over() == []
+
+
+@pytest.mark.parametrize("damage", [lambda good: good[:-1], lambda good: good[:-1] + b"\1", lambda good: b""])
+def test_damaged_file_is_fetched_again_before_it_is_read(damage, door, whole):
+    licks(door)
+    (file,) = door.root.rglob("licks.times.npy")
+    file.write_bytes(damage(file.read_bytes()))
+    assert np.array_equal(licks(door), whole)
+    assert door.web.times("licks") == 2 and len(door.fetched()) == 1
+
+
+# ----------------------------------------------------------------------------------------- a server that does not
+
+
+@pytest.mark.parametrize(
+    "fault, error, words",
+    [
+        ("altered", CorruptData, "altered"),
+        ("short", CorruptData, "bytes where its table says"),
+        ("truncated", Unreachable, "5 attempts"),
+        (500, Unreachable, "answers 500"),
+        (403, Refused, "403"),
+        (404, MissingDataset, "404"),
+    ],
+)
+def test_what_stays_wrong_is_one_sentence_and_no_file(fault, error, words, door, capsys):
+    door.connect()
+    door.web.faults["licks"] = [fault] * 99
+    with refused(error, "licks.times", words):
+        licks(door)
+    assert door.fetched() == []
+    attempts = 1 if fault in (403, 404) else download.ATTEMPTS
+    assert door.web.times("licks") == attempts
+    if fault == 404:
+        assert Session(one=door.connect()).get("licks") is None
+        assert "does not have" in capsys.readouterr().out
+    if fault == "altered":
+        assert door.left_over() == []
+    door.nothing_elsewhere()
+
+
+def test_one_bad_file_leaves_the_good_ones(door):
+    door.connect()
+    door.web.faults["wheel.position"] = [404] * 9
+    with refused(MissingDataset, "wheel.position"):
+        Session(one=door.connect()).wheel  # noqa: B018
+    assert {Path(name).name for name in door.fetched()} <= {"_ibl_wheel.timestamps.npy"}
+    door.web.faults.clear()
+    assert len(Session(one=door.connect()).wheel.position)
+    assert len(door.fetched()) == 2
+
+
+def test_without_a_network_a_sentence_says_what_works_all_the_same(door, whole, monkeypatch):
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    with monkeypatch.context() as cut:
+        for name in ("AWS_ENDPOINT_URL_S3", "ALYX_URL"):
+            cut.setenv(name, nowhere)
+        with refused(Unreachable, nowhere, "refused", "network", "sample"):
+            bwm.connect(door.name)
+    licks(door)
+    with monkeypatch.context() as cut:
+        cut.setenv("AWS_ENDPOINT_URL_S3", nowhere)
+        cut.setenv("HTTP_DATA_SERVER", nowhere)
+        one = door.connect()
+        assert np.array_equal(Session(one=one).licks, whole), "what is here needs no network"
+        with refused(Unreachable, nowhere, "refused", "network", "sample"):
+            Session(one=one).wheel  # noqa: B018
+    assert len(door.fetched()) == 1 and door.left_over() == []
+
+
+@pytest.mark.parametrize("path", ["../../../../../../escape.npy", "absolute", "alf/../../../../../../../escape.npy"])
+def test_table_that_leads_out_of_the_folder_is_refused(path, door, tmp_path):
+    one = door.connect()
+    path = (tmp_path / "escape.npy").as_posix() if path == "absolute" else path
+    edit(door.root, "datasets", lambda t: t.assign(rel_path=t["rel_path"].where(t["rel_path"] != LICKS, path)))
+    (dataset,) = (i[1] for i, row in door.connect()._cache["datasets"].iterrows() if row["rel_path"] == path)
+    asked = len(door.web.asked)
+    with refused(CorruptData, "outside"):
+        door.connect().load_dataset_from_id(dataset)
+    outside = Path(one.eid2path(one.search()[0]), path)
+    with refused(CorruptData, "outside"):
+        download.fetch([download.File(door.web.url, outside)], door.root)
+    assert len(door.web.asked) == asked and not outside.exists()
+    door.nothing_elsewhere()
+
+
+def test_link_that_the_owner_made_is_followed(door, whole, tmp_path):
+    one = door.connect()
+    folder = Path(one.eid2path(one.search()[0]))
+    elsewhere = tmp_path / "data" / door.root.name / "elsewhere"
+    elsewhere.mkdir(parents=True)
+    folder.parent.mkdir(parents=True)
+    try:
+        folder.symlink_to(elsewhere, target_is_directory=True)
+    except OSError:
+        pytest.skip("this computer does not let a test make links")
+    assert np.array_equal(licks(door), whole)
+    assert (elsewhere / LICKS).exists()
+
+
+# ---------------------------------------------------------------------------------------------- disk, kill, two at once
+
+LOAD = """
+import sys
+import bwm_tutorials as bwm
+from bwm_tutorials import download
+from bwm_tutorials.errors import DataError
+download.PAUSE, download._CHUNK = 0.01, 1024
+try:
+    print(len(bwm.Session(one=bwm.connect(sys.argv[1])).licks))
+except DataError as error:
+    print(error)
+"""
+
+
+def program(door: Door, code: str = LOAD, *before: str) -> subprocess.Popen:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([*before, sys.executable, "-c", code, door.name], **pipes)
+
+
+def result(process: subprocess.Popen) -> str:
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    return out.strip()
+
+
+def wait_for_half(door: Door) -> Path:
+    for _ in range(6000):
+        if found := [part for part in door.root.rglob(".*.part") if part.stat().st_size]:
+            return found[0]
+        time.sleep(0.01)
+    raise AssertionError("nothing arrives")
+
+
+def test_download_that_was_killed_is_completed(door, whole):
+    door.connect()
+    door.web.faults["licks"] = ["wait"]
+    process = program(door)
+    part = wait_for_half(door)
+    process.kill()
+    process.communicate()
+    door.web.go.set()
+    assert 0 < part.stat().st_size < whole.nbytes and door.fetched() == []
+    assert np.array_equal(licks(door), whole)
+    assert len(door.fetched()) == 1 and door.left_over() == []
+    door.nothing_elsewhere()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such signal on Windows")
+def test_download_that_was_interrupted_stops_and_is_completed(door, whole):
+    door.connect()
+    door.web.faults["licks"] = ["wait"]
+    hears = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    process = program(door, hears + LOAD)
+    wait_for_half(door)
+    process.send_signal(signal.SIGINT)
+    door.web.go.set()
+    assert "KeyboardInterrupt" in process.communicate(timeout=60)[1]
+    assert door.fetched() == []
+    assert np.array_equal(licks(door), whole)
+
+
+def test_two_programs_fetch_a_file_once(door, whole):
+    door.connect()
+    door.web.faults["licks"] = ["slow"]
+    first, second = program(door), program(door)
+    assert result(first).splitlines()[-1] == result(second).splitlines()[-1] == str(len(whole))
+    assert door.web.times("licks") == 1 and len(door.fetched()) == 1
+
+
+def test_two_programs_make_the_tables_once(door):
+    first, second = program(door), program(door)
+    assert result(first).splitlines()[-1] == result(second).splitlines()[-1]
+    assert door.web.times("cache.zip") == door.web.times("licks") == 1
+
+
+@pytest.mark.parametrize("look_first", [True, False], ids=["it is seen before", "it fills up"])
+def test_full_disk_is_one_sentence_and_no_file(look_first, door):
+    """On a real file system of 3 MB, which only the program sees."""
+    code = f"""
+import os, sys
+import bwm_tutorials as bwm
+from bwm_tutorials import download
+from bwm_tutorials.errors import DataError
+from pathlib import Path
+one = bwm.connect(sys.argv[1])
+download.RESERVE = 0 if {look_first} else -(1 << 40)
+try:
+    bwm.Session(one=one).insertions[0].spikes
+except DataError as error:
+    print(error)
+files = [f for f in Path(one.cache_dir).rglob("*") if f.is_file() and "Subjects" in f.parts]
+print(all((Path({str(door.original)!r}) / f.relative_to(one.cache_dir)).read_bytes() == f.read_bytes() for f in files))
+"""
+    data = door.root.parent
+    data.mkdir()
+    mount = f'mount -t tmpfs -o size=3m tmpfs \'{data}\' && exec "$0" "$@"'
+    alone = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount]
+    if sys.platform != "linux" or subprocess.run([*alone, "true"], capture_output=True).returncode:
+        pytest.skip("this computer does not let a test mount a small file system")
+    said, only_whole_files = result(program(door, code, *alone)).splitlines()
+    assert "free some space" in said and "BWM_DATA" in said and said.count(". ") == 0, said
+    assert only_whole_files == "True"
+    assert ("to be fetched" in said) == look_first
+
+
+def test_folder_that_cannot_be_written_to_is_named(door):
+    door.root.parent.write_text("a file")
+    with refused(Unreachable, door.root, "BWM_DATA"):
+        door.connect()
+
+
+# ----------------------------------------------------------------------------------------------------- the price first
+
+
+def test_plan_tells_the_price_and_fetches_nothing(door, session):
+    one = door.connect()
+    asked = len(door.web.asked)
+    planned = bwm.download_plan(one, session.eid)
+    said = str(planned)
+    assert len(door.web.asked) == asked and door.fetched() == []
+    sizes = session.datasets["file_size"]
+    wanted = sizes[sizes.index.str.match(r"alf/_ibl_(trials|wheel)\.")]
+    assert set(planned.files.index) == set(session.datasets.loc[wanted.index, "rel_path"])
+    assert planned.to_fetch == wanted.sum() and not planned.files["here"].any() and planned.refusal == ""
+    assert f"{len(wanted)} files, {wanted.sum() / 1e6:.1f} MB" in said and str(door.root) in said and "memory" in said
+    planned.get()
+    assert sorted(Path(name).name for name in door.fetched()) == sorted(Path(name).name for name in wanted.index)
+    now = bwm.download_plan(one, session.eid)
+    assert now.to_fetch == 0 and now.files["here"].all() and "already" in str(now)
+    asked = len(door.web.asked)
+    now.get()
+    assert len(door.web.asked) == asked
+
+
+LOADERS = {
+    "pose": lambda s: [s.pose(c) for c in ("left", "right", "body")],
+    "dlc": lambda s: [s.pose(c, "dlc") for c in ("left", "right", "body")],
+    "motion_energy": lambda s: [s.motion_energy(c) for c in ("left", "right", "body")],
+    **{name: lambda s, name=name: [getattr(i, name) for i in s.insertions] for name in ("spikes", "good_spikes")},
+    "clusters": lambda s: [(i.clusters, i.channels) for i in s.insertions],
+}
+
+
+@pytest.mark.parametrize("what", plan.WHAT)
+def test_what_was_planned_and_fetched_is_all_that_is_read(what, aws_door):
+    one = aws_door.connect()
+    planned = bwm.download_plan(one, what=what)
+    planned.get()
+    asked = len(aws_door.web.asked)
+    assert asked - aws_door.web.times("cache.zip") == len(planned.files)
+    load = LOADERS.get(what, lambda s: getattr(s, what))
+    try:
+        load(Session(one=one))
+    except MissingDataset:
+        session = Session(one=one)
+        assert (
+            what in planned.lacking or "left" not in "".join(session.available.query("present").index) or what == "dlc"
+        )
+    assert len(aws_door.web.asked) == asked, "nothing more was needed"
+
+
+def test_everything_is_a_plan_too_and_what_is_lacking_is_named(sample, session):
+    planned = bwm.download_plan(sample, what="all")
+    assert set(planned.lacking) <= set(plan.WHAT) and ("passive" in planned.lacking) == (
+        "passive" not in session.datasets
+    )
+    assert planned.files.index.is_unique and planned.to_fetch == 0
+    planned.get()
+    with refused(DataError, "'spykes'", "spikes", "list_datasets"):
+        bwm.download_plan(sample, what="spykes")
+
+
+def test_what_does_not_fit_is_politely_refused(door, monkeypatch):
+    monkeypatch.setattr(download, "RESERVE", shutil.disk_usage(door.root.parent.parent).free)
+    planned = bwm.download_plan(door.connect(), what="wheel")
+    assert "free some space" in planned.refusal and "free some space" in str(planned)
+    with refused(Unreachable, "MB are to be fetched", "BWM_DATA"):
+        planned.get()
+    with refused(Unreachable, "MB are to be fetched"):
+        Session(one=door.connect()).wheel  # noqa: B018
+    assert door.fetched() == [] and door.web.times("wheel") == 0
+
+
+def test_memory_that_is_short_is_said(sample, monkeypatch):
+    monkeypatch.setattr(plan, "_free_memory", lambda: 1_000_000)
+    assert "memory free: load a part" in str(bwm.download_plan(sample, what="spikes"))
+    monkeypatch.setattr(plan, "_free_memory", lambda: None)
+    assert "memory free" not in str(bwm.download_plan(sample, what="spikes"))
+
+
+# ---------------------------------------------------------------------------------------------------- the command line
+
+
+def run(*words: str) -> int:
+    arguments = cli._parser().parse_args(["data", *words])
+    return arguments.command(arguments)
+
+
+def test_data_commands_plan_get_verify_and_delete(door, capsys, monkeypatch):
+    if door.name == "openalyx":
+        monkeypatch.delenv("ALYX_URL")  # the folder of the public database
+        monkeypatch.setattr("bwm_tutorials.openalyx.URL", door.web.url)
+        door = door._replace(root=door.root.with_name("openalyx"))
+    source = ("--source", door.name)
+    with pytest.raises(SystemExit, match="Nothing was fetched"):
+        run("verify", *source)
+    assert run("plan", *source, "licks") == 0
+    assert "To fetch: 1 files" in capsys.readouterr().out and door.fetched() == []
+    assert run("get", *source, "licks", "wheel") == 0
+    assert len(door.fetched()) == 3
+    assert run("get", *source, "--update", "licks") == 0
+    assert door.web.times("cache.zip") == 2
+    assert run("where") == 0
+    assert str(door.root.parent) in (said := capsys.readouterr().out) and f"{door.name}: " in said
+    assert run("verify", *source) == 0
+    assert "3 files are here; 0 of them damaged" in capsys.readouterr().out
+    (file,) = door.root.rglob("licks.times.npy")
+    file.write_bytes(file.read_bytes()[:-1] + b"\1")
+    assert run("verify", *source) == 1
+    assert f"{file} was altered" in capsys.readouterr().out
+    (file.parent / "notes.txt").write_text("mine")
+    download.part_of(file).write_bytes(b"left over")
+    with pytest.raises(SystemExit, match="--eid"):
+        run("delete", *source)
+    assert file.exists()
+    assert run("delete", *source, "--all") == 0
+    assert [f.name for f in door.root.rglob("*/Subjects/**/*") if f.is_file()] == ["notes.txt"]
+    assert run("get", *source, "licks") == 0
+    (eid,) = door.connect().search()
+    assert run("delete", *source, "--eid", str(eid)) == 0
+    assert [f.name for f in door.root.rglob("*/Subjects/**/*") if f.is_file()] == ["notes.txt"]
+
+
+def test_account_is_for_the_door_that_takes_one():
+    with refused(UnknownSource, "'openalyx'", "username"):
+        bwm.connect("aws", username="me")
