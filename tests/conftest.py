@@ -48,9 +48,9 @@ def small_sample(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def small_release(tmp_path_factory):
-    """The small release, its sessions shortened to 6 minutes and 12 units a probe."""
+    """The small release, its sessions shortened to 6 minutes and 15 units a probe."""
     folder = tmp_path_factory.mktemp("release") / "release"
-    return bwm.connect(sample_module.build(folder, name="release", minutes=6, clusters=12))
+    return bwm.connect(sample_module.build(folder, name="release", minutes=6, clusters=15))
 
 
 def of_subject(one, subject: str, day: str = "") -> bwm.Session:
@@ -68,6 +68,12 @@ def plain(small_release) -> bwm.Session:
 @pytest.fixture(scope="session")
 def real():
     return bwm.Session(one=bwm.connect("real"))
+
+
+@pytest.fixture(scope="session")
+def served(small_release) -> bwm.Session:
+    """The main session of what the servers have."""
+    return bwm.Session(one=small_release)
 
 
 @pytest.fixture(scope="session")

@@ -182,9 +182,9 @@ def s3_server() -> Iterator[str]:
         try:
             for _ in range(600):
                 try:
-                    requests.get(url, timeout=1)
+                    requests.get(url, timeout=10)
                     break
-                except requests.ConnectionError:
+                except requests.RequestException:  # not there yet, or busy
                     time.sleep(0.1)
             s3_client(url).create_bucket(Bucket=aws.BUCKET, ACL="public-read")
             yield url

@@ -20,12 +20,6 @@ from bwm_tutorials.session import Session
 NOT_THERE = Answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
 
 
-@pytest.fixture(scope="session")
-def session(small_release):
-    """The main session of what the servers have."""
-    return bwm.Session(one=small_release)
-
-
 def zipped(members: dict[str, bytes]) -> Answer:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
@@ -55,7 +49,7 @@ def test_no_credentials_are_looked_for_or_sent(aws_door, monkeypatch):
     assert aws_door.web.asked and aws_door.web.signed == []
 
 
-def test_only_sessions_of_the_roster_are_offered(aws_door, sample):
+def test_only_sessions_of_the_roster_are_offered(aws_door, small_release):
     other = tables.make_id("a session of another project")
 
     def add(table: pd.DataFrame) -> pd.DataFrame:
@@ -69,8 +63,8 @@ def test_only_sessions_of_the_roster_are_offered(aws_door, sample):
     found["sessions.pqt"] = servers.parquet_bytes(sessions, metadata)
     aws_door.web.instead[aws.TABLES] = zipped(found)
     one = aws_door.connect()
-    assert one.search() == sample.search() and other not in map(str, one.search())
-    assert len(one._cache["datasets"]) == len(sample._cache["datasets"])
+    assert one.search() == small_release.search() and other not in map(str, one.search())
+    assert len(one._cache["datasets"]) == len(small_release._cache["datasets"])
 
 
 def test_release_has_459_sessions_and_699_insertions(aws_door, real_data, monkeypatch):
@@ -103,29 +97,32 @@ def test_what_is_not_on_aws_is_not_offered(aws_door):
         Session(one=aws_door.connect()).licks  # noqa: B018
 
 
-def test_main_session_is_the_one_that_ibl_shows(aws_door, monkeypatch, sample):
-    monkeypatch.setattr(remote, "MAIN", str(sample.search()[0]))
-    aws_door.connect()
-    assert tables.metadata(aws_door.root)["main"] == str(sample.search()[0])
+def test_main_session_is_the_one_that_ibl_shows_or_the_one_with_most_datasets(aws_door, served, plain, monkeypatch):
+    one = aws_door.connect()
+    assert Session(one=one).eid == served.eid and "main" not in tables.metadata(aws_door.root)
+    monkeypatch.setattr(remote, "MAIN", plain.eid)
+    one.update()
+    assert Session(one=one).eid == plain.eid
 
 
 # ------------------------------------------------------------------------------------- tables that are not as expected
 
 
 @pytest.mark.parametrize("status", [404, 403])
-def test_without_tables_the_bucket_is_listed(status, aws_door, session, probe, capsys):
+def test_without_tables_the_bucket_is_listed(status, aws_door, served, capsys):
     aws_door.web.instead[aws.TABLES] = Answer(status, b"")
     one = aws_door.connect()
     assert "list of its files, without md5" in capsys.readouterr().out
-    assert [Path(p).name for p in one.list_datasets(session.eid)] == [
-        Path(p).name for p in session.one.list_datasets(session.eid)
+    assert [Path(p).name for p in one.list_datasets(served.eid)] == [
+        Path(p).name for p in served.one.list_datasets(served.eid)
     ]
-    there = Session(session.eid, one)
-    pd.testing.assert_frame_equal(there.trials, session.trials)
-    assert (there.available["revision"] == session.available["revision"]).all()
-    pd.testing.assert_frame_equal(there.insertions[0].clusters, probe.clusters)
+    there = Session(served.eid, one)
+    pd.testing.assert_frame_equal(there.trials, served.trials)
+    assert (there.available["revision"] == served.available["revision"]).all()
+    for insertion, original in zip(there.insertions, served.insertions, strict=True):
+        pd.testing.assert_frame_equal(insertion.clusters, original.clusters)
     aws_door.web.faults["licks"] = ["short"]
-    assert len(there.licks) == len(session.licks), "sizes are known, and verified"
+    assert len(there.licks) == len(served.licks), "sizes are known, and verified"
     aws_door.fetched()
 
 
@@ -214,21 +211,20 @@ def test_sessions_that_lead_out_of_the_folder_are_refused(column, aws_door):
 
 
 @pytest.mark.parametrize("place", ["nowhere.csv", "a page", "no pids"])
-def test_roster_is_taken_from_the_table_of_units_where_there_is_none(place, aws_door, sample, monkeypatch):
+def test_roster_is_taken_from_the_table_of_units_where_there_is_none(place, aws_door, small_release):
     content = {"a page": "<html>", "no pids": "eid,probe_name\na,b\n"}.get(place)
     file = aws_door.root.parent.with_name("roster.csv")
     file.write_text(content) if content else file.unlink()
     one = aws_door.connect()
-    assert one.search_insertions() == sample.search_insertions()
-    assert one.eid2pid(one.search()[0]) == sample.eid2pid(one.search()[0])
-    assert len(Session(one=one).insertions) == 1
+    assert one.search_insertions() == small_release.search_insertions()
+    assert [one.eid2pid(eid) for eid in one.search()] == [small_release.eid2pid(eid) for eid in one.search()]
 
 
-def test_roster_may_have_an_address(aws_door, sample, monkeypatch):
+def test_roster_may_have_an_address(aws_door, small_release, monkeypatch):
     content = aws_door.root.parent.with_name("roster.csv").read_bytes()
     aws_door.web.instead["/of/the/paper.csv"] = Answer(200, content)
     monkeypatch.setenv("BWM_ROSTER", f"{aws_door.web.url}/of/the/paper.csv")
-    assert aws_door.connect().search_insertions() == sample.search_insertions()
+    assert aws_door.connect().search_insertions() == small_release.search_insertions()
 
 
 def test_without_any_roster_both_places_are_named(aws_door, monkeypatch):
@@ -324,9 +320,10 @@ def test_readmes_python_runs(aws_door, capsys):
 
 
 @pytest.fixture
-def fixed(session, probe) -> live.Fixed:
-    counts = (len(session.one.search()), len(session.one.search_insertions()))
-    return live.Fixed(session.eid, probe.pid, len(session.trials), len(probe.clusters), *counts)
+def fixed(served) -> live.Fixed:
+    counts = (len(served.one.search()), len(served.one.search_insertions()))
+    probe = served.insertions[0]
+    return live.Fixed(served.eid, probe.pid, len(served.trials), len(probe.clusters), *counts)
 
 
 def test_doctor_finds_all_that_is_assumed(aws_door, openalyx_door, fixed, monkeypatch, capsys):
