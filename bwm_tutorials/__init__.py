@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "connect": "sources",
-    "download_plan": "plan",
+    "download_plan": "remote.plan",
     "Session": "session",
     "Insertion": "session",
     "exercises": "course.checking",

@@ -172,7 +172,7 @@ def _data(arguments: argparse.Namespace) -> int:
 
 
 def _plan(arguments: argparse.Namespace):
-    from .plan import download_plan
+    from .remote.plan import download_plan
     from .sources import connect
 
     one = connect(arguments.source)
@@ -204,7 +204,7 @@ def _data_where(arguments: argparse.Namespace) -> int:
 
 
 def _data_verify(arguments: argparse.Namespace) -> int:
-    from . import holdings
+    from .remote import holdings
 
     one = _fetched(arguments)
     bad = list(holdings.damaged(one, arguments.eid))
@@ -216,7 +216,7 @@ def _data_verify(arguments: argparse.Namespace) -> int:
 
 
 def _data_delete(arguments: argparse.Namespace) -> int:
-    from . import holdings
+    from .remote import holdings
 
     if bool(arguments.eid) == arguments.all:
         raise SystemExit("Name a session with --eid, or say --all.")

@@ -63,7 +63,7 @@ def print_checks(online: bool = False) -> int:
 
 def _examine_servers() -> list[Check]:
     try:
-        from . import live
+        from .remote import live
     except ImportError:
         return [_check_packages()]
     return live.examine()

@@ -60,13 +60,13 @@ def connect(
     source = source or os.environ.get("BWM_SOURCE") or "sample"
     account = {"base_url": base_url, "username": username, "password": password, "token": token}
     if source == "openalyx":
-        from .openalyx import OpenAlyxOne
+        from .remote.openalyx import OpenAlyxOne
 
         return OpenAlyxOne(data_folder() / "openalyx", **account)
     if given := [name for name, value in account.items() if value]:
         raise UnknownSource(f"Only the source 'openalyx' takes {' and '.join(given)}, not {str(source)!r}.")
     if source == "aws":
-        from .aws import AwsOne
+        from .remote.aws import AwsOne
 
         return AwsOne(data_folder() / "aws")
     if source in ("sample", "release"):
@@ -135,7 +135,13 @@ class OfflineOne(One):
         return (pids, records) if details else pids
 
     def files(self, datasets: pd.DataFrame) -> Iterator[Dataset]:
-        """Where files are or will be, for a table as ``list_datasets(details=True)`` gives it."""
+        """Where files are or will be, for a table as ``list_datasets(details=True)`` gives it.
+
+        Raises
+        ------
+        CorruptData
+            The tables lead out of the folder.
+        """
         known = self._cache["datasets"].index
         sessions: dict[UUID, Path] = {}
         for index, record in zip(datasets.index, datasets.to_dict("records"), strict=True):
@@ -147,15 +153,19 @@ class OfflineOne(One):
                 if eid not in sessions:
                     sessions[eid] = Path(session_record2path(self._cache["sessions"].loc[eid]))
                 folder = sessions[eid]
+            path = Path(self.cache_dir, folder, record["rel_path"])
+            # Not resolved: a link that leads elsewhere was made by the owner of the folder, not by its tables.
+            if not Path(os.path.normpath(path)).is_relative_to(os.path.normpath(self.cache_dir)):
+                raise CorruptData(
+                    f"The tables name {path}, which is outside of {self.cache_dir}: do not use this folder."
+                )
             size = 0 if pd.isna(record["file_size"]) else int(record["file_size"])
-            yield Dataset(dataset, Path(self.cache_dir, folder, record["rel_path"]), size, record["hash"])
+            yield Dataset(dataset, path, size, record["hash"])
 
     def _check_filesystem(self, datasets, offline=None, update_exists=True, check_hash=True) -> list[ALFPath | None]:
         # Every load call of ONE comes through here before a file is read. ONE itself leaves out what is not there,
         # and reads what is not whole.
         wanted = list(self.files(pd.DataFrame([datasets]) if isinstance(datasets, pd.Series) else datasets))
-        for dataset in wanted:
-            integrity.check_place(dataset.path, self.cache_dir)
         if lacking := [d for d in wanted if integrity.fault(d.path, d.size, d.md5)]:
             self._complete(lacking)
         for dataset in wanted:

@@ -15,7 +15,7 @@ os.environ.pop("BWM_SOURCE", None)
 import recordings
 
 import bwm_tutorials as bwm
-from bwm_tutorials import download
+from bwm_tutorials.remote import download
 from bwm_tutorials.simulate import sample as sample_module
 
 # A busy computer is no fault of the code; and what a server finds must be found again by whoever looks into it.

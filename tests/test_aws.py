@@ -3,6 +3,7 @@
 import io
 import stat
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -13,8 +14,9 @@ from servers import Answer, Door
 from test_sources import TABLE, edit, refused
 
 import bwm_tutorials as bwm
-from bwm_tutorials import aws, cli, doctor, environment, live, remote, tables
+from bwm_tutorials import cli, doctor, environment, tables
 from bwm_tutorials.errors import CorruptData, DataError, MissingDataset, Unreachable
+from bwm_tutorials.remote import aws, live, source
 from bwm_tutorials.session import Session
 
 NOT_THERE = Answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
@@ -85,7 +87,7 @@ def test_release_has_459_sessions_and_699_insertions(aws_door, real_data, monkey
     one = aws_door.connect()
     assert (len(one.search()), len(one.search_insertions())) == (459, 699)
     assert len(one.search(lab="zadorlab")) == 37 and len(one.search_insertions(lab="zadorlab")) == 66
-    assert Session(one=one).name == "NYU-11 2020-02-18" and live.FIXED.pid in map(str, one.eid2pid(remote.MAIN)[0])
+    assert Session(one=one).name == "NYU-11 2020-02-18" and live.FIXED.pid in map(str, one.eid2pid(source.MAIN)[0])
 
 
 def test_what_is_not_on_aws_is_not_offered(aws_door):
@@ -100,7 +102,7 @@ def test_what_is_not_on_aws_is_not_offered(aws_door):
 def test_main_session_is_the_one_that_ibl_shows_or_the_one_with_most_datasets(aws_door, served, plain, monkeypatch):
     one = aws_door.connect()
     assert Session(one=one).eid == served.eid and "main" not in tables.metadata(aws_door.root)
-    monkeypatch.setattr(remote, "MAIN", plain.eid)
+    monkeypatch.setattr(source, "MAIN", plain.eid)
     one.update()
     assert Session(one=one).eid == plain.eid
 
@@ -328,7 +330,7 @@ def fixed(served) -> live.Fixed:
 
 def test_doctor_finds_all_that_is_assumed(aws_door, openalyx_door, fixed, monkeypatch, capsys):
     # The two fixtures share a data folder and a home; the checks use neither.
-    monkeypatch.setattr(live, "FIXED", fixed)
+    monkeypatch.setattr(live, "examine", partial(live.examine, fixed))
     arguments = cli._parser().parse_args(["doctor", "--online"])
     assert arguments.command(arguments) == 0, capsys.readouterr().out
     said = capsys.readouterr().out.splitlines()

@@ -19,8 +19,9 @@ from test_lessons import SOURCES as LESSONS
 from test_sources import edit, refused
 
 import bwm_tutorials as bwm
-from bwm_tutorials import cli, download, pairing, plan
+from bwm_tutorials import cli, pairing
 from bwm_tutorials.errors import CorruptData, DataError, MissingDataset, Refused, UnknownSource, Unreachable
+from bwm_tutorials.remote import download, holdings, plan
 from bwm_tutorials.session import Session
 
 LICKS = "alf/licks.times.npy"
@@ -268,18 +269,20 @@ def test_without_a_network_a_sentence_says_what_works_all_the_same(door, whole, 
 
 @pytest.mark.parametrize("path", ["../../../../../../escape.npy", "absolute", "alf/../../../../../../../escape.npy"])
 def test_table_that_leads_out_of_the_folder_is_refused(path, door, served, tmp_path):
-    one = door.connect()
+    door.connect()
     path = (tmp_path / "escape.npy").as_posix() if path == "absolute" else path
     edit(door.root, "datasets", lambda t: t.assign(rel_path=t["rel_path"].where(t["rel_path"] != LICKS, path)))
-    of_session = door.connect()._cache["datasets"].loc[UUID(served.eid)]
+    one = door.connect()
+    of_session = one._cache["datasets"].loc[UUID(served.eid)]
     (dataset,) = of_session.index[of_session["rel_path"] == path]
     asked = len(door.web.asked)
     with refused(CorruptData, "outside"):
-        door.connect().load_dataset_from_id(dataset)
-    outside = Path(one.eid2path(served.eid), path)
+        one.load_dataset_from_id(dataset)
+    with refused(DataError, "has no", path):
+        bwm.download_plan(one, served.eid, what=path)
     with refused(CorruptData, "outside"):
-        download.fetch([download.File(door.web.url, outside)], door.root)
-    assert len(door.web.asked) == asked and not outside.exists()
+        holdings.delete(one)
+    assert len(door.web.asked) == asked and not (tmp_path / "escape.npy").exists()
     door.nothing_elsewhere()
 
 
@@ -301,8 +304,8 @@ def test_link_that_the_owner_made_is_followed(door, served, whole, tmp_path):
 LOAD = """
 import sys
 import bwm_tutorials as bwm
-from bwm_tutorials import download
 from bwm_tutorials.errors import DataError
+from bwm_tutorials.remote import download
 download.PAUSE, download._CHUNK = 0.01, 1024
 try:
     print(len(bwm.Session(one=bwm.connect(sys.argv[1])).licks))
@@ -378,8 +381,8 @@ def test_full_disk_is_one_sentence_and_no_file(look_first, door):
     code = f"""
 import os, sys
 import bwm_tutorials as bwm
-from bwm_tutorials import download
 from bwm_tutorials.errors import DataError
+from bwm_tutorials.remote import download
 from pathlib import Path
 one = bwm.connect(sys.argv[1])
 download.RESERVE = 0 if {look_first} else -(1 << 40)
@@ -493,7 +496,7 @@ def run(*words: str) -> int:
 def test_data_commands_plan_get_verify_and_delete(door, served, capsys, monkeypatch):
     if door.name == "openalyx":
         monkeypatch.delenv("ALYX_URL")  # the folder of the public database
-        monkeypatch.setattr("bwm_tutorials.openalyx.URL", door.web.url)
+        monkeypatch.setattr("bwm_tutorials.remote.openalyx.URL", door.web.url)
         door = door._replace(root=door.root.with_name("openalyx"))
     source = ("--source", door.name)
     with pytest.raises(SystemExit, match="Nothing was fetched"):

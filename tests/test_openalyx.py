@@ -16,8 +16,8 @@ from servers import MINE, Answer, Door
 from test_sources import refused
 
 import bwm_tutorials as bwm
-from bwm_tutorials import openalyx, remote
 from bwm_tutorials.errors import CorruptData, MissingDataset, Refused, Unreachable
+from bwm_tutorials.remote import openalyx, source
 from bwm_tutorials.session import Session
 
 
@@ -237,7 +237,7 @@ def test_without_tables_to_fetch_each_session_is_asked_for(why, openalyx_door, s
     if why == "none offered":
         alyx.zipped = False
     elif why == "not an http address":
-        about = {"database_tags": [remote.TAG], "location": "s3://bucket/cache.zip"}
+        about = {"database_tags": [source.TAG], "location": "s3://bucket/cache.zip"}
         alyx.instead["/cache/info"] = servers.as_json(about)
     else:
         alyx.instead["/tables/cache.zip"] = Answer(404)

@@ -18,15 +18,15 @@ from one.converters import ses2records
 from one.webclient import AlyxClient
 from tqdm import tqdm
 
-from . import download, remote
-from .errors import DataError, MissingDataset, Refused, Unreachable, cause
+from ..errors import DataError, MissingDataset, Refused, Unreachable, cause
+from . import download, source
 
 URL = "https://openalyx.internationalbrainlab.org"
 SIGN_UP = f"{URL}/signup"
 INSERTIONS_TAG = "2024_Q2_IBL_et_al_BWM_iblsort"  # 35 datasets of each of the release's 699 insertions, and no others
 
 
-class OpenAlyxOne(remote.RemoteOne, OneAlyx):
+class OpenAlyxOne(source.RemoteOne, OneAlyx):
     """A ONE instance on IBL's public database.
 
     It answers from tables of the release, as the other sources do, and fetches files from the database's data server.
@@ -64,7 +64,7 @@ class OpenAlyxOne(remote.RemoteOne, OneAlyx):
         server = os.environ.get("HTTP_DATA_SERVER") or self.alyx._par.HTTP_DATA_SERVER
         return f"{server.rstrip('/')}/{quote(str(path))}"
 
-    def _tables(self) -> remote.Tables:
+    def _tables(self) -> source.Tables:
         with _asking(self.alyx.base_url):
             found = list(self.alyx.rest("insertions", "list", tag=INSERTIONS_TAG, no_cache=True))
             if not found:
@@ -74,19 +74,19 @@ class OpenAlyxOne(remote.RemoteOne, OneAlyx):
                 )
             roster = pd.DataFrame([{"pid": i["id"], "eid": i["session"], "name": i["name"]} for i in found])
             sessions, datasets = self._zipped_tables() or self._tables_of(roster["eid"].unique())
-        return sessions, datasets, remote.insertions_table(roster)
+        return sessions, datasets, source.insertions_table(roster)
 
     def _zipped_tables(self) -> tuple[pd.DataFrame, pd.DataFrame] | None:
         """The tables that the database offers for the release, if it does."""
         try:
-            place = self.alyx.get(f"cache/info/{remote.TAG}", expires=True)["location"]
+            place = self.alyx.get(f"cache/info/{source.TAG}", expires=True)["location"]
         except (requests.HTTPError, KeyError):
             return None
         if not place.startswith("http"):
             return None
         of_the_database = place.startswith(self.alyx.base_url)
         with suppress(MissingDataset, Refused):
-            return remote.unzip_tables(download.read(place, self.alyx._headers if of_the_database else None), place)
+            return source.unzip_tables(download.read(place, self.alyx._headers if of_the_database else None), place)
 
     def _tables_of(self, eids: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
         """The tables, by asking for one session after another."""

@@ -12,13 +12,13 @@ from uuid import UUID
 import pandas as pd
 from one.alf.cache import cast_index_object
 
-from . import download, remote
-from .environment import say
-from .errors import DataError, MissingDataset, Refused, Unreachable, cause
+from ..environment import say
+from ..errors import DataError, MissingDataset, Refused, Unreachable, cause
+from . import download, source
 
 BUCKET = "ibl-brain-wide-map-public"
 REGION = "us-east-1"
-TABLES = f"caches/openalyx/{remote.TAG}/cache.zip"
+TABLES = f"caches/openalyx/{source.TAG}/cache.zip"
 CLUSTERS = "aggregates/2024_Q2_IBL_et_al_BWM/clusters.pqt"
 # The pid, eid and probe of each of the release's 699 insertions, from the repository of the paper.
 ROSTER = (
@@ -29,7 +29,7 @@ _WITH_ID = re.compile(r"(.+)\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(\.[^
 _FOLDER = ["lab", "subject", "date", "number"]
 
 
-class AwsOne(remote.RemoteOne):
+class AwsOne(source.RemoteOne):
     """A ONE instance on the AWS Open Data bucket.
 
     Parameters
@@ -45,7 +45,7 @@ class AwsOne(remote.RemoteOne):
     def _url(self, path: PurePosixPath) -> str:
         return self.bucket.address(f"data/{path}")
 
-    def _tables(self) -> remote.Tables:
+    def _tables(self) -> source.Tables:
         return self.bucket.tables()
 
 
@@ -69,7 +69,7 @@ class Bucket:
         """The http address of a key."""
         return self._s3.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": key})
 
-    def tables(self) -> remote.Tables:
+    def tables(self) -> source.Tables:
         """The release's sessions, datasets and insertions, from where they are expected, or else from what is there."""
         try:
             content = download.read(self.address(TABLES))
@@ -78,10 +78,10 @@ class Bucket:
             sessions, datasets = self.list_sessions(roster)
         else:
             roster = self.roster()
-            sessions, datasets = remote.unzip_tables(content, f"s3://{BUCKET}/{TABLES}")
+            sessions, datasets = source.unzip_tables(content, f"s3://{BUCKET}/{TABLES}")
         if "exists_aws" in datasets:
             datasets = datasets.assign(exists=datasets["exists"] & datasets["exists_aws"].eq(True))
-        return sessions, datasets, remote.insertions_table(roster)
+        return sessions, datasets, source.insertions_table(roster)
 
     def roster(self) -> pd.DataFrame:
         """The insertions of the release: columns ``pid``, ``eid``, ``name``, and what else the list tells."""

@@ -7,10 +7,11 @@ from uuid import UUID
 
 import pandas as pd
 
-from . import download, integrity
-from .errors import DataError
-from .session import CAMERAS, Session, _spike_collection
-from .sources import Dataset, OfflineOne
+from .. import integrity
+from ..errors import DataError
+from ..session import CAMERAS, Session, _spike_collection
+from ..sources import Dataset, OfflineOne
+from . import download
 
 # What each attribute of a Session or Insertion reads, by paths without revision: a file that it cannot do without, and
 # others. {camera} stands for each camera, {probe} for each probe's folder, {spikes} for that of its spikes.

@@ -14,16 +14,14 @@ from iblutil.io import parquet
 from one.alf.cache import QC_TYPE, cast_index_object, load_tables
 from one.alf.path import add_uuid_string
 
+from ..errors import CorruptData, DataError, cause
+from ..sources import Dataset, OfflineOne
 from . import download
-from .errors import CorruptData, DataError, cause
-from .sources import Dataset, OfflineOne
 
 TAG = "Brainwidemap"  # of the release in IBL's database
 MAIN = "6713a4a7-faed-4df2-acab-ee4e63326f8d"  # NYU-11 2020-02-18, the session that IBL's documentation shows
 BIG = 1_000_000_000  # bytes that no load call fetches unless it was planned
-RAW = ("raw_ephys_data", "raw_video_data")
-RAW_SUFFIXES = (".cbin", ".mp4")
-_MOST = 1_000_000_000  # bytes of a table; more is no table of this release
+RAW = (".cbin", ".mp4")  # recordings of probes and cameras as they came from the rig
 
 Tables = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
 
@@ -32,7 +30,7 @@ class RemoteOne(OfflineOne):
     """A ONE instance whose files lie on a server.
 
     Its tables are fetched when the folder has none, a file when a load call finds it missing or damaged. Raw ephys and
-    video, and whatever is larger than a gigabyte, is only fetched through a plan (`bwm_tutorials.plan.download_plan`).
+    video, and whatever is larger than a gigabyte, is only fetched through a plan (`bwm_tutorials.download_plan`).
 
     Parameters
     ----------
@@ -56,7 +54,7 @@ class RemoteOne(OfflineOne):
 
     def _complete(self, lacking: Sequence[Dataset]) -> None:
         for dataset in lacking:
-            if is_raw(dataset.path) or dataset.size > BIG:
+            if dataset.path.suffix in RAW or dataset.size > BIG:
                 raise DataError(
                     f"{dataset.path.name} has {dataset.size / 1e6:,.0f} MB and is not fetched by accident: name its "
                     "path to bwm.download_plan(one, eid, what=...), look at the price, and call its .get()."
@@ -86,11 +84,6 @@ class RemoteOne(OfflineOne):
                 _save(*self._tables(), root)
 
 
-def is_raw(path: Path) -> bool:
-    """True for the recordings of probes and cameras as they came from the rig."""
-    return path.suffix in RAW_SUFFIXES and any(folder in path.parts for folder in RAW)
-
-
 def unzip_tables(content: bytes, where: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The sessions and datasets in a ``cache.zip`` as IBL's database writes it.
 
@@ -109,8 +102,6 @@ def unzip_tables(content: bytes, where: str) -> tuple[pd.DataFrame, pd.DataFrame
                 listed = ", ".join(map(repr, there[:8])) or "nothing"
                 raise CorruptData(f"{where} holds no {' and no '.join(missing)}; it holds {listed}.")
             for name in names:
-                if archive.getinfo(name).file_size > _MOST:
-                    raise CorruptData(f"{name} in {where} is too large to be a table of the release.")
                 Path(folder, name).write_bytes(archive.read(name))
             found = load_tables(folder)
         return found["sessions"], found["datasets"]

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import aws, download, openalyx, remote
-from .doctor import Check
-from .errors import DataError, cause
-from .session import Insertion, Session
+from ..doctor import Check
+from ..errors import DataError, cause
+from ..session import Insertion, Session
+from . import aws, download, openalyx, source
 
 REPORT = "say so in an issue of the repository; until it is mended use another source"
 
@@ -28,7 +28,7 @@ class Fixed(NamedTuple):
     insertions: int = 699
 
 
-FIXED = Fixed(remote.MAIN, "56f2a378-78d2-4132-b3c8-8c1ba82be598", trials=565, clusters=898)
+FIXED = Fixed(source.MAIN, "56f2a378-78d2-4132-b3c8-8c1ba82be598", trials=565, clusters=898)
 TRIALS = [
     *("intervals_0", "intervals_1", "stimOn_times", "goCue_times", "firstMovement_times", "response_times"),
     *("feedback_times", "feedbackType", "choice", "contrastLeft", "contrastRight", "probabilityLeft", "rewardVolume"),
@@ -36,9 +36,9 @@ TRIALS = [
 REVISIONS = {"alf/_ibl_trials.table.pqt": "2025-03-03", "alf/probe00/pykilosort/spikes.times.npy": "2024-05-06"}
 
 
-def examine(fixed: Fixed | None = None) -> list[Check]:
+def examine(fixed: Fixed = FIXED) -> list[Check]:
     """Try both doors in an empty folder, with one session that is known; without an account only the first."""
-    fixed, checks = fixed or FIXED, []
+    checks = []
     with TemporaryDirectory() as folder:
         root = Path(folder)
         for steps in (_bucket(root / "aws", fixed), _database(root / "openalyx", fixed)):
@@ -50,7 +50,7 @@ def _bucket(root: Path, fixed: Fixed) -> Iterator[Check]:
     bucket = aws.Bucket()
 
     def tables() -> str:
-        sessions, datasets = remote.unzip_tables(download.read(bucket.address(aws.TABLES)), aws.TABLES)
+        sessions, datasets = source.unzip_tables(download.read(bucket.address(aws.TABLES)), aws.TABLES)
         return f"{len(sessions)} sessions, {len(datasets):,} datasets, columns {', '.join(datasets)}"
 
     def roster(get: Callable) -> str:
@@ -83,7 +83,7 @@ def _database(root: Path, fixed: Fixed) -> Iterator[Check]:
         return f"{len(sessions)} sessions, {len(datasets):,} datasets" if len(sessions) else _missing("no tables")
 
     yield _try(f"login at {os.environ.get('ALYX_URL') or openalyx.URL}", lambda: f"as {_login(connect())}")
-    yield _try(f"tables of {remote.TAG} (without them each session is asked for)", tables)
+    yield _try(f"tables of {source.TAG} (without them each session is asked for)", tables)
     yield from _session("openalyx", connect, fixed)
 
 

@@ -5,10 +5,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from shutil import disk_usage
 from typing import NamedTuple, TypeVar
 
@@ -16,9 +15,9 @@ import requests
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
-from . import integrity
-from .environment import say
-from .errors import CorruptData, DataError, MissingDataset, Refused, Unreachable, cause
+from .. import integrity
+from ..environment import say
+from ..errors import CorruptData, DataError, MissingDataset, Refused, Unreachable, cause
 
 AT_ONCE = 4
 ATTEMPTS = 5
@@ -68,7 +67,7 @@ def fetch(files: Sequence[File], root: Path) -> None:
     Raises
     ------
     CorruptData
-        A path leads out of ``root``, or a file arrived altered each time.
+        A file arrived altered each time.
     MissingDataset
         The server does not have a file.
     Refused
@@ -76,8 +75,6 @@ def fetch(files: Sequence[File], root: Path) -> None:
     Unreachable
         There is no network or no such server, it fails, or the disk cannot hold the files.
     """
-    for file in files:
-        integrity.check_place(file.path, root)
     with writing(root), exclusive(root):
         files = [f for f in dict.fromkeys(files) if integrity.fault(f.path, f.size, f.md5)]
         if files:
@@ -159,32 +156,19 @@ def _arrived(file: File) -> int:
 
 
 def _fetch_all(files: Sequence[File]) -> None:
-    todo: SimpleQueue[File] = SimpleQueue()
-    for file in files:
-        todo.put(file)
     stop = threading.Event()
     total = sum(file.size for file in files) or None
     bar = tqdm(total=total, unit="B", unit_scale=True, leave=False, disable=unwatched())
-
-    def describe() -> None:
-        left = todo.qsize()
-        bar.set_description_str(f"{len(files) - left} of {len(files)} files")
-
-    def work() -> None:
-        with requests.Session() as web, suppress(Empty):
-            while not stop.is_set():
-                file = todo.get_nowait()
-                describe()
-                _fetch(web, file, bar, stop)
-
     try:
-        with bar, ThreadPoolExecutor(AT_ONCE) as pool:
-            workers = [pool.submit(work) for _ in range(min(AT_ONCE, len(files)))]
+        with bar, requests.Session() as web, ThreadPoolExecutor(AT_ONCE) as pool:
+            fetched = [pool.submit(_fetch, web, file, bar, stop) for file in files]
             try:
-                for worker in workers:
-                    worker.result()
+                for number, one in enumerate(as_completed(fetched), start=1):
+                    one.result()
+                    bar.set_description_str(f"{number} of {len(files)} files")
             finally:  # what one meets, or a key that was pressed, stops the others
                 stop.set()
+                pool.shutdown(wait=False, cancel_futures=True)
     except OSError:  # the disk is full, and should not stay so
         for file in files:
             part_of(file.path).unlink(missing_ok=True)
