@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import servers
+from conftest import of_subject
 from iblutil.io import parquet
 from servers import Answer, Door
 from test_sources import TABLE, edit, refused
@@ -125,6 +126,8 @@ def test_without_tables_the_bucket_is_listed(status, aws_door, served, capsys):
         pd.testing.assert_frame_equal(insertion.clusters, original.clusters)
     aws_door.web.faults["licks"] = ["short"]
     assert len(there.licks) == len(served.licks), "sizes are known, and verified"
+    corrected, original = (of_subject(at, "SIM-006") for at in (one, served.one))
+    assert (corrected.available["revision"] == original.available["revision"]).all()
     aws_door.fetched()
 
 

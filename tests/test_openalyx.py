@@ -10,6 +10,7 @@ import numpy as np
 import one.params
 import pytest
 import servers
+from conftest import of_subject
 from iblutil.io import params
 from one.api import OneAlyx
 from servers import MINE, Answer, Door
@@ -248,6 +249,8 @@ def test_without_tables_to_fetch_each_session_is_asked_for(why, openalyx_door, s
     assert (there.available["revision"] == served.available["revision"]).all()
     assert np.array_equal(there.insertions[0].spikes.times, served.insertions[0].spikes.times)
     openalyx_door.fetched()
+    with refused(MissingDataset, "no licks;"):  # of critical quality
+        of_subject(opened, "SIM-004").licks  # noqa: B018
 
 
 def test_tables_that_are_none_are_named(openalyx_door):
