@@ -14,8 +14,10 @@ SEEDS = range(100, 120)
 
 def counts(spikes, n_units, events, start, stop):
     """Spikes of each unit (rows) from ``start`` to ``stop`` seconds after each event."""
-    order = np.argsort(spikes["clusters"], kind="stable")
-    trains = np.split(spikes["times"][order], np.cumsum(np.bincount(spikes["clusters"], minlength=n_units))[:-1])
+    order = np.argsort(np.asarray(spikes["clusters"]), kind="stable")
+    trains = np.split(
+        np.asarray(spikes["times"])[order], np.cumsum(np.bincount(spikes["clusters"], minlength=n_units))[:-1]
+    )
     return np.array([np.searchsorted(t, events + stop) - np.searchsorted(t, events + start) for t in trains])
 
 
