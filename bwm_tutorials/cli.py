@@ -54,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     start.add_argument("folder", nargs="?", metavar="DIR", type=Path, help="default my_lessons in the clone")
     start.add_argument("--no-lab", action="store_true", help="only copy")
     data = add("data", _data, "build the synthetic sample; with a word after it, care for downloads")
+    data.add_argument("--release", action="store_true", help="the small release of ten sessions instead")
     data.add_argument("--rebuild", action="store_true", help="even if a complete one is there")
     data.add_argument("--to", metavar="DIR", type=Path, help="build another sample in a new folder")
     data.add_argument("--seed", type=int, default=1, help="of that other sample")
@@ -162,12 +163,13 @@ def _start(arguments: argparse.Namespace) -> int:
 def _data(arguments: argparse.Namespace) -> int:
     from .simulate import sample
 
+    name = "release" if arguments.release else "sample"
     if arguments.to:
         if arguments.to.exists():
             raise SystemExit(f"{arguments.to} exists already; name a folder that does not.")
-        print(sample.build(arguments.to.absolute(), arguments.seed))
+        print(sample.build(arguments.to.absolute(), arguments.seed, name))
     else:
-        print(sample.ensure(rebuild=arguments.rebuild))
+        print(sample.ensure(rebuild=arguments.rebuild, name=name))
     return 0
 
 
@@ -273,6 +275,7 @@ def _locks(arguments: argparse.Namespace) -> int:
 
 def _clean(arguments: argparse.Namespace) -> int:
     folder = _clone()
-    for path in [folder / "_build", *environment.data_folder().glob("sample"), *folder.glob(".*_cache")]:
+    data = environment.data_folder()
+    for path in [folder / "_build", data / "sample", data / "release", *folder.glob(".*_cache")]:
         shutil.rmtree(path, ignore_errors=True)
     return 0

@@ -265,7 +265,7 @@ def _draw_licks(ax: plt.Axes, licks: np.ndarray, zero: float, start: float, end:
     shown = licks[(licks >= zero + start) & (licks <= zero + end)] - zero
     ax.vlines(shown, 0, 1, color=BLUE, lw=1.2)
     ax.set(ylabel="licks", ylim=(0, 1), yticks=[])
-    return f"There are {shown.size or 'no'} licks."
+    return f"The tongue moves in {shown.size or 'no'} frames of the videos."
 
 
 def _draw_raster(

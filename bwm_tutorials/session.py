@@ -183,7 +183,7 @@ class Session:
 
     @cached_property
     def licks(self) -> np.ndarray:
-        """Times of licks (s), from the tongue in the videos."""
+        """Times (s) of the video frames in which the tongue moves: several for each lick."""
         return self._load("licks", DATASETS["licks"])
 
     @cached_property

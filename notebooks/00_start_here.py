@@ -21,7 +21,7 @@
 # |---|---|
 # | You need | a little Python (there is a test below); no neuroscience |
 # | Time | 12 minutes to read, 8 to practise |
-# | Data | the synthetic sample (60 MB, built on this computer) and a small real recording (2 MB, in the repository) |
+# | Data | the synthetic sample (260 MB, built on this computer) and a small real recording (2 MB, in the repository) |
 # | Where you are | the first lesson of every path |
 
 # %% [markdown] tags=["teacher"]
@@ -112,7 +112,8 @@ print(table[table["right"]]["seconds"].max() * 1000)
 
 # %% [markdown]
 # A session is a folder of files; `available` lists what a session can have, and says what this one has and lacks. Today
-# we use trials, wheel, licks (seen in a video) and the insertion. A *revision* is the date of a correction.
+# we use trials, wheel, licks (video frames with a moving tongue) and the insertion. A *revision* is the date of a
+# correction.
 
 # %%
 session.available

@@ -1,10 +1,13 @@
 """The sample: the rules of the task, the marks of its origin, and analyses that find what was put in."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import bwm_tutorials as bwm
+from bwm_tutorials.environment import ROOT
 from bwm_tutorials.simulate import mouse, neurons, recording, task
 from bwm_tutorials.simulate.probe import TRACKS
 
@@ -151,3 +154,16 @@ def test_the_null_twin_is_the_session_without_what_neurons_know(session):
         assert np.corrcoef(*rates)[0, 1] > 0.9
     with pytest.raises(bwm.errors.MissingDataset, match="no null twin"):
         _ = twin.null
+
+
+def test_the_columns_of_the_truth_are_those_described(session):
+    page = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
+    rows = [
+        line.split("|")[1:3] for line in page[page.index("## What was put in") :].splitlines() if line.startswith("|")
+    ]
+    described, name = {}, ""
+    for table, columns in rows[2:]:
+        name = table.strip() or name
+        described.setdefault(name, []).extend(re.findall(r"`(\w+)`", columns))
+    described = {name: columns for name, columns in described.items() if name in session.truth}
+    assert {name: set(columns) for name, columns in described.items()} == {n: set(t) for n, t in session.truth.items()}

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.ndimage import gaussian_filter
 from scipy.stats import mannwhitneyu, spearmanr
 
 import bwm_tutorials as bwm
@@ -13,8 +14,10 @@ SEEDS = range(100, 120)
 
 def counts(spikes, n_units, events, start, stop):
     """Spikes of each unit (rows) from ``start`` to ``stop`` seconds after each event."""
-    order = np.argsort(spikes["clusters"], kind="stable")
-    trains = np.split(spikes["times"][order], np.cumsum(np.bincount(spikes["clusters"], minlength=n_units))[:-1])
+    order = np.argsort(np.asarray(spikes["clusters"]), kind="stable")
+    trains = np.split(
+        np.asarray(spikes["times"])[order], np.cumsum(np.bincount(spikes["clusters"], minlength=n_units))[:-1]
+    )
     return np.array([np.searchsorted(t, events + stop) - np.searchsorted(t, events + start) for t in trains])
 
 
@@ -150,6 +153,27 @@ def test_the_sign_of_what_a_unit_knows_can_be_seen(variable, session):
             np.sign(spearmanr(values[u], against).statistic) == np.sign(truth[f"{variable}_gain"][u]) for u in knows
         ]
     assert np.mean(agree) > 0.8
+
+
+def test_receptive_fields_are_where_they_were_put(session):
+    """The pixel whose flashes are followed by most spikes, smoothed over its neighbours."""
+    passive, off = session.passive, []
+    frames = passive.rf_frames.astype(int)
+    onsets = {}
+    for sign, shade in (("on", 255), ("off", 0)):
+        lit = frames == shade
+        started = lit & ~np.roll(lit, 1, axis=0)
+        onsets[sign] = started
+    for probe in session.insertions:
+        truth = probe.truth
+        for unit in truth.index[(truth["rf_gain"] > 4) & (truth["rate"] > 2)]:
+            spikes = probe.spikes.times[probe.spikes.clusters == unit]
+            count = np.searchsorted(spikes, passive.rf_times + 0.25) - np.searchsorted(spikes, passive.rf_times + 0.03)
+            signs = ["on", "off"] if truth["rf_sign"][unit] == "both" else [truth["rf_sign"][unit]]
+            maps = sum((onsets[s] * count[:, None, None]).sum(axis=0) / onsets[s].sum(axis=0) for s in signs)
+            found = np.unravel_index(gaussian_filter(maps, 0.8).argmax(), maps.shape)
+            off.append(np.hypot(*(np.array(found) - truth.loc[unit, ["rf_row", "rf_column"]].astype(float))))
+    assert len(off) > 8 and np.median(off) < 1.2, f"{len(off)} units, median error {np.median(off):.1f} pixels"
 
 
 # The null

@@ -8,7 +8,7 @@ import pytest
 from iblutil.util import Bunch
 
 import bwm_tutorials as bwm
-from bwm_tutorials import tables
+from bwm_tutorials import pose, tables
 from bwm_tutorials.simulate import video
 
 MINUTES = 12
@@ -168,10 +168,10 @@ def test_a_mouse_that_does_nothing_is_filmed_as_well():
 def test_licks_and_pupil_are_those_that_brainbox_finds(films, dlc_functions, camera, tracker):
     times, table = films[camera].times, films[camera][tracker]
     seen = dlc_functions.likelihood_threshold(table.copy(), 0.9)
-    assert np.array_equal(video.lick_times_found(times, table), dlc_functions.get_licks(seen, times))
+    assert np.array_equal(pose.lick_times(times, table), dlc_functions.get_licks(seen, times))
     theirs = dlc_functions.get_pupil_diameter(seen)
     assert np.isnan(theirs).any()
-    assert np.allclose(video.pupil_diameter(table), theirs, equal_nan=True, rtol=1e-5)
+    assert np.allclose(pose.pupil_diameter(table), theirs, equal_nan=True, rtol=1e-5)
 
 
 @pytest.fixture(scope="module")

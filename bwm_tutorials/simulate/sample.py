@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from .release import Plan
 
 _STAMP = "complete.json"
-_ALSO = ("spikes.py", "tables.py", "trials.py", "wheel.py")  # code outside of this package that the sample depends on
+# Code outside of this package that the sample depends on.
+_ALSO = ("pose.py", "spikes.py", "tables.py", "trials.py", "wheel.py")
 
 
 def ensure(folder: Path | None = None, rebuild: bool = False, name: str = "sample") -> Path:

@@ -18,6 +18,8 @@ from iblutil.util import Bunch
 from scipy.ndimage import median_filter
 from scipy.signal import lfilter
 
+from ..pose import lick_times, pupil_diameter
+
 WHEEL_RATE = 1000  # Hz, of scene.wheel
 AROUSAL_RATE = 10  # Hz, of scene.arousal
 RATE = 250  # Hz, of the body's traces
@@ -162,7 +164,7 @@ def film(rng: np.random.Generator, body: Bunch, camera: str) -> Bunch:
         float32 tables with a row for each frame, in px of this camera, with the release's columns: 33 and 69 for
         left and right, 3 for body. ``motion_energy`` (mean grey-level change in the region ``roi``, which is
         [width, height, x, y] in px; the last value stands twice). Left and right also have ``features``
-        (pupilDiameter_raw and _smooth, px) and ``licks`` (s, `lick_times_found` with Lightning Pose).
+        (pupilDiameter_raw and _smooth, px) and ``licks`` (s, `pose.lick_times` with Lightning Pose).
 
     Notes
     -----
@@ -183,7 +185,7 @@ def film(rng: np.random.Generator, body: Bunch, camera: str) -> Bunch:
     if view.side:
         raw = pupil_diameter(pose, suffix="_ens_median", min_likelihood=0)
         filmed.features = pd.DataFrame({"pupilDiameter_raw": raw, "pupilDiameter_smooth": pupil_diameter(pose)})
-        filmed.licks = lick_times_found(times, pose)
+        filmed.licks = lick_times(times, pose)
     return filmed
 
 
@@ -201,58 +203,6 @@ def with_unrecorded_start(times: np.ndarray, frames: int) -> np.ndarray:
     ``brainbox.io.one.SessionLoader`` drops times from the start until there are as many as frames.
     """
     return np.append(times[0] - np.arange(frames, 0, -1) * np.median(np.diff(times)), times)
-
-
-def lick_times_found(times: np.ndarray, pose: pd.DataFrame, min_likelihood: float = 0.9) -> np.ndarray:
-    """Licks as the release has them: each frame after which a visible tongue has moved.
-
-    One lick gives several times, one for nearly every pair of frames that show the tongue.
-
-    Parameters
-    ----------
-    times : ndarray, shape (n_frames,)
-        s.
-    pose : DataFrame
-        Columns of ``tongue_end_l`` and ``tongue_end_r``.
-    min_likelihood : float
-        A point below it is taken for not seen.
-
-    Returns
-    -------
-    ndarray
-        s. Agrees with ``brainbox.behavior.dlc.get_licks`` after ``likelihood_threshold``. The release's
-        ``licks.times`` are those of the left and the right camera together, sorted.
-    """
-    moved = np.zeros(len(pose) - 1, bool)
-    for end in ("tongue_end_l", "tongue_end_r"):
-        hidden = pose[f"{end}_likelihood"] < min_likelihood
-        for axis in "xy":
-            step = np.diff(pose[f"{end}_{axis}"].mask(hidden))
-            if not np.isnan(step).all():
-                moved |= np.abs(step) > np.nanstd(step) / 4
-    return times[:-1][moved]
-
-
-def pupil_diameter(pose: pd.DataFrame, suffix: str = "", min_likelihood: float = 0.9) -> np.ndarray:
-    """The pupil's diameter (px) in each frame: the median of six estimates from pairs of its four points.
-
-    Points less likely than ``min_likelihood`` are left out; a frame without any pair is NaN. ``suffix`` names other
-    coordinates, as ``"_ens_median"``. Agrees with ``brainbox.behavior.dlc.get_pupil_diameter``.
-    """
-    points = {}
-    for place in PUPIL:
-        name = f"pupil_{place}_r"
-        found = pose[[f"{name}_x{suffix}", f"{name}_y{suffix}"]].to_numpy()
-        points[place] = np.where(pose[[f"{name}_likelihood"]] < min_likelihood, np.float32(np.nan), found)
-    pairs = [("top", "bottom"), ("left", "right"), *((a, b) for a in ("top", "bottom") for b in ("left", "right"))]
-    estimates = np.stack([np.linalg.norm(points[a] - points[b], axis=1) for a, b in pairs], axis=1)
-    estimates[:, 2:] *= 2**0.5
-    whole = ~np.isnan(estimates).any(axis=1)
-    diameter = np.full(len(pose), np.nan, estimates.dtype)
-    diameter[whole] = np.median(estimates[whole], axis=1)
-    some = ~np.isnan(estimates).all(axis=1) & ~whole
-    diameter[some] = np.nanmedian(estimates[some], axis=1)
-    return diameter
 
 
 def region_of_interest(dlc: pd.DataFrame) -> np.ndarray:
