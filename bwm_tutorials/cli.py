@@ -137,7 +137,8 @@ def _run(arguments: argparse.Namespace) -> int:
     if not chosen:
         known = ", ".join(n.name[:2] for n in notebooks)
         raise SystemExit(f"There is no lesson {' '.join(arguments.lessons)}; there are {known}.")
-    sample.ensure()
+    for name in {arguments.source or running.own_source(notebook) for notebook in chosen} & {"sample", "release"}:
+        sample.ensure(name=name)
     results = running.run(chosen, _clone() / "_build", arguments.source, arguments.eid)
     print(running.table(results))
     print(f"Pages: {_clone() / '_build' / 'index.html'}")
@@ -273,6 +274,7 @@ def _locks(arguments: argparse.Namespace) -> int:
 
 def _clean(arguments: argparse.Namespace) -> int:
     folder = _clone()
-    for path in [folder / "_build", *environment.data_folder().glob("sample"), *folder.glob(".*_cache")]:
+    built = [environment.data_folder() / name for name in ("sample", "release")]
+    for path in [folder / "_build", *built, *folder.glob(".*_cache")]:
         shutil.rmtree(path, ignore_errors=True)
     return 0
