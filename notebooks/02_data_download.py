@@ -170,8 +170,8 @@ plan.files.round(2)
 
 # %% [markdown]
 # `print(plan)` also says into which folder the rest would go, and if it fits. A table takes more memory than disk, up
-# to about `memory_MB`. `plan.get()` would fetch it all; or just load, and each call fetches what it needs. `get` says
-# in a sentence what is missing and gives None; `session.wheel` would stop with an error.
+# to about `memory_MB`. `plan.get()` would fetch it all; or just load, and each call fetches what it needs. Where a
+# session may lack something, `session.get("wheel")` says so and gives None; `session.wheel` would stop with an error.
 
 # %%
 trials = session.trials

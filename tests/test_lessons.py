@@ -49,6 +49,12 @@ def test_there_are_lessons():
     assert len({source.name[:2] for source in SOURCES}) == len(SOURCES)
 
 
+@every_lesson
+def test_own_source_is_read_from_either_file_of_a_pair(source):
+    found = running.own_source(source)
+    assert found == running.own_source(source.with_suffix(".ipynb")) == ("release" if "02_" in source.name else "sample")
+
+
 # --------------------------------------------------------------------------------------------------------- as committed
 
 
