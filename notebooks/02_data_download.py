@@ -212,7 +212,7 @@ failed
 
 # %% [markdown]
 # None: it only tries again what failed. If your computer goes off, the files are still on its disk, and the loop reads
-# them again in seconds. Write `except Exception: pass` instead, and you never learn what your result is missing.
+# them from there. Write `except Exception: pass` instead, and you never learn what your result is missing.
 #
 # Now one table, in which each row says where it comes from. Save it, and tomorrow you need neither loop nor network.
 # (The folder here is a temporary one: name your own.)

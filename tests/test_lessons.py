@@ -51,8 +51,8 @@ def test_there_are_lessons():
 
 @every_lesson
 def test_own_source_is_read_from_either_file_of_a_pair(source):
-    found = running.own_source(source)
-    assert found == running.own_source(source.with_suffix(".ipynb")) == ("release" if "02_" in source.name else "sample")
+    expected = "release" if source.name.startswith("02_") else "sample"
+    assert running.own_source(source) == running.own_source(source.with_suffix(".ipynb")) == expected
 
 
 # --------------------------------------------------------------------------------------------------------- as committed
