@@ -138,7 +138,8 @@ def _run(arguments: argparse.Namespace) -> int:
     if not chosen:
         known = ", ".join(n.name[:2] for n in notebooks)
         raise SystemExit(f"There is no lesson {' '.join(arguments.lessons)}; there are {known}.")
-    sample.ensure()
+    for name in {arguments.source or running.own_source(notebook) for notebook in chosen} & {"sample", "release"}:
+        sample.ensure(name=name)
     results = running.run(chosen, _clone() / "_build", arguments.source, arguments.eid)
     print(running.table(results))
     print(f"Pages: {_clone() / '_build' / 'index.html'}")

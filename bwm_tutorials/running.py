@@ -77,6 +77,12 @@ def execute(
     return Result(notebook.stem, time.monotonic() - start, peak / 1e6, error)
 
 
+def own_source(notebook: Path) -> str:
+    """The source that a lesson (``.py`` or ``.ipynb``) runs on unless another is named."""
+    found = re.search(r'SOURCE = \\?"(\w+)', notebook.read_text(encoding="utf-8"))
+    return found[1] if found else "sample"
+
+
 def run(notebooks: Sequence[Path], target: Path, source: str | None = None, eid: str | None = None) -> list[Result]:
     """Execute lessons, two at a time, and write what they gave, as notebooks and as pages with an index.
 
@@ -103,7 +109,7 @@ def run(notebooks: Sequence[Path], target: Path, source: str | None = None, eid:
     for notebook in notebooks:
         if (target / notebook.name).exists():
             _write_page(target / notebook.name)
-    _write_index(target, results, source or "sample")
+    _write_index(target, results, source or "the lessons' own sources")
     return results
 
 

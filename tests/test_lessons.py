@@ -11,12 +11,19 @@ import nbformat
 import pytest
 from conftest import NYU_11
 
+import bwm_tutorials as bwm
 from bwm_tutorials import environment, pairing, running
 
 SOURCES = sorted((environment.ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
 every_lesson = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 CEILINGS = {"sections": 6, "figures": 5, "cells": 40, "words": 1500}
 HEADINGS = ["Recap", "Exit ticket", "What is next"]
+
+
+@pytest.fixture
+def home(source):
+    """The source that a lesson runs on by default, built."""
+    return bwm.connect(running.own_source(source))
 
 
 def committed(source):
@@ -40,6 +47,12 @@ def text_of(notebook):
 def test_there_are_lessons():
     assert SOURCES[0].name.startswith("00_")
     assert len({source.name[:2] for source in SOURCES}) == len(SOURCES)
+
+
+@every_lesson
+def test_own_source_is_read_from_either_file_of_a_pair(source):
+    expected = "release" if source.name.startswith("02_") else "sample"
+    assert running.own_source(source) == running.own_source(source.with_suffix(".ipynb")) == expected
 
 
 # --------------------------------------------------------------------------------------------------------- as committed
@@ -129,7 +142,7 @@ def stripped(outputs):
 
 
 @every_lesson
-def test_executed_again_it_gives_what_is_committed(source, sample, tmp_path):
+def test_executed_again_it_gives_what_is_committed(source, home, tmp_path):
     again = pairing.clean(execute(source, tmp_path / "out.ipynb"))
     for cell, before in zip(again.cells, committed(source).cells, strict=True):
         texts = [[out for out in stripped(c.get("outputs", [])) if "image/png" not in out.get("data", {})]
@@ -160,8 +173,6 @@ def test_on_a_real_session_of_the_brain_wide_map(source, real_data, tmp_path):
 
 @every_lesson
 def test_on_a_bad_day_of_a_real_mouse(source, real_data, tmp_path):
-    import bwm_tutorials as bwm
-
     (eid,) = bwm.connect(real_data).search(subject="SWC_054", date_range="2020-09-02")
     text = text_of(execute(source, tmp_path / "out.ipynb", SOURCE=str(real_data), EID=str(eid)))
     assert "SWC_054 2020-09-02" in text
@@ -170,14 +181,12 @@ def test_on_a_bad_day_of_a_real_mouse(source, real_data, tmp_path):
 @pytest.mark.parametrize("day", ["2020-08-21", "2020-08-25"])
 @every_lesson
 def test_on_a_training_session(source, day, tmp_path):
-    import bwm_tutorials as bwm
-
     (eid,) = bwm.connect("real").search(subject="SWC_054", date_range=day)
     text_of(execute(source, tmp_path / "out.ipynb", SOURCE="real", EID=str(eid)))
 
 
 @every_lesson
-def test_every_figure_is_stamped(source, sample):
+def test_every_figure_is_stamped(source, home):
     with plt.rc_context():
         runpy.run_path(str(source), init_globals={"display": print})
         figures = [plt.figure(number) for number in plt.get_fignums()]
@@ -187,13 +196,26 @@ def test_every_figure_is_stamped(source, sample):
 
 
 @every_lesson
-def test_nbval_agrees_on_the_chosen_cells(source, sample):
+def test_nbval_agrees_on_the_chosen_cells(source, home):
     notebook = source.with_suffix(".ipynb")
     assert any("nbval-check-output" in tags(cell) for cell in committed(source).cells)
     command = [sys.executable, "-m", "pytest", "--nbval-lax", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
     done = subprocess.run([*command, str(notebook)], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout[-3000:]
     assert " passed" in done.stdout
+
+
+def test_data_are_downloaded_through_either_door(door, tmp_path):
+    (source,) = (source for source in SOURCES if source.stem == "02_data_download")
+    output = tmp_path / "out.ipynb"
+    result = running.execute(source.with_suffix(".ipynb"), output, {"SOURCE": door.name})
+    assert result.error == ""
+    text = text_of(nbformat.read(output, as_version=4))
+    assert "10 loaded, 1 failed" in text
+    assert "To fetch: " in text, "the cell that goes out"
+    fetched = [file.name for file in door.root.rglob("*") if file.is_file()]
+    assert fetched.count("_ibl_trials.table.pqt") == 11, "of ten sessions, and one that was superseded"
+    assert fetched.count("passingSpikes.table.pqt") == 1 and "spikes.times.npy" not in fetched
 
 
 def test_nbval_notices_a_changed_number(sample, tmp_path):

@@ -124,10 +124,46 @@ def test_one_trial_with_the_seven_columns_of_a_training_session(real, capsys):
     assert len(fig.axes) == 1 and "rewarded" in capsys.readouterr().out
 
 
+def test_what_sessions_have_says_who_lacks_what(session, real, capsys):
+    has = pd.concat([s.available["present"] for s in (session, real)], axis=1, keys=["synthetic", "real"])
+    fig = plots.what_sessions_have(has)
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.startswith("All of these 2 have trials. Some have wheel (1)") and "insertion probe00 (1)" in said
+    filled, empty = (line.get_xydata() for line in fig.axes[0].lines)
+    assert (len(filled), len(filled) + len(empty)) == (has.eq(True).sum().sum(), has.size)
+    assert fig.axes[0].get_yticklabels()[int(filled[0][1])].get_text() == "trials"
+
+
+def test_what_sessions_have_where_all_is_the_same(capsys):
+    plots.what_sessions_have(pd.DataFrame({"a": [True, False], "b": [True, False]}, index=["trials", "wheel"]))
+    assert capsys.readouterr().out == "All of these 2 have trials. None has wheel.\n"
+
+
+def test_download_prices_say_what_is_cheapest_and_what_is_lacking(capsys):
+    fig = plots.download_prices(pd.Series({"spikes": 480.0, "wheel": 0.0, "trials": 0.06, "licks": 0.3}))
+    assert " ".join(capsys.readouterr().out.split()) == (
+        "From 0.06 MB for trials to 480 MB for spikes, 8,000 times as much. The session has no wheel."
+    )
+    (ax,) = fig.axes
+    assert ax.get_xscale() == "log" and [t.get_text() for t in ax.get_yticklabels()] == ["trials", "licks", "spikes"]
+    assert [t.get_text() for t in ax.texts] == ["0.06", "0.3", "480"]
+
+
+def test_download_prices_of_one_thing_and_of_none(capsys):
+    plots.download_prices(pd.Series({"trials": 0.018}))
+    assert capsys.readouterr().out == "0.018 MB for trials.\n"
+    plots.download_prices(pd.Series({"trials": 0.0}))
+    assert capsys.readouterr().out == "The session has no trials.\n"
+
+
 def test_figures_keep_their_labels_units_and_width(session, probe):
     for fig in (
         plots.one_trial(example_trial(session), session.wheel, session.licks, probe.good_spikes, probe.clusters),
         plots.psychometric({"mouse": bwm.trials.psychometric(session.trials)}),
+        plots.what_sessions_have(
+            pd.DataFrame({f"SIM-00{i} 2001-01-08": session.available["present"] for i in range(10)})
+        ),
+        plots.download_prices(pd.Series({"trials": 0.06, "spikes": 480.0})),
     ):
         assert fig.get_size_inches()[0] <= 9
         labels = [ax.get_ylabel() for ax in fig.axes] + [fig.axes[-1].get_xlabel()]

@@ -53,6 +53,26 @@ def test_tables_answer_the_searches_of_the_release(small_release):
     assert len(pids) == 3 and {row["subject"] for row in details} == {"SIM-005"}
 
 
+@pytest.mark.parametrize(
+    "nothing, something",
+    [
+        ({"subject": "sim-001"}, {"subject": "SIM-001"}),
+        ({"datasets": "spikes.times"}, {"datasets": "spikes.times.npy"}),
+        ({"datasets": "trials.table.pqt"}, {"datasets": "_ibl_trials.table.pqt"}),
+        ({"date_range": "2001-02"}, {"date_range": ["2001-02-01", "2001-02-28"]}),
+        ({"dataset_qc_lte": "PASS"}, {"datasets": "licks.times.npy", "dataset_qc_lte": "PASS"}),
+    ],
+)
+def test_searches_that_find_nothing_and_what_lesson_02_advises(small_release, nothing, something):
+    assert small_release.search(**nothing) == [] and len(small_release.search(**something)) > 1
+
+
+@pytest.mark.parametrize("term", ["tag", "atlas_acronym"])
+def test_only_the_database_knows_these_terms(small_release, term):
+    with pytest.raises(ValueError, match=f'Invalid search term "{term}"'):
+        small_release.search(**{term: "CA1"})
+
+
 def test_no_two_sessions_are_the_same(sessions):
     starts = [tuple(session.trials["stimOn_times"].dropna()[:5]) for session in sessions]
     assert len(set(starts)) == len(starts)
