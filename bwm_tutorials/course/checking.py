@@ -73,7 +73,9 @@ def exercises(lesson: str, session: Session) -> tuple[Callable, Callable, Callab
     def solution(key: str) -> Text:
         exercise = look_up(key)
         expected, missing = _solve(exercise, session)
-        return Text(f"answer = {exercise.code}\n" + (missing or f"On {session.name} this gives {_show(expected)}."))
+        return Text(
+            f"answer = {exercise.code}\n" + (missing or f"Here, with {session.name}, this gives {_show(expected)}.")
+        )
 
     return check, hint, solution
 

@@ -3,7 +3,7 @@
 from itertools import takewhile
 
 from ..errors import MissingDataset
-from ..plan import download_plan
+from ..remote.plan import download_plan
 from ..session import Session
 from .exercise import Exercise, Mistake
 
