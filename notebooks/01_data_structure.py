@@ -179,17 +179,17 @@ check("01.1", answer)
 # %%
 if probe:
     print(one.list_datasets(session.eid, "spikes.times*"))
-    of_unit = probe.spikes.times[probe.spikes.clusters == 12]
-    channel = probe.clusters.loc[12, "channels"]
+    time, unit = probe.spikes.times[12], probe.spikes.clusters[12]
+    channel = probe.clusters.loc[unit, "channels"]
     region = probe.channels.loc[channel, "acronym"]
-    print(f"first spike of unit 12 at {of_unit[0]:.3f} s; channel {channel}, in {region}")
+    print(f"spike 12, at {time:.3f} s, is of unit {unit}; channel {channel}, in {region}")
 
 # %% [markdown]
 # Where a channel lies comes from the microscope: the probe's track was found in the brain, and matched to what each
 # channel recorded. The result is in `electrodeSites`, in the probe's folder, and is used in place of the sorter's own
 # `channels`; a probe without it falls back on them. `Insertion` follows that rule, as IBL's loader does.
 #
-# **Modify.** Follow another unit.
+# **Modify.** Follow another spike.
 
 # %%
 if probe:

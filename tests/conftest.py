@@ -48,9 +48,9 @@ def small_sample(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def small_release(tmp_path_factory):
-    """The small release, its sessions shortened to 6 minutes and 15 units a probe."""
+    """The small release, its sessions shortened to 6 minutes and 12 units a probe."""
     folder = tmp_path_factory.mktemp("release") / "release"
-    return bwm.connect(sample_module.build(folder, name="release", minutes=6, clusters=15))
+    return bwm.connect(sample_module.build(folder, name="release", minutes=6, clusters=12))
 
 
 def of_subject(one, subject: str, day: str = "") -> bwm.Session:

@@ -73,9 +73,7 @@ def exercises(lesson: str, session: Session) -> tuple[Callable, Callable, Callab
     def solution(key: str) -> Text:
         exercise = look_up(key)
         expected, missing = _solve(exercise, session)
-        return Text(
-            f"answer = {exercise.code}\n" + (missing or f"Here, with {session.name}, this gives {_show(expected)}.")
-        )
+        return Text(f"answer = {exercise.code}\n" + (missing or f"Here this gives {_show(expected)}."))
 
     return check, hint, solution
 

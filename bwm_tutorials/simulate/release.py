@@ -8,7 +8,7 @@ from .recording import CAMERAS
 
 
 @dataclass(frozen=True)
-class Plan:
+class SessionPlan:
     """One session that is to be made.
 
     ``probes`` are names of `probe.TRACKS`; ``after`` and ``skill`` as in `recording.behave`; ``qc`` overrides the
@@ -48,7 +48,7 @@ class Plan:
 
 
 A, B, C = (f"{tables.SYNTHETIC_LAB}{suffix}" for suffix in ("", "_b", "_c"))
-MAIN = Plan(A, "SIM-001", date(2001, 1, 8), ("parietal", "collicular"), 60, 100, CAMERAS, after="passive")
+MAIN = SessionPlan(A, "SIM-001", date(2001, 1, 8), ("parietal", "collicular"), 60, 100, CAMERAS, after="passive")
 NULL = replace(MAIN, subject="SIM-NULL", effects=None)
 """The same mouse on the same day, with neurons that know nothing of what it does."""
 
@@ -56,18 +56,18 @@ SAMPLE = (MAIN, NULL)
 RELEASE = (
     MAIN,
     # The mouse of the main session on a bad day.
-    Plan(A, "SIM-001", date(2001, 1, 10), ("frontal",), skill=0.35),
+    SessionPlan(A, "SIM-001", date(2001, 1, 10), ("frontal",), skill=0.35),
     # One mouse early, and a good deal better seven weeks later.
-    Plan(A, "SIM-002", date(2001, 1, 15), ("frontal",), skill=0.6),
-    Plan(A, "SIM-002", date(2001, 3, 5), ("frontal",), skill=1.2),
+    SessionPlan(A, "SIM-002", date(2001, 1, 15), ("frontal",), skill=0.6),
+    SessionPlan(A, "SIM-002", date(2001, 3, 5), ("frontal",), skill=1.2),
     # Both probes in the same regions.
-    Plan(B, "SIM-003", date(2001, 1, 22), ("parietal", "parietal")),
+    SessionPlan(B, "SIM-003", date(2001, 1, 22), ("parietal", "parietal")),
     # No body camera.
-    Plan(B, "SIM-003", date(2001, 1, 24), ("parietal", "pontine"), cameras=("left", "right"), after="passive"),
+    SessionPlan(B, "SIM-003", date(2001, 1, 24), ("parietal", "pontine"), cameras=("left", "right"), after="passive"),
     # A left video so bad that nothing made of it may be used.
-    Plan(B, "SIM-004", date(2001, 2, 2), ("olfactory",), qc={"leftCamera": "CRITICAL", "licks": "CRITICAL"}),
-    Plan(C, "SIM-005", date(2001, 2, 12), ("collicular", "olfactory")),
-    Plan(C, "SIM-005", date(2001, 2, 14), ("pontine",), after="spontaneous"),
+    SessionPlan(B, "SIM-004", date(2001, 2, 2), ("olfactory",), qc={"leftCamera": "CRITICAL", "licks": "CRITICAL"}),
+    SessionPlan(C, "SIM-005", date(2001, 2, 12), ("collicular", "olfactory")),
+    SessionPlan(C, "SIM-005", date(2001, 2, 14), ("pontine",), after="spontaneous"),
     # Each kind of correction that the release has seen, with what it took the place of.
-    Plan(C, "SIM-006", date(2001, 2, 26), ("collicular",), after="spontaneous", corrected=True),
+    SessionPlan(C, "SIM-006", date(2001, 2, 26), ("collicular",), after="spontaneous", corrected=True),
 )

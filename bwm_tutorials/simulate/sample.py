@@ -19,7 +19,7 @@ from ..environment import data_folder
 from ..errors import DataError
 
 if TYPE_CHECKING:
-    from .release import Plan
+    from .release import SessionPlan
 
 _STAMP = "complete.json"
 # Code outside of this package that the sample depends on.
@@ -116,7 +116,7 @@ def version() -> str:
     return hashlib.md5(b"".join(file.read_bytes().replace(b"\r\n", b"\n") for file in code)).hexdigest()
 
 
-def _write(folder: Path, plans: Sequence["Plan"], seed: int) -> None:
+def _write(folder: Path, plans: Sequence["SessionPlan"], seed: int) -> None:
     from tqdm import tqdm
 
     root = folder / "one"
@@ -140,7 +140,7 @@ def _write(folder: Path, plans: Sequence["Plan"], seed: int) -> None:
     (folder / _STAMP).write_text(stamp, encoding="utf-8")
 
 
-def _behave(folder: Path, plan: "Plan", seed: int) -> Bunch:
+def _behave(folder: Path, plan: "SessionPlan", seed: int) -> Bunch:
     from .recording import behave, film, pose
     from .write import write_behaviour, write_cameras
 
@@ -151,7 +151,7 @@ def _behave(folder: Path, plan: "Plan", seed: int) -> Bunch:
     return recording
 
 
-def _insert(folder: Path, plan: "Plan", recording: Bunch, seed: int) -> None:
+def _insert(folder: Path, plan: "SessionPlan", recording: Bunch, seed: int) -> None:
     from .history import add_older_sorting, add_superseded
     from .recording import insert
     from .write import write_insertions
