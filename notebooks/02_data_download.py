@@ -242,8 +242,8 @@ bwm.plots.stamp(session)
 # %% [markdown]
 # **Modify.** In the loop, put `.licks` in place of `.trials`, with new `tables` and `failed`. Which session fails?
 #
-# **Exercise 02.3, a hunt.** This script counts the licks of all sessions. It keeps the errors, as it should; its number
-# is wrong. Mend it, and give the right one. A session without licks adds none.
+# **Exercise 02.3, a hunt.** This script counts the lick times of all sessions. It keeps the errors, as it should; its
+# number is wrong. Mend it, and give the right one. A session without licks adds none.
 
 # %%
 total, licks, without = 0, [], {}

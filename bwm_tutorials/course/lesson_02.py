@@ -31,7 +31,7 @@ def price_of_trials(session: Session) -> float:
 
 
 def licks(session: Session) -> int:
-    """02.3: number of licks in the sessions that have licks."""
+    """02.3: number of lick times (several for each lick) in the sessions that have them."""
     found = [other for other in ten(session) if other.available.loc["licks", "present"]]
     if not found:
         raise MissingDataset(f"No session of the source of {session.name} has licks.")
@@ -139,7 +139,7 @@ EXERCISES = {
         tolerance=0.006,
     ),
     "02.3": Exercise(
-        ask="Number of licks in all `sessions` together.",
+        ask="Number of lick times in all `sessions` together.",
         solve=licks,
         code="sum(len(s.licks) for s in sessions if s.available.loc['licks', 'present'])",
         hint="Follow the variable `licks` through a session whose licks cannot be loaded. What is in it then?",
