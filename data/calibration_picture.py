@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -21,7 +22,7 @@ PERCENT = [0, 6.25, 12.5, 25, 100]
 
 
 def draw(synthetic: Recordings, real: dict[str, Recordings]) -> Figure:
-    """Draw twelve panels.
+    """Draw sixteen panels.
 
     Parameters
     ----------
@@ -44,10 +45,14 @@ def draw(synthetic: Recordings, real: dict[str, Recordings]) -> Figure:
         ("Waveform of good units", "1,592 units", real[WAVEFORMS], _width),
         ("Intervals between spikes", "120 s of a probe", real[PROBE], _intervals),
         ("Quality label of all units", "87 probes", real[SORTED], _labels),
+        ("Licking around the stimulus", "NYU-11", real[NYU], _licking),
+        ("Steps of a paw", "NYU-11", real[NYU], partial(_steps, trace="paw")),
+        ("Steps of the nose", "NYU-11", real[NYU], partial(_steps, trace="nose")),
+        ("Motion energy of the whiskers", "NYU-11", real[NYU], _energy),
     ]
-    figure, axes = plt.subplots(3, 4, figsize=(11, 8))
+    figure, axes = plt.subplots(4, 4, figsize=(11, 10.6))
     figure.get_layout_engine().set(h_pad=0.08, w_pad=0.06)
-    for letter, ax, (title, source, recordings, panel) in zip("abcdefghijkl", axes.flat, panels, strict=True):
+    for letter, ax, (title, source, recordings, panel) in zip("abcdefghijklmnop", axes.flat, panels, strict=True):
         ax.set_title(f"{letter}  {title}", loc="left", fontsize=10, fontweight="bold", pad=16)
         ax.text(0, 1.03, f"real: {source}", transform=ax.transAxes, fontsize=8, color=GREY)
         panel(ax, recordings, synthetic)
@@ -96,6 +101,30 @@ def _distribution(
 
 def _percent(share: float, _: object) -> str:
     return f"{100 * share:g}"
+
+
+def _licking(ax: plt.Axes, real: Recordings, synthetic: Recordings) -> None:
+    for recordings, style in _both(real, synthetic):
+        ax.plot(
+            np.arange(-1, 1, 0.02) + 0.01, np.nanmean(recordings.around_stimulus["licking"], axis=0), lw=1.6, **style
+        )
+    ax.set(xlabel="time from the stimulus (s)", ylabel="trials (%)", ylim=(0, None))
+    ax.yaxis.set_major_formatter(_percent)
+
+
+def _steps(ax: plt.Axes, real: Recordings, synthetic: Recordings, trace: str) -> None:
+    bins = np.geomspace(0.1, 200, 25)
+    _distribution(ax, real, synthetic, partial(_moved, trace=trace), bins, "px in 20 ms (left video)", "steps (%)")
+
+
+def _moved(recordings: Recordings, trace: str) -> np.ndarray:
+    return np.abs(np.diff(recordings.around_stimulus[trace], axis=1)).ravel()
+
+
+def _energy(ax: plt.Axes, real: Recordings, synthetic: Recordings) -> None:
+    bins = np.geomspace(0.2, 20, 25)
+    label = "mean grey-level change"
+    _distribution(ax, real, synthetic, lambda r: r.around_stimulus["energy"].ravel(), bins, label, "frames (%)")
 
 
 def _psychometric(ax: plt.Axes, real: Recordings, synthetic: Recordings) -> None:

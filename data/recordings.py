@@ -121,6 +121,28 @@ class Recordings:
         """
         return pd.DataFrame([row for insertion in self.insertions for row in _variability(insertion.spikes)])
 
+    @cached_property
+    def around_stimulus(self) -> dict[str, np.ndarray]:
+        """Left video from 1 s before to 1 s after each stimulus, in steps of 20 ms; each of shape (trials, 100).
+
+        ``licking`` (1 where the tongue moves), ``paw`` (px from the picture's corner to the paw nearer to the camera),
+        ``nose`` (x, px), ``energy`` (mean grey-level change at the whiskers).
+        """
+        traces = []
+        for session in self.having("pose('left', 'dlc')"):
+            pose = session.pose("left", "dlc", ["paw_r", "nose_tip"])
+            steps = session.trials["stimOn_times"].dropna().to_numpy()[:, None] + np.arange(-1, 1, 0.02)
+            frame = np.searchsorted(pose["times"], steps)
+            traces.append(
+                {
+                    "licking": np.searchsorted(session.licks, steps + 0.02) > np.searchsorted(session.licks, steps),
+                    "paw": np.hypot(pose["paw_r_x"], pose["paw_r_y"]).to_numpy()[frame],
+                    "nose": pose["nose_tip_x"].to_numpy()[frame],
+                    "energy": session.motion_energy("left")["energy"].to_numpy()[frame],
+                }
+            )
+        return {name: np.concatenate([trace[name] for trace in traces]) for name in traces[0]}
+
 
 class Drawn:
     """An hour of the sample's mouse that is not stored: its behaviour, as `bwm.Session` gives it."""
@@ -371,6 +393,9 @@ def real_recordings(folder: Path) -> dict[str, Recordings]:
     }
     units = pd.read_parquet(folder / "calibration" / "clusters_bwm_147.pqt").rename_axis(["insertion", "cluster"])
     passed = np.c_[units["slidingRP_viol"] == 1, units["noise_cutoff"] < 5, units["amp_median"] > 50e-6]
+    stored = np.load(folder / "calibration" / "NYU-11_56956777_motor_regressors_stimOn-1s_to_1s_20ms.npz")
+    names = {"licking": "licking", "paw": "paw_pos_l", "nose": "nose_pos", "energy": "whisking_l"}
+    found[NYU].around_stimulus = {name: stored[of] for name, of in names.items()}
     found[SORTED].units = units.assign(label=passed.mean(axis=1), max_confidence=100 * units["slidingRP_viol"])
     waveforms = np.load(folder / "calibration" / "mean_waveforms_goodunits_82samples.npz")["waveforms_uV"]
     trough = waveforms.argmin(axis=1)

@@ -337,7 +337,7 @@ def test_without_real_recordings_the_table_is_written_and_the_picture_is_not(tmp
 
 def test_the_picture_shows_both_in_every_panel(found, real_recordings, tmp_path):
     figure = calibration_picture.draw(found, real_recordings)
-    assert len(figure.axes) == 12
+    assert len(figure.axes) == 16
     for ax in figure.axes:
         assert ax.get_xlabel() and ax.get_ylabel()
         shown = {to_hex(line.get_color()).upper() for line in ax.lines}
