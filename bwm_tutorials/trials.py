@@ -1,15 +1,32 @@
-"""The trials: what was shown, what the mouse chose, and how soon.
+"""The trials: what was shown, what the mouse chose, how soon, and in which block.
 
 Conventions of the release: ``choice`` is +1 for a left report and −1 for a right one; contrasts are fractions, NaN
-on the side without a stimulus. Here signed contrasts are percent, right positive, as in ``brainbox``.
+on the side without a stimulus. Here signed contrasts are percent, right positive, as in ``brainbox``, and sides are −1
+for left and +1 for right.
 """
+
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pandas as pd
-from scipy.special import erf
+from scipy.special import erf, ndtri
+
+# Lessons reach all of it as bwm.trials; it stands apart because it knows sides and blocks, not the table.
+from .blocks import (  # noqa: F401
+    bayes_optimal_p_left,
+    block_priors,
+    blocks,
+    kernel_p_left,
+    position_in_block,
+    pseudosessions,
+    truncated_exponential,
+)
+from .errors import MissingDataset
 
 Z_95 = 1.959963984540054
-N_UNBIASED = 90  # trials before the first block
+EARLIEST, LATEST = 0.08, 2.0  # s from the stimulus to the first movement, in the trials that the Brain Wide Map keeps
+EVENTS = ("stimOn_times", "choice", "feedback_times", "probabilityLeft", "firstMovement_times", "feedbackType")
+"""Columns that must not be NaN in them."""
 
 
 def signed_contrast(trials: pd.DataFrame) -> np.ndarray:
@@ -22,6 +39,19 @@ def signed_contrast(trials: pd.DataFrame) -> np.ndarray:
         ``brainbox.behavior.training.get_signed_contrast``.
     """
     return 100 * (trials["contrastRight"].fillna(0) - trials["contrastLeft"].fillna(0)).to_numpy()
+
+
+def stimulus_side(trials: pd.DataFrame) -> np.ndarray:
+    """The side of the stimulus: −1 left, +1 right, 0 if neither contrast is known.
+
+    A stimulus of 0 % contrast has a side too: that of the column that is not NaN.
+    """
+    return trials["contrastRight"].notna().to_numpy() * 1 - trials["contrastLeft"].notna().to_numpy()
+
+
+def chosen_side(trials: pd.DataFrame) -> np.ndarray:
+    """The side that the mouse reported: −1 left, +1 right, 0 without a choice; the release's ``choice``, negated."""
+    return -trials["choice"].to_numpy()
 
 
 def psychometric(trials: pd.DataFrame) -> pd.DataFrame:
@@ -70,21 +100,23 @@ def fit_psychometric(table: pd.DataFrame) -> pd.Series:
 
     Notes
     -----
-    Maximum likelihood by psychofit (``erf_psycho_2gammas``), from several fixed starting points, so the result is
-    the same each time. Psychofit's own limits would hold the threshold at or below 10 %, and those that IBL's
-    plots use at or above it; here it may lie between .1 and 100 %.
+    Maximum likelihood of psychofit's ``erf_psycho_2gammas``, whose likelihood has several peaks, above all in small
+    blocks: the best of nine searches from fixed starting points, the same each time. A search keeps to its limits (a
+    threshold of .1 to 100 %, lapse rates up to .5) better than psychofit's own, which may get stuck at them. Between
+    two contrasts nothing tells where a steep curve rises: there, bias and threshold are one choice of many.
     """
     if len(table) < 4:
         raise ValueError(f"Fitting four parameters takes four contrasts or more; this table has {len(table)}.")
     import psychofit
 
     data = np.vstack([table.index, table["n_trials"], table["p_right"]])
-    limits = {"parmin": np.array([-100, 0.1, 0, 0]), "parmax": np.array([100, 100, 0.5, 0.5])}
-    starts = [np.array([bias, threshold, 0.05, 0.05]) for bias in (-5, 5) for threshold in (5, 20, 40)]
-    fits = [psychofit.mle_fit_psycho(data, "erf_psycho_2gammas", start, **limits, nfits=1) for start in starts]
-    parameters, log_likelihood = max(fits, key=lambda fit: fit[1])
-    names = ["bias", "threshold", "lapse_low", "lapse_high"]
-    return pd.Series(dict(zip(names, parameters, strict=True)) | {"log_likelihood": log_likelihood})
+    limits = np.array([[-100, 100], [0.1, 100], [0, 0.5], [0, 0.5]])
+
+    def loss(parameters: np.ndarray) -> float:
+        return psychofit.neg_likelihood(parameters, data, "erf_psycho_2gammas", *limits.T)
+
+    starts = [(bias, threshold, 0.05, 0.05) for bias in (-10, 0.5, 10) for threshold in (2, 10, 40)]
+    return _fit(loss, starts, limits, ["bias", "threshold", "lapse_low", "lapse_high"])
 
 
 def psychometric_curve(fit: pd.Series, signed_contrast: np.ndarray) -> np.ndarray:
@@ -96,55 +128,170 @@ def psychometric_curve(fit: pd.Series, signed_contrast: np.ndarray) -> np.ndarra
 def movement_latency(trials: pd.DataFrame) -> np.ndarray:
     """Seconds from the stimulus to the first movement of the wheel: the Brain Wide Map's reaction time.
 
-    Negative when the mouse moved before the stimulus came, NaN when it did not move.
+    Negative when the mouse moved before the stimulus came, NaN when it did not move. MissingDataset if the trials have
+    no ``firstMovement_times``.
     """
+    _require(trials, ["firstMovement_times", "stimOn_times"])
     return (trials["firstMovement_times"] - trials["stimOn_times"]).to_numpy()
 
 
 def response_latency(trials: pd.DataFrame) -> np.ndarray:
     """Seconds from the stimulus to the response, when the wheel passed the threshold (or 60 s had gone by)."""
+    _require(trials, ["response_times", "stimOn_times"])
     return (trials["response_times"] - trials["stimOn_times"]).to_numpy()
 
 
-def block_priors(rng: np.random.Generator, n_trials: int) -> np.ndarray:
-    """A sequence of blocks by the rules of the task.
-
-    Returns
-    -------
-    ndarray, shape (n_trials,)
-        The probability that the stimulus is on the left: .5 for 90 trials, then blocks of .2 and .8 in turn, whichever
-        first, of 20 to 100 trials (truncated exponential with a scale of 60: 51 on average).
-    """
-    n_blocks = 1 + n_trials // 20
-    lengths = truncated_exponential(rng, 60, 20, 100, n_blocks).astype(int)
-    likely = np.where(np.arange(n_blocks) % 2 == rng.integers(2), 0.2, 0.8)
-    return np.append(np.full(N_UNBIASED, 0.5), np.repeat(likely, lengths))[:n_trials]
-
-
-def pseudosessions(n_trials: int, n: int, seed: int) -> np.ndarray:
-    """Block sequences that the session could have had: the null for anything that is slow or comes in blocks.
+def chronometric(trials: pd.DataFrame, latency: np.ndarray, signed: bool = True) -> pd.DataFrame:
+    """How soon the mouse moved, or responded, at each contrast.
 
     Parameters
     ----------
-    n_trials : int
-        Trials of the session.
-    n : int
-        How many sequences.
-    seed : int
-        The same seed gives the same sequences.
+    trials : DataFrame
+        Columns contrastLeft, contrastRight.
+    latency : ndarray, shape (n_trials,)
+        Seconds, as `movement_latency` or `response_latency` gives them. NaN are left out; trials without a choice
+        are not, for a median bears their 60 s.
+    signed : bool
+        False to take the contrasts of both sides together.
 
     Returns
     -------
-    ndarray, shape (n, n_trials)
-        ``probabilityLeft`` of each sequence. A quantity that follows the real blocks no more closely than it follows
-        these (Harris 2020, "pseudosession method"; ``brainbox.task.closed_loop``) is not shown to know the block.
+    DataFrame
+        Indexed by contrast (percent; right positive if signed): ``n_trials``, ``median`` (s), and ``low`` and
+        ``high``, its 95 % limits by the ranks of the latencies (NaN below six trials, which cannot give them).
+        The medians are those of ``brainbox.behavior.training.compute_reaction_time``.
     """
-    rng = np.random.default_rng(seed)
-    return np.array([block_priors(rng, n_trials) for _ in range(n)])
+    from scipy.stats import quantile_test
+
+    contrast = signed_contrast(trials) if signed else np.abs(signed_contrast(trials))
+    latency = np.asarray(latency)
+    known = np.isfinite(latency)
+    rows = {}
+    for level in np.unique(contrast[known]):
+        values = latency[known & (contrast == level)]
+        low, high = quantile_test(values, p=0.5).confidence_interval(0.95)
+        rows[level] = {"n_trials": values.size, "median": np.median(values), "low": low, "high": high}
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=["n_trials", "median", "low", "high"])
+    return table.rename_axis("signed_contrast" if signed else "contrast")
 
 
-def truncated_exponential(rng: np.random.Generator, scale: float, low: float, high: float, size: int) -> np.ndarray:
-    """Exponential draws with the given scale, those outside [low, high] drawn again."""
-    # By the inverse of the distribution function between its values at the limits: the same law as drawing again.
-    edge_low, edge_high = np.exp(-low / scale), np.exp(-high / scale)
-    return -scale * np.log(edge_low - rng.random(size) * (edge_low - edge_high))
+def performance(trials: pd.DataFrame, latency: np.ndarray, window: int = 50) -> pd.DataFrame:
+    """How well and how fast the mouse did over the session, in a running window of trials.
+
+    Parameters
+    ----------
+    trials : DataFrame
+        Columns feedbackType, choice.
+    latency : ndarray, shape (n_trials,)
+        Seconds, as `movement_latency` or `response_latency` gives them.
+    window : int
+        Trials, half of them before the trial and half from it on; at either end of the session down to half as many.
+
+    Returns
+    -------
+    DataFrame
+        Indexed like ``trials``: ``correct``, the fraction of rewarded trials; ``no_choice``, the fraction without a
+        choice, which are not correct either; ``latency``, the median (s; NaN where fewer than half are known).
+    """
+    table = pd.DataFrame(
+        {
+            "correct": (trials["feedbackType"] == 1).astype(float),
+            "no_choice": (trials["choice"] == 0).astype(float),
+            "latency": np.asarray(latency),
+        }
+    )
+    running = table.rolling(window, center=True, min_periods=window // 2)
+    return running.mean().assign(latency=running["latency"].median())
+
+
+def bwm_rules(trials: pd.DataFrame) -> pd.DataFrame:
+    """Which trials pass each rule of the Brain Wide Map's analyses.
+
+    Returns
+    -------
+    DataFrame of bool
+        Indexed like ``trials``, one column a rule: six columns of the release must not be NaN, and the first movement
+        must come neither ``early`` (less than .08 s after the stimulus) nor ``late`` (more than 2 s after it). Latency
+        that is not known breaks neither of the last two. ``(~rules).sum()`` is how many trials each rule removes; one
+        trial may break several.
+
+    Raises
+    ------
+    MissingDataset
+        The trials lack a column.
+
+    Notes
+    -----
+    The rules are the defaults of ``load_trials_and_mask`` in IBL's package ``brainwidemap``: trials without a choice
+    (choice 0) and trials of the unbiased block stay.
+    """
+    _require(trials, EVENTS)
+    latency = movement_latency(trials)
+    rules = trials[list(EVENTS)].notna()
+    return rules.assign(early=~(latency < EARLIEST), late=~(latency > LATEST))
+
+
+def bwm_mask(trials: pd.DataFrame) -> pd.Series:
+    """Which trials the Brain Wide Map's analyses keep: those that pass every one of `bwm_rules`."""
+    return bwm_rules(trials).all(axis=1).rename("bwm_mask")
+
+
+def fit_kernel(trials: pd.DataFrame, past: np.ndarray) -> pd.Series:
+    """Fit choices by the stimulus and by an exponential average of past sides.
+
+    Parameters
+    ----------
+    trials : DataFrame
+        One session: columns contrastLeft, contrastRight, choice. Trials without a choice are not fitted.
+    past : ndarray, shape (n_trials,)
+        What the mouse is taken to learn from: `chosen_side` for the action kernel, `stimulus_side` for the stimulus
+        kernel. The fit with the higher likelihood is the better account.
+
+    Returns
+    -------
+    Series
+        ``learning_rate`` of `kernel_p_left`; ``weight`` of what has been learned (0: not used; below 0: the mouse
+        turns away from it); ``bias``, ``threshold`` (percent contrast), ``lapse_low``, ``lapse_high`` and
+        ``log_likelihood`` as in `fit_psychometric`.
+
+    Raises
+    ------
+    ValueError
+        ``past`` is not as long as the trials.
+
+    Notes
+    -----
+    The action and stimulus kernels of Findling et al. (2025, "Brain-wide representations of prior information in mouse
+    decision-making"), but that there the weight is held near 1: the psychometric function is shifted by the normal
+    deviate of P(left). One session of 450 trials tells the simulated mouse's learning rate, .17, to .08 on average.
+    """
+    if len(past) != len(trials):
+        raise ValueError(f"There are {len(trials)} trials, so past takes as many sides; it has {len(past)}.")
+    chosen = trials["choice"].to_numpy() != 0
+    right, contrast = trials["choice"].to_numpy()[chosen] == -1, signed_contrast(trials)[chosen]
+    names = ["learning_rate", "weight", "bias", "threshold", "lapse_low", "lapse_high"]
+    limits = np.array([[0, 1], [-5, 5], [-100, 100], [0.1, 100], [0, 0.5], [0, 0.5]])
+
+    def loss(parameters: np.ndarray) -> float:
+        fit = dict(zip(names, parameters, strict=True))
+        p_left = kernel_p_left(past, fit["learning_rate"])[chosen].clip(1e-6, 1 - 1e-6)
+        shift = fit["threshold"] * fit["weight"] * ndtri(1 - p_left) / np.sqrt(2)
+        p_right = psychometric_curve(fit, contrast + shift).clip(1e-12, 1 - 1e-12)
+        return -np.log(np.where(right, p_right, 1 - p_right)).sum()
+
+    starts = [(rate, 0.5, 0, 12, 0.05, 0.05) for rate in (0.01, 0.05, 0.2, 0.5, 0.9)]
+    return _fit(loss, starts, limits, names)
+
+
+def _fit(loss: Callable, starts: list[tuple], limits: np.ndarray, names: list[str]) -> pd.Series:
+    """The best of several searches for the maximum of a likelihood; ``loss`` is its negative logarithm."""
+    from scipy.optimize import minimize
+
+    fits = [minimize(loss, start, method="SLSQP", bounds=limits) for start in starts]
+    best = min(fits, key=lambda fit: fit.fun)
+    return pd.Series(dict(zip(names, best.x, strict=True)) | {"log_likelihood": -best.fun})
+
+
+def _require(trials: pd.DataFrame, columns: Iterable[str]) -> None:
+    if missing := [column for column in columns if column not in trials]:
+        raise MissingDataset(f"These trials have no {', '.join(missing)}; they have {', '.join(trials.columns)}.")
