@@ -14,12 +14,10 @@ from scipy.special import erf, ndtri
 # Lessons reach all of it as bwm.trials; it stands apart because it knows sides and blocks, not the table.
 from .blocks import (  # noqa: F401
     bayes_optimal_p_left,
-    block_priors,
     blocks,
     kernel_p_left,
     position_in_block,
     pseudosessions,
-    truncated_exponential,
 )
 from .errors import MissingDataset
 
