@@ -15,7 +15,7 @@ from PIL import Image
 from recordings import NYU, PROBE, SORTED, SWC, WAVEFORMS, WHEEL, Recordings
 
 import bwm_tutorials as bwm
-from bwm_tutorials.plots import BLUE, GREY, ORANGE
+from bwm_tutorials.plots.style import BLUE, GREY, ORANGE
 
 REAL, SYNTHETIC = {"color": BLUE, "zorder": 2}, {"color": ORANGE, "zorder": 3}
 PERCENT = [0, 6.25, 12.5, 25, 100]

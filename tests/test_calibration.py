@@ -16,7 +16,7 @@ from matplotlib.colors import to_hex
 from recordings import NYU, PROBE, SORTED, SWC, WAVEFORMS, WHEEL, Recordings
 
 import bwm_tutorials as bwm
-from bwm_tutorials.plots import BLUE, ORANGE
+from bwm_tutorials.plots.style import BLUE, ORANGE
 
 task_metrics = pytest.importorskip("ibllib.qc.task_metrics")
 training_wheel = pytest.importorskip("ibllib.io.extractors.training_wheel")

@@ -1,0 +1,20 @@
+"""Figures: each draws a result that it is given, prints a sentence about it, and returns the figure.
+
+The sentence is computed from what is drawn, and stands in for the figure where it cannot be seen. Colours can
+be told apart by colour-blind readers and read as text on white.
+"""
+
+from .behaviour import psychometric
+from .sessions import download_prices, what_sessions_have
+from .style import stamp
+from .trial import one_trial
+from .units import probe
+
+__all__ = [
+    "download_prices",
+    "one_trial",
+    "probe",
+    "psychometric",
+    "stamp",
+    "what_sessions_have",
+]

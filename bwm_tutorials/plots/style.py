@@ -1,0 +1,54 @@
+"""How figures look, and the stamp that each carries."""
+
+import textwrap
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+from ..session import Session
+
+BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#008060", "#AA3377", "#707070"
+COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
+STYLE = {
+    "figure.dpi": 110,
+    "figure.constrained_layout.use": True,
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10,
+    "legend.frameon": False,
+    "figure.hooks": ["bwm_tutorials.plots.style:sign"],
+}
+plt.rcParams.update(STYLE)
+_signature = "not stamped: bwm.plots.stamp(session) says what this is"
+
+
+def stamp(*sessions: Session) -> None:
+    """Write on every later figure of this notebook which recordings it shows, and whether they are synthetic.
+
+    Parameters
+    ----------
+    *sessions : Session
+        One, or several when a figure shows several.
+    """
+    global _signature
+    _signature = "  |  ".join(dict.fromkeys(_label(session) for session in sessions))
+    plt.rcParams.update(STYLE)  # again: a style that was chosen since may have taken the signature away
+
+
+def _label(session: Session) -> str:
+    return f"synthetic sample · seed {session.seed}" if session.synthetic else f"REAL · {session.name}"
+
+
+def sign(figure: Figure) -> None:
+    """Sign a new figure with the stamp; matplotlib calls this for each (rcParams ``figure.hooks``)."""
+    figure.text(1, 0, _signature, ha="right", va="top", fontsize=8, color=GREY, gid="stamp")
+
+
+def say(text: str) -> None:
+    """Print a sentence about a figure, in lines that fit a page."""
+    print(textwrap.fill(text, 92))
+
+
+def percent(fraction: float) -> str:
+    return f"{100 * fraction:.0f} %"

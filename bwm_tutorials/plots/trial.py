@@ -1,0 +1,153 @@
+"""One trial, with everything that was recorded in it."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ..wheel import THRESHOLD
+from .style import BLUE, GREEN, GREY, PURPLE, say
+
+
+class Event(NamedTuple):
+    """How an event of a trial is drawn: its label, colour, and how high the label stands."""
+
+    label: str
+    colour: str
+    height: float
+
+
+EVENTS = {
+    "firstMovement_times": Event("first movement", PURPLE, 1.42),
+    "feedback_times": Event("feedback", GREEN, 1.05),
+}
+
+
+def one_trial(
+    trial: pd.Series,
+    wheel: Mapping | None = None,
+    licks: np.ndarray | None = None,
+    spikes: Mapping | None = None,
+    clusters: pd.DataFrame | None = None,
+) -> Figure:
+    """One trial on one clock: the stimulus, the wheel, the licks, and the spikes of a probe.
+
+    Parameters
+    ----------
+    trial : Series
+        A row of the trials table.
+    wheel : mapping, optional
+        ``timestamps`` (s) and ``position`` (rad).
+    licks : ndarray, optional
+        Times (s).
+    spikes : mapping, optional
+        ``times`` (s, sorted) and ``depths`` (µm from the tip).
+    clusters : DataFrame, optional
+        ``depths`` and ``acronym``, to name the regions beside the spikes.
+
+    Returns
+    -------
+    Figure
+        A panel for each thing that is given; time is seconds from the stimulus.
+
+    Raises
+    ------
+    ValueError
+        The trial has no stimulus time (NaN).
+    """
+    zero = trial["stimOn_times"]
+    if np.isnan(zero):
+        raise ValueError("The stimulus of this trial has no time (stimOn_times is NaN): take another trial.")
+    events = {name: trial[name] - zero for name in EVENTS if pd.notna(trial.get(name))}
+    end = events.get("feedback_times", trial["response_times"] - zero) + 0.8
+    start = max(trial.get("intervals_0", zero - 1) - zero, -1.0)
+    panels = {"stimulus": 0.5, "wheel": 1.2, "licks": 0.4, "spikes": 2.6}
+    given = {"stimulus": trial, "wheel": wheel, "licks": licks, "spikes": spikes}
+    panels = {name: height for name, height in panels.items() if given[name] is not None}
+    fig, axes = plt.subplots(
+        len(panels),
+        figsize=(8, 0.7 + 1.15 * sum(panels.values())),
+        sharex=True,
+        squeeze=False,
+        height_ratios=list(panels.values()),
+    )
+    axis = dict(zip(panels, axes[:, 0], strict=True))
+    words = [_draw_stimulus(axis["stimulus"], trial, zero, end)]
+    if wheel is not None:
+        words.append(_draw_wheel(axis["wheel"], wheel, zero, start, end, trial["response_times"] - zero))
+    if licks is not None:
+        words.append(_draw_licks(axis["licks"], licks, zero, start, end))
+    if spikes is not None:
+        words.append(_draw_raster(axis["spikes"], spikes, clusters, zero, start, end))
+    for ax in axis.values():
+        ax.axvline(0, color="k", lw=1)
+        for name, time in events.items():
+            ax.axvline(time, color=EVENTS[name].colour, lw=1.2)
+    for name, time in events.items():
+        axis["stimulus"].text(time, EVENTS[name].height, EVENTS[name].label, color=EVENTS[name].colour, fontsize=9)
+    axis["stimulus"].text(0, 1.05, "stimulus ", ha="right", fontsize=9)
+    axes[-1, 0].set(xlim=(start, end), xlabel="time from stimulus onset (s)")
+    say(" ".join(words))
+    return fig
+
+
+def _draw_stimulus(ax: plt.Axes, trial: pd.Series, zero: float, end: float) -> str:
+    side = "right" if pd.notna(trial["contrastRight"]) else "left"
+    contrast = trial["contrastRight"] if side == "right" else trial["contrastLeft"]
+    off = trial.get("stimOff_times", np.nan) - zero
+    ax.barh(0.5, min(off, end) if pd.notna(off) else end, height=0.6, color=str(0.85 - 0.5 * contrast))
+    ax.text(0, 0.5, f"{100 * contrast:.4g} % contrast, {side} ", va="center", ha="right", fontsize=9)
+    ax.set(ylim=(0, 1), yticks=[])
+    ax.spines["left"].set_visible(False)
+    outcome = {1: "was rewarded", -1: "was not rewarded"}[int(trial["feedbackType"])]
+    report = {1: "reported left", -1: "reported right", 0: "made no choice"}[int(trial["choice"])]
+    seconds = trial["response_times"] - zero
+    shown = f"A stimulus of {100 * contrast:g} % contrast on the {side}"
+    return f"{shown}: the mouse {report} after {seconds:.2f} s and {outcome}."
+
+
+def _draw_wheel(ax: plt.Axes, wheel: Mapping, zero: float, start: float, end: float, response: float) -> str:
+    grid = np.linspace(start, end, 1500)
+    position = np.interp(grid + zero, wheel["timestamps"], wheel["position"])
+    position -= np.interp(zero, wheel["timestamps"], wheel["position"])
+    ax.plot(grid, position, color="k")
+    for limit in (-THRESHOLD, THRESHOLD):
+        ax.axhline(limit, color=GREY, lw=0.8, ls=":")
+    ax.text(start, THRESHOLD, " reports right", color=GREY, fontsize=8, va="bottom")
+    ax.text(start, -THRESHOLD, " reports left", color=GREY, fontsize=8, va="top")
+    reach = 1.25 * max(np.abs(position).max(), THRESHOLD)
+    ax.set(ylabel="wheel (rad)", ylim=(-reach, reach))
+    turned = np.interp(response, grid, position)
+    if abs(turned) < 0.9 * THRESHOLD:  # the encoder was set to zero at the go cue, a moment after the stimulus
+        return "The wheel does not reach the threshold."
+    turn = "counter-clockwise (position rises)" if turned > 0 else "clockwise (position falls)"
+    return f"By then the wheel has turned {turn} by {abs(turned):.2f} rad."
+
+
+def _draw_licks(ax: plt.Axes, licks: np.ndarray, zero: float, start: float, end: float) -> str:
+    shown = licks[(licks >= zero + start) & (licks <= zero + end)] - zero
+    ax.vlines(shown, 0, 1, color=BLUE, lw=1.2)
+    ax.set(ylabel="licks", ylim=(0, 1), yticks=[])
+    return f"The tongue moves in {shown.size or 'no'} frames of the videos."
+
+
+def _draw_raster(
+    ax: plt.Axes, spikes: Mapping, clusters: pd.DataFrame | None, zero: float, start: float, end: float
+) -> str:
+    first, last = np.searchsorted(spikes["times"], [zero + start, zero + end])
+    times, depths = spikes["times"][first:last] - zero, spikes["depths"][first:last]
+    ax.plot(times, depths, "|", color="k", ms=4.5, mew=0.8, rasterized=True)
+    ax.set(ylabel="depth from the tip (µm)", ylim=(0, None))
+    if clusters is not None:
+        regions = clusters.groupby("acronym")["depths"].agg(["min", "max"]).sort_values("min")
+        between = (regions["max"].to_numpy()[:-1] + regions["min"].to_numpy()[1:]) / 2
+        borders = np.concatenate([[0], between, [regions["max"].iloc[-1]]])
+        for index, acronym in enumerate(regions.index):
+            ax.axhspan(borders[index], borders[index + 1], color=BLUE, alpha=0.12 if index % 2 else 0.03, lw=0)
+            ax.text(end, borders[index : index + 2].mean(), f" {acronym}", va="center", fontsize=8)
+    units = np.unique(spikes["clusters"][first:last]).size
+    rate = times.size / (end - start)
+    return f"{units} units fire {times.size} spikes in these {end - start:.1f} s ({rate:.0f} a second)."
