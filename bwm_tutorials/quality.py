@@ -1,7 +1,7 @@
 """How well the units that spikes were sorted into are isolated: the release's quality metrics.
 
-Times are seconds, amplitudes V, depths µm from the tip. The measures are those of ``clusters.metrics.pqt``, computed from
-the spikes alone.
+Times are seconds, amplitudes V, depths µm from the tip. The measures are those of the release's
+``clusters.metrics.pqt``, computed from the spikes alone.
 """
 
 from bisect import bisect_left

@@ -11,7 +11,7 @@ CORRECTION = "Benjamini-Hochberg"
 
 
 def signed_rank(difference: np.ndarray) -> pd.DataFrame:
-    """Wilcoxon's signed-rank test of every unit: is the difference as often and as far above 0 as below?
+    """Wilcoxon's signed-rank test of every unit: whether its differences lie about 0.
 
     Parameters
     ----------

@@ -6,6 +6,7 @@ The recording lasts from the first spike that is given to the last, so give a pr
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -27,8 +28,8 @@ from .responses import CORRECTION, noise_correlations, selectivity, signed_rank 
 
 Spikes = Mapping[str, np.ndarray]
 
-_BLOCK = 2**16  # spikes that are handled at a time: few enough to stay in the processor's cache
-_CELLS = 2**21  # the same for the array that they are counted in
+_BLOCK = 2**17  # spikes that are handled at a time: few enough to stay in the processor's cache
+_CELLS = 2**22  # and cells (unit, trial and bin) that they are counted in
 
 
 class TrialCounts(NamedTuple):
@@ -133,17 +134,16 @@ def counts_in_intervals(
         Spikes are not in order, an interval ends before it starts, none lies in the recording, or a unit has no
         spikes.
     """
-    times, clusters = _checked(spikes)
-    units, row = _rows(clusters, units)
+    trains, units = _trains(spikes, units)
     table = intervals if isinstance(intervals, pd.DataFrame) else pd.DataFrame(np.asarray(intervals))
     if table.shape[1] != 2:
         raise ValueError(f"Intervals are start and stop, of shape (n_intervals, 2); these have shape {table.shape}.")
     edges = table.to_numpy(float)
     if (edges[:, 0] > edges[:, 1]).any():
         raise ValueError("An interval ends before it starts: the first column is the start, the second the stop.")
-    inside = np.flatnonzero(_inside(times, *edges.T))
+    inside = np.flatnonzero(_inside(trains, *edges.T))
     counts = np.full((units.size, len(table)), np.nan)
-    for part, interval, of, _ in _found(times, clusters, row, *edges[inside].T, units.size):
+    for part, interval, of, _ in _found(trains, *edges[inside].T, units.size):
         n = part.stop - part.start
         here = np.bincount(of * n + interval, minlength=units.size * n)
         counts[:, inside[part]] = here.reshape(units.size, n)
@@ -187,19 +187,20 @@ def trial_counts(
     ValueError
         As `counts_in_intervals`, or bins do not fill the window.
     """
-    times, clusters = _checked(spikes)
-    units, row = _rows(clusters, units)
+    trains, units = _trains(spikes, units)
     table = around(events, window)
     centres = _centres(window, bin_size)
-    start, stop = table.to_numpy().T
-    inside = _inside(times, start, stop)
-    start, stop = start[inside], stop[inside]
-    most = np.diff(np.searchsorted(times, [start, stop]), axis=0).max()
+    inside = _inside(trains, *table.to_numpy().T)
+    start, stop = table[inside].to_numpy().T
+    most = np.diff(np.searchsorted(trains.times, [start, stop]), axis=0).max()
     dtype = np.int16 if most <= np.iinfo(np.int16).max else np.int32
     counts = np.zeros((units.size, start.size, centres.size), dtype)
-    for part, trial, of, since in _found(times, clusters, row, start, stop, units.size):
-        cell = (of * start.size + part.start + trial) * centres.size + _bins(since, bin_size, centres.size)
-        np.add.at(counts.reshape(-1), cell, 1)
+    for part, trial, cell, again in _binned(trains, start, stop, units.size, centres.size, bin_size):
+        of, bins = np.divmod(cell, centres.size)
+        place = (of * start.size + part.start + trial) * centres.size + bins
+        counts.reshape(-1)[place] = 1
+        for more in again:
+            counts.reshape(-1)[place[more]] += 1
     return TrialCounts(counts, units, table.index[inside], centres, **table.attrs, bin_size=bin_size)
 
 
@@ -237,19 +238,18 @@ def peth(
     ValueError
         As `trial_counts`, or there is not one label for each event.
     """
-    times, clusters = _checked(spikes)
-    units, row = _rows(clusters, units)
+    trains, units = _trains(spikes, units)
     table = around(events, window)
     centres = _centres(window, bin_size)
     start, stop = table.to_numpy().T
-    inside = _inside(times, start, stop)
+    inside = _inside(trains, start, stop)
     code, labels = np.zeros(len(table), int), None
     if condition is not None:
         if np.shape(condition) != (len(table),):
             raise ValueError(f"There are {len(table)} events, and condition has the shape {np.shape(condition)}.")
         code, labels = pd.factorize(condition, sort=True)
     chosen = [inside & (code == c) for c in range(1 if labels is None else len(labels))]
-    moments = [_moments(times, clusters, row, start[t], stop[t], units.size, centres.size, bin_size) for t in chosen]
+    moments = [_moments(trains, start[t], stop[t], units.size, centres.size, bin_size) for t in chosen]
     mean, sem = (np.concatenate(part) / bin_size for part in zip(*moments, strict=True))
     rows, n_trials = units, int(inside.sum())
     if labels is not None:
@@ -297,8 +297,8 @@ def responsive_units(
     """
     if baseline[0] < response[1] and response[0] < baseline[1]:
         raise ValueError(
-            f"The response window, {response[0]} to {response[1]} s, and the baseline, {baseline[0]} to {baseline[1]} s, "
-            "overlap, so the same spikes would be on both sides: move one of them."
+            f"The response window, {response[0]} to {response[1]} s, overlaps the baseline, {baseline[0]} to "
+            f"{baseline[1]} s, so the same spikes would be on both sides: move one of them."
         )
     counts = [counts_in_intervals(spikes, around(events, window), units) for window in (response, baseline)]
     known = (counts[0].notna() & counts[1].notna()).all()
@@ -321,66 +321,80 @@ def responsive_units(
     return table
 
 
+class _Trains(NamedTuple):
+    """Spikes in order of time, and for each possible cluster id its row in the result (−1 if it is not wanted)."""
+
+    times: np.ndarray
+    clusters: np.ndarray
+    row: np.ndarray
+
+
 def _moments(
-    times: np.ndarray,
-    clusters: np.ndarray,
-    row: np.ndarray,
-    start: np.ndarray,
-    stop: np.ndarray,
-    n_units: int,
-    n_bins: int,
-    bin_size: float,
+    trains: _Trains, start: np.ndarray, stop: np.ndarray, n_units: int, n_bins: int, bin_size: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard error, over trials, of the spikes in a bin; each of shape (n_units, n_bins)."""
-    n_cells, n_trials = n_units * n_bins, start.size
-    total, more = np.zeros(n_cells, int), np.zeros(n_cells, int)
-    slot = np.empty(0, np.int32)
-    for part, trial, of, since in _found(times, clusters, row, start, stop, n_cells):
-        cell = of * n_bins + _bins(since, bin_size, n_bins)
-        total += np.bincount(cell, minlength=n_cells)
-        # Most spikes are alone in their cell (unit, bin and trial), and 1² = 1, so only the others are counted by cell.
-        # One of the spikes of each cell takes its slot; slots that no spike of this part takes are never read.
-        cell += trial * n_cells
-        if slot.size < (part.stop - part.start) * n_cells:
-            slot = np.empty((part.stop - part.start) * n_cells, np.int32)
-        number = np.arange(cell.size, dtype=np.int32)
-        slot[cell] = number
-        crowded, others = np.unique(cell[slot[cell] != number], return_counts=True)
-        np.add.at(more, crowded % n_cells, others * (others + 1))  # n² − n, where n = others + 1
+    n_trials = start.size
+    total, pairs = np.zeros(n_units * n_bins, int), np.zeros(n_units * n_bins, int)
+    for _, _, cell, again in _binned(trains, start, stop, n_units, n_bins, bin_size):
+        total += np.bincount(cell, minlength=total.size)
+        if again:
+            pairs += np.bincount(cell[np.concatenate(again)], minlength=total.size)
+    # Of n spikes in a cell, n − 1 come again, then n − 2, …: n (n − 1) / 2 in all, and n² is n and twice that.
     with np.errstate(divide="ignore", invalid="ignore"):  # no trial, or one
         mean = total / n_trials
-        variance = (total + more - total * mean) / (n_trials - 1)
+        variance = (total + 2 * pairs - total * mean) / (n_trials - 1)
         sem = np.sqrt(np.maximum(variance, 0) / n_trials)
     return mean.reshape(n_units, n_bins), sem.reshape(n_units, n_bins)
 
 
+def _binned(
+    trains: _Trains, start: np.ndarray, stop: np.ndarray, n_units: int, n_bins: int, bin_size: float
+) -> Iterator[tuple[slice, np.ndarray, np.ndarray, list[np.ndarray]]]:
+    """The spikes in intervals, of some intervals at a time, in bins.
+
+    Yields which intervals; of each spike in them: which of these intervals, and the cell (row × ``n_bins`` + bin); and
+    which spikes are not the first of their cell in their interval. These are positions among the spikes, in rounds: of
+    n spikes the first round has n − 1, the next n − 2, and so on. Few cells have more than one, so this costs far less
+    than to go through all cells.
+    """
+    n_cells = n_units * n_bins
+    slot = np.empty(_CELLS + n_cells, np.int32)
+    for part, interval, of, since in _found(trains, start, stop, n_cells):
+        # What rounding puts behind the last bin is in the interval all the same.
+        cell = of * n_bins + np.minimum((since / bin_size).astype(int), n_bins - 1)
+        place, left, again = interval * n_cells + cell, np.arange(cell.size, dtype=np.int32), []
+        while left.size:
+            # One of the spikes of each cell takes its slot; the others come again.
+            slot[place] = left
+            others = np.flatnonzero(slot.take(place) != left)
+            place, left = place[others], left[others]
+            again.append(left)
+        yield part, interval, cell, again
+
+
 def _found(
-    times: np.ndarray, clusters: np.ndarray, row: np.ndarray, start: np.ndarray, stop: np.ndarray, n_cells: int
+    trains: _Trains, start: np.ndarray, stop: np.ndarray, n_cells: int
 ) -> Iterator[tuple[slice, np.ndarray, np.ndarray, np.ndarray]]:
     """The spikes in intervals, of some intervals at a time.
 
     Yields which intervals; then of each spike in them: which of these intervals (from 0), the row of its unit, and
     the time since the start of the interval. ``n_cells`` is how many counts an interval has.
     """
+    times, clusters, row = trains
     first, last = np.searchsorted(times, start), np.searchsorted(times, stop)
     n_spikes = last - first
     block = np.cumsum(n_spikes / _BLOCK + n_cells / _CELLS).astype(int)
     edges = np.flatnonzero(np.diff(block, prepend=-1, append=-1))
-    every = (row >= 0).all()
-    for i, j in zip(edges[:-1], edges[1:], strict=True):
+    some = (row < 0).any()
+    for i, j in pairwise(edges):
         pieces = [slice(*piece) for piece in zip(first[i:j], last[i:j], strict=True)]
-        of = row[np.concatenate([clusters[piece] for piece in pieces])]
+        of = row.take(np.concatenate([clusters[piece] for piece in pieces]))
         interval = np.repeat(np.arange(j - i), n_spikes[i:j])
         since = np.concatenate([times[piece] for piece in pieces]) - np.repeat(start[i:j], n_spikes[i:j])
-        if not every:
-            wanted = of >= 0
+        if some:
+            wanted = np.flatnonzero(of >= 0)
             interval, of, since = interval[wanted], of[wanted], since[wanted]
         yield slice(int(i), int(j)), interval, of, since
-
-
-def _bins(since: np.ndarray, bin_size: float, n_bins: int) -> np.ndarray:
-    """Which bin; a spike that rounding puts behind the last one is in the window all the same."""
-    return np.minimum((since / bin_size).astype(int), n_bins - 1)
 
 
 def _centres(window: tuple[float, float], bin_size: float) -> np.ndarray:
@@ -392,44 +406,52 @@ def _centres(window: tuple[float, float], bin_size: float) -> np.ndarray:
     return np.round(window[0] + bin_size * (np.arange(round(n_bins)) + 0.5), 9)
 
 
-def _inside(times: np.ndarray, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
+def _inside(trains: _Trains, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
     """Which intervals lie in the recording: neither NaN nor partly outside."""
-    inside = (start >= times[0]) & (stop <= times[-1])
+    begin, end = trains.times[[0, -1]]
+    inside = (start >= begin) & (stop <= end)
     if not inside.any():
         raise ValueError(
-            f"None of {inside.size} intervals lies in the recording, which lasts from {times[0]:.3f} to "
-            f"{times[-1]:.3f} s: times of events are seconds on the same clock."
+            f"None of {inside.size} intervals lies in the recording, which lasts from {begin:.3f} to "
+            f"{end:.3f} s: times of events are seconds on the same clock."
         )
     return inside
 
 
-def _rows(clusters: np.ndarray, units: npt.ArrayLike | None) -> tuple[pd.Index, np.ndarray]:
-    """The units' ids, and for each possible id its row in the result, −1 for units that are not wanted."""
+def _trains(spikes: Spikes, units: npt.ArrayLike | None) -> tuple[_Trains, pd.Index]:
+    """The spikes, checked, and the ids of the units that are wanted."""
+    times, clusters = _checked(spikes)
     size = int(clusters.max()) + 1
-    present = np.zeros(size, bool)
-    for i in range(0, clusters.size, _BLOCK):
-        present |= np.bincount(clusters[i : i + _BLOCK], minlength=size) > 0
-        if present.all():  # soon, if every unit fires from the beginning
-            break
-    if units is None:
-        ids = np.flatnonzero(present)
+    wanted = np.arange(size) if units is None else _ids(units)
+    present = np.bincount(clusters[:_BLOCK], minlength=max(size, wanted.max() + 1)) > 0
+    rare = wanted[~present[wanted]]
+    if rare.size < 16:  # searching for one takes a twentieth of the time that counting all does
+        present[rare] = [(clusters == unit).any() for unit in rare]
     else:
-        ids = np.asarray(units)
-        if ids.ndim != 1 or not ids.size or ids.dtype.kind not in "iu" or np.unique(ids).size < ids.size:
-            raise ValueError("units takes cluster ids: whole numbers, each once (of a mask, take the ids that it selects).")
-        without = ids[~(np.isin(ids, np.flatnonzero(present)))]
-        if without.size:
-            raise ValueError(
-                f"{without.size} of the {ids.size} units have no spikes among these ({', '.join(map(str, without[:5]))}"
-                f"{', …' if without.size > 5 else ''}): give the spikes of all units, or leave these out."
-            )
+        for i in range(_BLOCK, clusters.size, _BLOCK):
+            present[:size] |= np.bincount(clusters[i : i + _BLOCK], minlength=size) > 0
+    if units is None:
+        wanted = np.flatnonzero(present)
+    elif (without := wanted[~present[wanted]]).size:
+        some = ", ".join(map(str, without[:5])) + (", …" if without.size > 5 else "")
+        raise ValueError(
+            f"{without.size} of {wanted.size} units have no spikes among these ({some}): give the spikes of all units, "
+            "or leave these out."
+        )
     row = np.full(size, -1)
-    row[ids] = np.arange(ids.size)
-    return pd.Index(ids, name="cluster"), row
+    row[wanted] = np.arange(wanted.size)
+    return _Trains(times, clusters, row), pd.Index(wanted, name="cluster")
+
+
+def _ids(units: npt.ArrayLike) -> np.ndarray:
+    ids = np.asarray(units)
+    if ids.ndim != 1 or not ids.size or ids.dtype.kind not in "iu" or ids.min() < 0 or np.unique(ids).size < ids.size:
+        raise ValueError("Units are cluster ids, whole numbers and each once: of a mask take the ids that it selects.")
+    return ids.astype(int)
 
 
 def _checked(spikes: Spikes) -> list[np.ndarray]:
-    times, clusters = found = arrays(spikes, "times", "clusters")
+    _, clusters = found = arrays(spikes, "times", "clusters")
     if clusters.dtype.kind not in "iu" or (clusters.dtype.kind == "i" and clusters.min() < 0):
         raise ValueError(f"Clusters of spikes must be integers from 0 on; these are {clusters.dtype}.")
     return found
