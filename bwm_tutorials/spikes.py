@@ -28,7 +28,7 @@ from .responses import CORRECTION, noise_correlations, selectivity, signed_rank 
 
 Spikes = Mapping[str, np.ndarray]
 
-_BLOCK = 2**17  # spikes that are handled at a time: few enough to stay in the processor's cache
+_BLOCK = 2**16  # spikes that are handled at a time: few enough to stay in the processor's cache
 _CELLS = 2**22  # and cells (unit, trial and bin) that they are counted in
 
 
@@ -342,8 +342,8 @@ def _moments(
     # Of n spikes in a cell, n − 1 come again, then n − 2, …: n (n − 1) / 2 in all, and n² is n and twice that.
     with np.errstate(divide="ignore", invalid="ignore"):  # no trial, or one
         mean = total / n_trials
-        variance = (total + 2 * pairs - total * mean) / (n_trials - 1)
-        sem = np.sqrt(np.maximum(variance, 0) / n_trials)
+        squares = total + 2 * pairs - total * mean
+        sem = np.sqrt(squares.clip(0) / (n_trials * np.float64(n_trials - 1)))
     return mean.reshape(n_units, n_bins), sem.reshape(n_units, n_bins)
 
 
@@ -358,11 +358,15 @@ def _binned(
     than to go through all cells.
     """
     n_cells = n_units * n_bins
-    slot = np.empty(_CELLS + n_cells, np.int32)
-    for part, interval, of, since in _found(trains, start, stop, n_cells):
+    slots = np.empty(4 * (_CELLS + n_cells), np.uint8)
+    for part, interval, cell, since in _found(trains._replace(row=trains.row * n_bins), start, stop, n_cells):
+        since /= bin_size
+        bins = since.astype(int)
         # What rounding puts behind the last bin is in the interval all the same.
-        cell = of * n_bins + np.minimum((since / bin_size).astype(int), n_bins - 1)
-        place, left, again = interval * n_cells + cell, np.arange(cell.size, dtype=np.int32), []
+        cell += np.minimum(bins, n_bins - 1, out=bins)
+        place, again = interval * n_cells + cell, []
+        left = np.arange(cell.size, dtype=np.uint16 if cell.size < 2**16 else np.uint32)
+        slot = slots.view(left.dtype)
         while left.size:
             # One of the spikes of each cell takes its slot; the others come again.
             slot[place] = left
@@ -423,13 +427,7 @@ def _trains(spikes: Spikes, units: npt.ArrayLike | None) -> tuple[_Trains, pd.In
     times, clusters = _checked(spikes)
     size = int(clusters.max()) + 1
     wanted = np.arange(size) if units is None else _ids(units)
-    present = np.bincount(clusters[:_BLOCK], minlength=max(size, wanted.max() + 1)) > 0
-    rare = wanted[~present[wanted]]
-    if rare.size < 16:  # searching for one takes a twentieth of the time that counting all does
-        present[rare] = [(clusters == unit).any() for unit in rare]
-    else:
-        for i in range(_BLOCK, clusters.size, _BLOCK):
-            present[:size] |= np.bincount(clusters[i : i + _BLOCK], minlength=size) > 0
+    present = _present(clusters, wanted, max(size, wanted.max() + 1))
     if units is None:
         wanted = np.flatnonzero(present)
     elif (without := wanted[~present[wanted]]).size:
@@ -441,6 +439,18 @@ def _trains(spikes: Spikes, units: npt.ArrayLike | None) -> tuple[_Trains, pd.In
     row = np.full(size, -1)
     row[wanted] = np.arange(wanted.size)
     return _Trains(times, clusters, row), pd.Index(wanted, name="cluster")
+
+
+def _present(clusters: np.ndarray, wanted: np.ndarray, size: int) -> np.ndarray:
+    """Which ids below ``size`` have spikes, as far as it is wanted."""
+    present = np.zeros(size, bool)
+    for i in range(0, clusters.size, _BLOCK):
+        block, missing = clusters[i : i + _BLOCK], wanted[~present[wanted]]
+        if missing.size > 8:
+            present |= np.bincount(block, minlength=size) > 0
+        else:  # soon, for most units fire from the beginning; and looking for a few is faster than counting all
+            present[missing] = [(block == unit).any() for unit in missing]
+    return present
 
 
 def _ids(units: npt.ArrayLike) -> np.ndarray:
