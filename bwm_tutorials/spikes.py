@@ -248,6 +248,8 @@ def peth(
         if np.shape(condition) != (len(table),):
             raise ValueError(f"There are {len(table)} events, and condition has the shape {np.shape(condition)}.")
         code, labels = pd.factorize(condition, sort=True)
+        if not len(labels):
+            raise ValueError("None of the events has a label: condition is NaN everywhere.")
     chosen = [inside & (code == c) for c in range(1 if labels is None else len(labels))]
     moments = [_moments(trains, start[t], stop[t], units.size, centres.size, bin_size) for t in chosen]
     mean, sem = (np.concatenate(part) / bin_size for part in zip(*moments, strict=True))
@@ -275,8 +277,8 @@ def responsive_units(
     spikes, events, units
         As in `trial_counts`.
     response, baseline : tuple
-        The windows that are compared: start and stop, s from the event. Trials of which either leaves the recording
-        are left out.
+        The windows that are compared, equally long: start and stop, s from the event. Trials of which either leaves
+        the recording are left out.
 
     Returns
     -------
@@ -289,28 +291,31 @@ def responsive_units(
     Raises
     ------
     ValueError
-        The windows overlap, or as `counts_in_intervals`.
+        The windows overlap or differ in length, or as `counts_in_intervals`.
 
     Notes
     -----
-    Agrees with ``brainbox.task.closed_loop.responsive_units``.
+    Agrees with ``brainbox.task.closed_loop.responsive_units``, which allows windows of different length. There, rates
+    of units that do not respond differ in rank all the same: one spike is a higher rate in the shorter window.
     """
     if baseline[0] < response[1] and response[0] < baseline[1]:
         raise ValueError(
             f"The response window, {response[0]} to {response[1]} s, overlaps the baseline, {baseline[0]} to "
             f"{baseline[1]} s, so the same spikes would be on both sides: move one of them."
         )
-    counts = [counts_in_intervals(spikes, around(events, window), units) for window in (response, baseline)]
-    known = (counts[0].notna() & counts[1].notna()).all()
-    during, before = (
-        count.loc[:, known.to_numpy()] / (window[1] - window[0])
-        for count, window in zip(counts, (response, baseline), strict=True)
-    )
-    # Rounded, so that equal rates in windows of different length are equal.
-    tested = signed_rank((during - before).to_numpy().round(6)).set_index(during.index)
-    table = pd.DataFrame({"baseline": before.mean(axis=1), "response": during.mean(axis=1)}).join(tested)
+    seconds = response[1] - response[0]
+    if not np.isclose(seconds, baseline[1] - baseline[0]):
+        raise ValueError(
+            f"The response window lasts {seconds:.6g} s and the baseline {baseline[1] - baseline[0]:.6g} s, but ranks "
+            "compare counts of equal times only: make them equally long."
+        )
+    during, before = (counts_in_intervals(spikes, around(events, window), units) for window in (response, baseline))
+    known = (during.notna() & before.notna()).all()
+    during, before = during.loc[:, known.to_numpy()], before.loc[:, known.to_numpy()]
+    rates = pd.DataFrame({"baseline": before.mean(axis=1) / seconds, "response": during.mean(axis=1) / seconds})
+    table = rates.join(signed_rank((during - before).to_numpy()).set_index(rates.index))
     table.attrs = {
-        "events": counts[0].attrs["events"],
+        "events": during.attrs["events"],
         "response": tuple(response),
         "baseline": tuple(baseline),
         "test": "Wilcoxon signed rank",
