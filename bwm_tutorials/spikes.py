@@ -195,12 +195,10 @@ def trial_counts(
     most = np.diff(np.searchsorted(trains.times, [start, stop]), axis=0).max()
     dtype = np.int16 if most <= np.iinfo(np.int16).max else np.int32
     counts = np.zeros((units.size, start.size, centres.size), dtype)
-    for part, trial, cell, again in _binned(trains, start, stop, units.size, centres.size, bin_size):
-        of, bins = np.divmod(cell, centres.size)
-        place = (of * start.size + part.start + trial) * centres.size + bins
-        counts.reshape(-1)[place] = 1
-        for more in again:
-            counts.reshape(-1)[place[more]] += 1
+    for part, trial, cell, n in _binned(trains, start, stop, units.size, centres.size, bin_size):
+        one = np.flatnonzero(n)
+        of, bins = np.divmod(cell[one], centres.size)
+        counts[of, part.start + trial[one], bins] = n[one]
     return TrialCounts(counts, units, table.index[inside], centres, **table.attrs, bin_size=bin_size)
 
 
@@ -247,7 +245,7 @@ def peth(
     if condition is not None:
         if np.shape(condition) != (len(table),):
             raise ValueError(f"There are {len(table)} events, and condition has the shape {np.shape(condition)}.")
-        code, labels = pd.factorize(condition, sort=True)
+        code, labels = pd.factorize(pd.Series(condition), sort=True)
         if not len(labels):
             raise ValueError("None of the events has a label: condition is NaN everywhere.")
     chosen = [inside & (code == c) for c in range(1 if labels is None else len(labels))]
@@ -339,28 +337,27 @@ def _moments(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard error, over trials, of the spikes in a bin; each of shape (n_units, n_bins)."""
     n_trials = start.size
-    total, pairs = np.zeros(n_units * n_bins, int), np.zeros(n_units * n_bins, int)
-    for _, _, cell, again in _binned(trains, start, stop, n_units, n_bins, bin_size):
+    total, more = np.zeros((2, n_units * n_bins))
+    for _, _, cell, n in _binned(trains, start, stop, n_units, n_bins, bin_size):
         total += np.bincount(cell, minlength=total.size)
-        if again:
-            pairs += np.bincount(cell[np.concatenate(again)], minlength=total.size)
-    # Of n spikes in a cell, n − 1 come again, then n − 2, …: n (n − 1) / 2 in all, and n² is n and twice that.
+        crowded = np.flatnonzero(n > 1)
+        n = n[crowded]
+        more += np.bincount(cell[crowded], n * (n - 1), total.size)  # n² − n, which is 0 for most cells
     with np.errstate(divide="ignore", invalid="ignore"):  # no trial, or one
         mean = total / n_trials
-        squares = total + 2 * pairs - total * mean
+        squares = total + more - total * mean
         sem = np.sqrt(squares.clip(0) / (n_trials * np.float64(n_trials - 1)))
     return mean.reshape(n_units, n_bins), sem.reshape(n_units, n_bins)
 
 
 def _binned(
     trains: _Trains, start: np.ndarray, stop: np.ndarray, n_units: int, n_bins: int, bin_size: float
-) -> Iterator[tuple[slice, np.ndarray, np.ndarray, list[np.ndarray]]]:
+) -> Iterator[tuple[slice, np.ndarray, np.ndarray, np.ndarray]]:
     """The spikes in intervals, of some intervals at a time, in bins.
 
-    Yields which intervals; of each spike in them: which of these intervals, and the cell (row × ``n_bins`` + bin); and
-    which spikes are not the first of their cell in their interval. These are positions among the spikes, in rounds: of
-    n spikes the first round has n − 1, the next n − 2, and so on. Few cells have more than one, so this costs far less
-    than to go through all cells.
+    Yields which intervals; of each spike in them: which of these intervals, the cell (row × ``n_bins`` + bin), and how
+    many spikes are in this cell of this interval, told by one of them, 0 by the others. Most cells are empty: this
+    costs far less than to go through them all.
     """
     n_cells = n_units * n_bins
     slots = np.empty(4 * (_CELLS + n_cells), np.uint8)
@@ -369,16 +366,12 @@ def _binned(
         bins = since.astype(int)
         # What rounding puts behind the last bin is in the interval all the same.
         cell += np.minimum(bins, n_bins - 1, out=bins)
-        place, again = interval * n_cells + cell, []
-        left = np.arange(cell.size, dtype=np.uint16 if cell.size < 2**16 else np.uint32)
-        slot = slots.view(left.dtype)
-        while left.size:
-            # One of the spikes of each cell takes its slot; the others come again.
-            slot[place] = left
-            others = np.flatnonzero(slot.take(place) != left)
-            place, left = place[others], left[others]
-            again.append(left)
-        yield part, interval, cell, again
+        place = interval * n_cells + cell
+        # All spikes of a cell write their number into its slot, one stays, and all count for that one.
+        number = np.arange(cell.size, dtype=np.uint16 if cell.size < 2**16 else np.uint32)
+        slot = slots.view(number.dtype)
+        slot[place] = number
+        yield part, interval, cell, np.bincount(slot.take(place), minlength=cell.size)
 
 
 def _found(

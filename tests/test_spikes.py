@@ -352,7 +352,7 @@ def test_bad_spikes_are_refused_in_one_sentence(function, change, says):
         ({"units": [5, 5]}, "each once"),
         ({"units": [-5]}, "whole numbers"),
         ({"units": np.ones(6, bool)}, "of a mask take the ids"),
-        ({"condition": [np.nan] * 3}, "None of the events has a label"),
+        ({"condition": np.full(3, np.nan)}, "None of the events has a label"),
         ({"condition": [1, 2]}, "There are 3 events, and condition has the shape (2,)"),
     ],
 )
