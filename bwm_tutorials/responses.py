@@ -146,7 +146,7 @@ def noise_correlations(counts: pd.DataFrame, condition: npt.ArrayLike | pd.DataF
     """
     group = _groups(condition, counts.shape[1])
     known = (group >= 0) & counts.notna().all().to_numpy()
-    values, group = counts.to_numpy()[:, known], group[known]
+    values, group = counts.to_numpy(float)[:, known], group[known]
     rest = np.empty_like(values)
     for g in np.unique(group):
         rest[:, group == g] = values[:, group == g] - values[:, group == g].mean(axis=1, keepdims=True)
