@@ -5,7 +5,7 @@ on the side without a stimulus. Here signed contrasts are percent, right positiv
 for left and +1 for right.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from .blocks import (  # noqa: F401
     kernel_p_left,
     position_in_block,
     pseudosessions,
+    shuffled_within_blocks,
 )
 from .errors import MissingDataset
 
@@ -25,6 +26,8 @@ Z_95 = 1.959963984540054
 EARLIEST, LATEST = 0.08, 2.0  # s from the stimulus to the first movement, in the trials that the Brain Wide Map keeps
 EVENTS = ("stimOn_times", "choice", "feedback_times", "probabilityLeft", "firstMovement_times", "feedbackType")
 """Columns that must not be NaN in them."""
+PSYCHOMETRIC = {"bias": (-100, 100), "threshold": (0.1, 100), "lapse_low": (0, 0.5), "lapse_high": (0, 0.5)}
+"""Parameters of a psychometric curve and their limits: percent contrast, percent contrast, fraction, fraction."""
 
 
 def signed_contrast(trials: pd.DataFrame) -> np.ndarray:
@@ -105,16 +108,35 @@ def fit_psychometric(table: pd.DataFrame) -> pd.Series:
     """
     if len(table) < 4:
         raise ValueError(f"Fitting four parameters takes four contrasts or more; this table has {len(table)}.")
+    names, limits = list(PSYCHOMETRIC), np.array(list(PSYCHOMETRIC.values()))
+
+    def loss(parameters: np.ndarray) -> float:
+        return -psychometric_log_likelihood(table, dict(zip(names, parameters, strict=True)))
+
+    starts = [(bias, threshold, 0.05, 0.05) for bias in (-10, 0.5, 10) for threshold in (2, 10, 40)]
+    return _fit(loss, starts, limits, names)
+
+
+def psychometric_log_likelihood(table: pd.DataFrame, parameters: Mapping[str, float]) -> float:
+    """How probable the choices of a psychometric table are, for given parameters of the curve.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `psychometric` gives it.
+    parameters : mapping
+        ``bias``, ``threshold``, ``lapse_low`` and ``lapse_high``, as `fit_psychometric` gives them.
+
+    Returns
+    -------
+    float
+        Natural logarithm, by psychofit's ``neg_likelihood``; the fit has the highest.
+    """
     import psychofit
 
     data = np.vstack([table.index, table["n_trials"], table["p_right"]])
-    limits = np.array([[-100, 100], [0.1, 100], [0, 0.5], [0, 0.5]])
-
-    def loss(parameters: np.ndarray) -> float:
-        return psychofit.neg_likelihood(parameters, data, "erf_psycho_2gammas", *limits.T)
-
-    starts = [(bias, threshold, 0.05, 0.05) for bias in (-10, 0.5, 10) for threshold in (2, 10, 40)]
-    return _fit(loss, starts, limits, ["bias", "threshold", "lapse_low", "lapse_high"])
+    given, limits = [parameters[name] for name in PSYCHOMETRIC], np.array(list(PSYCHOMETRIC.values()))
+    return -psychofit.neg_likelihood(given, data, "erf_psycho_2gammas", *limits.T)
 
 
 def psychometric_curve(fit: pd.Series, signed_contrast: np.ndarray) -> np.ndarray:

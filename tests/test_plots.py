@@ -156,6 +156,28 @@ def test_download_prices_of_one_thing_and_of_none(capsys):
     assert capsys.readouterr().out == "The session has no trials.\n"
 
 
+def test_scorecard_holds_what_was_found_against_the_rest(capsys):
+    null = np.linspace(-1, 1, 201)
+    fig = plots.scorecard(
+        {
+            "shift (%)": {"found": 2.5, "put_in": 2.25, "null": null, "published": "3 [1]"},
+            "slope (s)": {"found": -0.5, "put_in": None, "null": null},
+            "rate": {"found": 120.0, "put_in": np.nan},
+            "nothing": {"found": np.nan, "null": null},
+        }
+    )
+    said = " ".join(capsys.readouterr().out.split())
+    assert said == (
+        "shift (%): found 2.5; put in 2.25; 95 % of the null lies from −0.95 to 0.95, and what was found lies outside. "
+        "slope (s): found −0.5; put in unknown; 95 % of the null lies from −0.95 to 0.95, and what was found lies "
+        "inside: no evidence. rate: found 120; put in unknown. nothing: could not be computed here."
+    )
+    texts = [text.get_text() for text in fig.texts]
+    assert texts.count("unknown") == 3 and texts.count("no null") == 1 and texts.count("–") == 4 and "3 [1]" in texts
+    # Zero is always in view.
+    assert all(ax.get_xlim()[0] <= 0 <= ax.get_xlim()[1] for ax in fig.axes)
+
+
 def test_figures_keep_their_labels_units_and_width(session, probe):
     for fig in (
         plots.one_trial(example_trial(session), session.wheel, session.licks, probe.good_spikes, probe.clusters),

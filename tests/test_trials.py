@@ -358,6 +358,22 @@ def test_pseudosessions_are_those_of_their_seed():
 # What the sides tell of the block
 
 
+@given(st.lists(st.sampled_from([0.2, 0.5, 0.8]), min_size=1, max_size=80), st.integers(0, 9))
+def test_shuffled_trials_stay_in_their_block(p_left, seed):
+    orders = trials.shuffled_within_blocks(p_left, 7, seed)
+    assert (np.sort(orders, axis=1) == np.arange(len(p_left))).all()
+    found = trials.blocks(p_left)
+    block = np.repeat(found.index, found["n_trials"])
+    assert (block.to_numpy()[orders] == block.to_numpy()).all()
+    np.testing.assert_array_equal(orders, trials.shuffled_within_blocks(p_left, 7, seed))
+
+
+def test_every_order_within_a_block_is_as_likely():
+    orders = trials.shuffled_within_blocks([0.8, 0.8, 0.8, 0.2], 6000, 1)
+    _, times = np.unique(orders, axis=0, return_counts=True)
+    assert times.size == 6 and (np.abs(times - 1000) < 130).all()
+
+
 def draw_sides(p_left, seed=0):
     return np.where(np.random.default_rng(seed).random(p_left.shape) < p_left, -1, 1)
 

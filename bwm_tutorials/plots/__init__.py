@@ -4,7 +4,8 @@ The sentence is computed from what is drawn, and stands in for the figure where 
 be told apart by colour-blind readers and read as text on white.
 """
 
-from .behaviour import psychometric
+from .behaviour import psychometric, psychometric_by_hand
+from .score import scorecard
 from .sessions import download_prices, what_sessions_have
 from .style import stamp
 from .trial import one_trial
@@ -15,6 +16,8 @@ __all__ = [
     "one_trial",
     "probe",
     "psychometric",
+    "psychometric_by_hand",
+    "scorecard",
     "stamp",
     "what_sessions_have",
 ]

@@ -1,14 +1,14 @@
 """The mouse's behaviour over many trials."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..trials import fit_psychometric, psychometric_curve
-from .style import COLOURS, GREY, percent, say
+from ..trials import fit_psychometric, psychometric_curve, psychometric_log_likelihood
+from .style import BLUE, COLOURS, GREY, ORANGE, percent, say
 
 
 def psychometric(curves: Mapping[str, pd.DataFrame], fit: bool = True) -> Figure:
@@ -44,6 +44,38 @@ def psychometric(curves: Mapping[str, pd.DataFrame], fit: bool = True) -> Figure
     ax.set(xlabel="signed contrast (%): left −, right +", ylabel="P(report right)", ylim=(-0.03, 1.03))
     ax.set_xticks([-100, -50, -25, 0, 25, 50, 100])
     ax.legend(loc="upper left")
+    return fig
+
+
+def psychometric_by_hand(table: pd.DataFrame, hands: Sequence[Mapping[str, float]], best: pd.Series) -> Figure:
+    """Curves drawn by hand over the data, each in a panel, beside the best fit and with how likely both are.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `trials.psychometric` gives it.
+    hands : sequence of mapping
+        Each a curve: ``bias``, ``threshold``, ``lapse_low``, ``lapse_high``. Three at most.
+    best : Series
+        As `trials.fit_psychometric` gives it.
+    """
+    fig, axes = plt.subplots(1, len(hands), figsize=(2.4 + 2.1 * len(hands), 3.2), sharey=True, squeeze=False)
+    fine = np.linspace(-100, 100, 401)
+    limits = np.array([table["p_right"] - table["low"], table["high"] - table["p_right"]])
+    told = []
+    for ax, hand in zip(axes[0], hands, strict=True):
+        likelihood = psychometric_log_likelihood(table, hand)
+        ax.errorbar(table.index, table["p_right"], limits, fmt="o", color=GREY, ms=4, lw=1)
+        ax.plot(fine, psychometric_curve(best, fine), color=BLUE, lw=1, ls="--", label="best fit")
+        ax.plot(fine, psychometric_curve(hand, fine), color=ORANGE, label="by hand")
+        ax.set_title(f"log likelihood {likelihood:.1f}".replace("-", "−"))
+        ax.set(ylim=(-0.03, 1.03), xticks=[-100, 0, 100])
+        told.append(f"bias {hand['bias']:g}, threshold {hand['threshold']:g}, lapse rates {hand['lapse_low']:g} and "
+                    f"{hand['lapse_high']:g}: {likelihood:.1f}".replace("-", "−"))  # fmt: skip
+    axes[0, 0].set_ylabel("P(report right)")
+    axes[0, 0].legend(loc="upper left", fontsize=8)
+    fig.supxlabel("signed contrast (%): left −, right +", fontsize=10)
+    say(f"Log likelihood with {'; with '.join(told)}. The best fit has {best['log_likelihood']:.1f}.".replace("-", "−"))
     return fig
 
 
