@@ -8,8 +8,8 @@ slowly and guesses more. Choice and time both come from this one process, and th
 import numpy as np
 import pandas as pd
 from scipy.ndimage import gaussian_filter1d
-from scipy.signal import lfilter
 
+from ..blocks import kernel_p_left
 from ..wheel import THRESHOLD
 
 LEARNING_RATE = 0.17  # of the belief, from one trial to the next: the median of real mice (action kernel fits)
@@ -22,16 +22,6 @@ LAPSE, LAPSE_IDLE = 0.02, 0.12  # share of trials on which the mouse guesses, en
 IDLE_DELAY, IDLE_PACE = 3.6, 0.3  # s by which a mouse that is not engaged starts late (mean), and its slower reading
 EARLY = 0.245  # share of trials on which the wheel starts to creep before the stimulus can have been seen
 RESPONSE_WINDOW = 60.0  # s after which the trial ends without a choice
-
-
-def believe(sides: np.ndarray) -> np.ndarray:
-    """The mouse's estimate, before each trial, of the probability that the stimulus will be on the left.
-
-    An exponential average of the sides seen so far; feedback tells the side even where nothing was seen.
-    """
-    was_left = np.append(0.5, (sides[:-1] < 0).astype(float))
-    estimate, _ = lfilter([LEARNING_RATE], [1, LEARNING_RATE - 1], was_left, zi=[0.5 * (1 - LEARNING_RATE)])
-    return estimate
 
 
 def engage(rng: np.random.Generator, n_trials: int, skill: float) -> np.ndarray:
@@ -82,7 +72,7 @@ def decide(rng: np.random.Generator, shown: pd.DataFrame, skill: float = 1.0) ->
     """
     n = len(shown)
     side, contrast = shown["side"].to_numpy(), shown["contrast"].to_numpy()
-    belief = believe(side)
+    belief = kernel_p_left(side, LEARNING_RATE)  # feedback tells the side even where nothing was seen
     engaged = engage(rng, n, skill)
     start = np.clip(LEAN * np.log((1 - belief) / belief), -0.9, 0.9)
     fresh = 1.65 - 1.05 * _tiredness(n)
