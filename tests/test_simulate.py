@@ -67,14 +67,6 @@ def test_two_revisions_of_the_trials_differ_where_the_later_one_corrects(session
     assert old["goCue_times"].isna().sum() > new["goCue_times"].isna().sum() + 30
 
 
-def test_movements_found_in_the_wheel_are_those_that_were_made(session):
-    table, truth = session.trials, session.truth.trials
-    late = table["firstMovement_times"] - truth["movement_onset"].to_numpy()
-    assert abs(late).median() < 0.05
-    # A smooth reach leaves the first encoder edges only after some 20 to 40 ms.
-    assert 0.01 < late.median() < 0.05 and (late.between(0, 0.08)).mean() > 0.6
-
-
 def test_faults_are_found_for_the_reason_they_were_put_in(session):
     for probe in session.insertions:
         truth, failed = probe.truth, probe.clusters["bitwise_fail"].to_numpy()

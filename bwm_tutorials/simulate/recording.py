@@ -108,8 +108,9 @@ def behave(seed: int, minutes: float, skill: float = 1.0, after: str | None = "p
     position += mouse.tremble(rng["wheel"], seconds, encoder.FREQ)
     timestamps, edges = encoder.edges(position)
     intervals, amplitudes = wheel.movements(*wheel.interpolate(timestamps, edges))
+    first_edge = answers["duration"] * mouse.when_reached(wheel.RESOLUTION / answers["amplitude"].abs())
     truth = decisions.drop(columns="choice").assign(
-        movement_onset=answers.groupby("trial")["onset"].min().reindex(trials.index),
+        movement_onset=(answers["onset"] + first_edge).groupby(answers["trial"]).min().reindex(trials.index),
         stimOn_times=trials["stimOn_times"],
     )
     licks = mouse.lick_times(rng["licks"], trials)
