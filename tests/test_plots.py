@@ -47,6 +47,9 @@ def test_every_figure_carries_the_stamp_also_a_learners_own(session, real):
     assert stamp_of(plt.subplots()[0]) == ["synthetic sample · seed 1"]
     plots.stamp(session, real)
     assert stamp_of(plt.figure()) == ["synthetic sample · seed 1  |  REAL · SWC_054 2020-09-01"]
+    other = bwm.Session(next(iter(real.one.search(date_range="2020-08-28"))), real.one)
+    plots.stamp(session, real, other)
+    assert stamp_of(plt.figure()) == ["synthetic sample · seed 1  |  REAL · SWC_054, 2 days"]
     plots.stamp(real)
     assert stamp_of(plots.psychometric({"mouse": curve([0, 0.1, 0.5, 0.9, 1])})) == ["REAL · SWC_054 2020-09-01"]
 

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from ..trials import fit_psychometric, psychometric_curve, psychometric_log_likelihood, signed_contrast
 from .style import BLUE, COLOURS, GREY, ORANGE, percent, say
@@ -37,8 +38,9 @@ def session_course(trials: pd.DataFrame, performance: pd.DataFrame) -> Figure:
     middle.set(ylabel="fraction rewarded", ylim=(0, 1.03))
     below.plot(number, performance["latency"], color=BLUE)
     below.set(ylabel="stimulus to\nresponse (s)", xlabel="trial", yscale="log", xlim=(0, len(trials)))
+    below.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     below.yaxis.set_major_formatter("{x:g}")
-    below.yaxis.set_minor_formatter("{x:g}")
+    below.yaxis.set_minor_formatter(NullFormatter())
     fig.align_ylabels()
     first, last = performance["correct"].dropna().iloc[[0, -1]]
     soon, late = performance["latency"].dropna().iloc[[0, -1]]
