@@ -289,8 +289,8 @@ bwm.plots.stamp(session)
 #
 # ## What is next
 #
-# The wheel, and how soon it moves, as these lessons appear. Before you leave, save the notebook (Ctrl+S) and run the
-# last cell: it packs your work.
+# [Lesson 04](04_wheel_and_reaction_times.ipynb): the wheel, and how soon it moves. Before you leave, save the notebook
+# (Ctrl+S) and run the last cell: it packs your work.
 #
 # ## References
 #
@@ -350,12 +350,14 @@ pd.DataFrame(fits).round(2)
 # %% tags=["extra"]
 orders = bwm.trials.shuffled_within_blocks(actual, n=20, seed=1)
 shuffled = [bwm.trials.fit_kernel(trials, side[order])["log_likelihood"] for order in orders]
-gain = learned["log_likelihood"] - best["log_likelihood"]
+gained = {"found": learned["log_likelihood"] - best["log_likelihood"]}
+gained["null"] = np.array(shuffled) - best["log_likelihood"]
 rate = {"found": learned["learning_rate"], "published": ".05 to .38 [3]"}
 if truth:
     belief = truth.trials["belief"].to_numpy()
+    p_made = np.where(right, p_right, 1 - p_right)[right.notna()]
+    gained["put_in"] = np.log(p_made).sum() - best["log_likelihood"]
     rate["put_in"] = (np.diff(belief) / ((side[:-1] < 0) - belief[:-1])).mean()
-gained = {"found": gain, "null": np.array(shuffled) - best["log_likelihood"]}
 fig = bwm.plots.scorecard({"log likelihood gained": gained, "learning rate": rate})
 
 # %% [markdown] tags=["extra"]

@@ -140,8 +140,9 @@ def beliefs(p_left: np.ndarray, estimates: Mapping[str, np.ndarray], trials: sli
         ax.plot(number, estimate[trials], color=colour, lw=1.3, label=name)
     ax.set(xlabel="trial", ylabel="P(stimulus left)", ylim=(0, 1), xlim=(number[0], number[-1]))
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=5, fontsize=8)
-    told = [f"{name} {np.corrcoef(estimate, p_left)[0, 1]:.2f}" for name, estimate in estimates.items()]
-    say(f"Correlation with the block over all {p_left.size} trials: {', '.join(told)}.")
+    correlation = {name: f"{np.corrcoef(estimate, p_left)[0, 1]:.2f}" for name, estimate in estimates.items()}
+    told = ", ".join(f"{name} {number.replace('-', '−')}" for name, number in correlation.items())
+    say(f"Correlation with the block over all {p_left.size} trials: {told}.")
     return fig
 
 
