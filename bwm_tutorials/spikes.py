@@ -107,6 +107,34 @@ def around(events: npt.ArrayLike, window: tuple[float, float]) -> pd.DataFrame:
     return table
 
 
+def aligned(
+    spikes: Spikes, unit: int, events: npt.ArrayLike, window: tuple[float, float] = (-0.2, 0.5)
+) -> pd.DataFrame:
+    """The spikes of one unit around events, one by one: what a raster shows.
+
+    Parameters
+    ----------
+    spikes, events, window
+        As in `trial_counts`.
+    unit : int
+        Cluster id.
+
+    Returns
+    -------
+    DataFrame
+        One row a spike and event: ``trial`` (position among the events, from 0) and ``time`` (s from the event). A
+        spike in the windows of two events has two rows; an event that is NaN has none.
+    """
+    table = around(events, window)
+    times = spikes["times"][spikes["clusters"] == unit]
+    first, last = np.searchsorted(times, table["start"]), np.searchsorted(times, table["stop"])
+    n = np.where(table["start"].notna(), last - first, 0)
+    trial = np.repeat(np.arange(n.size), n)
+    within = np.arange(n.sum()) - np.repeat(np.cumsum(n) - n, n)
+    time = times[first[trial] + within] - np.asarray(events, float)[trial]
+    return pd.DataFrame({"trial": trial, "time": time})
+
+
 def counts_in_intervals(
     spikes: Spikes, intervals: npt.ArrayLike | pd.DataFrame, units: npt.ArrayLike | None = None
 ) -> pd.DataFrame:
@@ -259,6 +287,30 @@ def peth(
     columns = pd.Index(centres, name="time")
     mean, sem = (pd.DataFrame(values, rows, columns) for values in (mean, sem))
     return Peth(mean, sem, n_trials, **table.attrs, bin_size=bin_size)
+
+
+def smoothed(rates: Peth, sigma: float) -> Peth:
+    """Rates smoothed by a Gaussian.
+
+    Parameters
+    ----------
+    rates : Peth
+    sigma : float
+        Its standard deviation, s; 0 changes nothing.
+
+    Returns
+    -------
+    Peth
+        ``mean`` smoothed, so that it also knows about 2 ``sigma`` of the time to come; ``sem`` is NaN, for it does not
+        follow from that of the bins.
+    """
+    from scipy.ndimage import gaussian_filter1d
+
+    if sigma == 0:
+        return rates
+    mean = rates.mean.copy()
+    mean[:] = gaussian_filter1d(mean.to_numpy(), sigma / rates.bin_size, axis=1, mode="nearest")
+    return rates._replace(mean=mean, sem=mean * np.nan)
 
 
 def responsive_units(
