@@ -8,16 +8,23 @@ from .behaviour import psychometric, psychometric_by_hand
 from .score import scorecard
 from .sessions import download_prices, what_sessions_have
 from .style import stamp
-from .trial import one_trial
+from .trial import one_trial, trial_panels
 from .units import probe
+from .wheel import changes_and_vigour, early_movements, latencies, wheel_movements, wheel_traces
 
 __all__ = [
+    "changes_and_vigour",
     "download_prices",
+    "early_movements",
+    "latencies",
     "one_trial",
     "probe",
     "psychometric",
     "psychometric_by_hand",
     "scorecard",
     "stamp",
+    "trial_panels",
     "what_sessions_have",
+    "wheel_movements",
+    "wheel_traces",
 ]
