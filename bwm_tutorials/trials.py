@@ -345,6 +345,37 @@ def bwm_mask(trials: pd.DataFrame) -> pd.Series:
     return bwm_rules(trials).all(axis=1).rename("bwm_mask")
 
 
+def block_shift(right: np.ndarray, contrast: np.ndarray, p_left: np.ndarray) -> np.ndarray:
+    """How much more often the mouse reports right in blocks of the right than in blocks of the left.
+
+    Parameters
+    ----------
+    right : array-like, shape (n_trials,)
+        1 for a report of right, 0 for one of left, NaN (left out) for none; or the probability of right.
+    contrast : array-like, shape (n_trials,)
+        As `signed_contrast` gives it. Trials are compared with trials of the same contrast, for there are more stimuli
+        on the right in a block of the right.
+    p_left : array-like, shape (n_trials,) or (n, n_trials)
+        The column ``probabilityLeft``, or `pseudosessions`: what is found with those is the null.
+
+    Returns
+    -------
+    ndarray, shape () or (n,)
+        Fraction: the differences at each contrast, weighted as by Mantel and Haenszel (Greenland and Robins 1985).
+        NaN without trials of both blocks at one contrast.
+    """
+    right, contrast, p_left = np.asarray(right, float), np.asarray(contrast), np.asarray(p_left, float)
+    difference, weights = np.zeros((2, *p_left.shape[:-1]))
+    for level in np.unique(contrast):
+        known = (contrast == level) & ~np.isnan(right)
+        in_right, in_left = p_left[..., known] == 0.2, p_left[..., known] == 0.8
+        n_right, n_left, n = in_right.sum(-1), in_left.sum(-1), np.maximum((in_right | in_left).sum(-1), 1)
+        difference += (n_left * (in_right @ right[known]) - n_right * (in_left @ right[known])) / n
+        weights += n_right * n_left / n
+    with np.errstate(invalid="ignore"):
+        return difference / weights
+
+
 def fit_kernel(trials: pd.DataFrame, past: np.ndarray) -> pd.Series:
     """Fit choices by the stimulus and by an exponential average of past sides.
 

@@ -219,7 +219,12 @@ _ROWS: dict[str, list[tuple]] = {
         ),
         ("first movement before the stimulus", about(0.12), NYU, lambda r: (rec.latency(r) < 0).mean()),
         ("latency > 2 s", (0.096, 0.224), f"{NYU}; {RELEASE}", lambda r: (rec.latency(r) > 2).mean()),
-        ("trials kept by the Brain Wide Map's rule", about(0.655), SITE, lambda r: rec.kept(r).mean()),
+        (
+            "trials kept by the Brain Wide Map's rule",
+            about(0.655),
+            SITE,
+            lambda r: bwm.trials.bwm_mask(r.trials).mean(),
+        ),
         ("trials without a choice", (0, 0.016), "several sessions", lambda r: (r.trials["choice"] == 0).mean()),
         *(
             (

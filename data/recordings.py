@@ -12,9 +12,9 @@ from iblutil.util import Bunch
 import bwm_tutorials as bwm
 from bwm_tutorials import environment
 from bwm_tutorials.errors import MissingDataset
+from bwm_tutorials.offline import OfflineOne
 from bwm_tutorials.session import DATASETS
 from bwm_tutorials.simulate.recording import behave
-from bwm_tutorials.sources import OfflineOne
 
 # Real recordings, and tables made of them.
 NYU = "NYU-11 2020-02-21"
@@ -254,18 +254,11 @@ def pauses(r: Recordings) -> np.ndarray:
     return np.concatenate([t["intervals_0"].to_numpy()[1:] - t["intervals_1"].to_numpy()[:-1] for t in sessions])
 
 
-def blocks(r: Recordings) -> pd.DataFrame:
-    """The blocks: ``session``, ``p`` (probability of the left), ``length`` (trials), ``last`` (of its session)."""
-    trials = r.trials["probabilityLeft"].rename("p").reset_index(level="session")
-    number = (trials != trials.shift()).any(axis=1).cumsum().to_numpy()
-    found = trials.groupby(number).agg(session=("session", "first"), p=("p", "first"), length=("p", "size"))
-    return found.assign(last=~found.duplicated("session", keep="last"))
-
-
 def later_blocks(r: Recordings) -> pd.Series:
     """The lengths of the blocks after the first, without the last, which the session's end cuts short."""
-    found = blocks(r)
-    return found.loc[(found["p"] != 0.5) & ~found["last"], "length"]
+    sessions = r.trials["probabilityLeft"].groupby(level="session")
+    whole = pd.concat([bwm.trials.blocks(p_left)[:-1] for _, p_left in sessions])
+    return whole.loc[whole["probabilityLeft"] != 0.5, "n_trials"]
 
 
 def first_block(r: Recordings) -> float:
@@ -288,12 +281,6 @@ def usual_go_cue(r: Recordings) -> float:
 def right_at_zero(r: Recordings, p_left: float) -> float:
     shown = r.trials[(contrast(r) == 0) & (r.trials["probabilityLeft"] == p_left) & (r.trials["choice"] != 0)]
     return (shown["choice"] == -1).mean()
-
-
-def kept(r: Recordings) -> pd.Series:
-    """Trials that the Brain Wide Map's analyses keep: a latency of 80 ms to 2 s, and no event missing."""
-    events = ["stimOn_times", "choice", "feedback_times", "probabilityLeft", "firstMovement_times", "feedbackType"]
-    return latency(r).between(0.08, 2) & r.trials[events].notna().all(axis=1)
 
 
 def part(values: pd.Series, number: int, parts: int = 5) -> pd.Series:

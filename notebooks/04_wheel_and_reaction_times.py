@@ -140,7 +140,7 @@ if wheel:
 
 # %%
 kinds = [{"side": 1, "outcome": "rewarded"}, {"side": -1, "outcome": "rewarded"}, {"outcome": "not rewarded"}]
-examples = pd.concat([bwm.trials.select(trials, **kind).iloc[[1]] for kind in kinds])
+examples = pd.concat([bwm.trials.select(trials, **kind).iloc[1:2] for kind in kinds])
 fig = bwm.plots.trial_panels(examples, wheel, licks)
 
 # %% [markdown]
@@ -243,34 +243,46 @@ fig = bwm.plots.early_movements(latency, holds)
 # The reward tells of the end, not of the beginning.
 #
 # The Brain Wide Map keeps trials whose first movement comes .08 to 2 s after the stimulus [1]. The rule does not remove
-# bad trials. It removes those in which the time between stimulus and movement is not that of a decision.
-
-# %%
-if "firstMovement_times" in trials:
-    print((~bwm.trials.bwm_rules(trials)[["early", "late"]]).mean().round(3).rename("removed (fraction of trials)"))
+# bad trials. It removes those in which the time from stimulus to movement is not that of a decision.
 
 # %% [markdown]
 # ## 6 · What was put in
 #
-# The simulated mouse's true movements are known. For the null we shuffle the trials within their blocks, so
-# that a latency and a contrast are no longer of one trial.
+# The onsets of the simulated mouse's first movements are known, small ones included. `firstMovement_times` passes over
+# what is smaller than .1 rad, and gives the next movement in its place. **Predict.** Is its median latency too short or
+# too long? We look for first movements of any size too.
 
 # %%
 truth = session.get("truth")
 true = truth.trials["movement_onset"] - truth.trials["stimOn_times"] if truth else None
+found = {latency.name: latency}
+if wheel:
+    until = trials["feedback_times"].to_numpy()
+    start = trials["stimOn_times"].to_numpy()
+    first = bwm.wheel.first_movement_times(intervals, amplitudes, start, until, min_quiescence=0.4, min_amplitude=0)
+    found["stimulus to movement of any size"] = pd.Series(first - start)
+
+# %% [markdown]
+# For the null we shuffle the trials within their blocks, so that a latency and a contrast are no longer of one trial.
+
+# %%
 contrast = pd.Series(np.abs(bwm.trials.signed_contrast(trials)))
 statistics = {
     "median (ms)": lambda seconds: 1000 * seconds.median(),
     "below 80 ms (%)": lambda seconds: 100 * (seconds.dropna() < 0.08).mean(),
-    "rank correlation with contrast": lambda seconds: seconds.corr(contrast, method="spearman"),
 }
-rows = {name: {"found": f(latency), "put_in": f(true) if truth else None} for name, f in statistics.items()}
-follows = statistics["rank correlation with contrast"]
-orders = bwm.trials.shuffled_within_blocks(trials["probabilityLeft"], 200, seed=1)
-rows["rank correlation with contrast"]["null"] = [follows(pd.Series(latency.to_numpy()[order])) for order in orders]
+rows = {f"{name}, {what}": {"found": f(seconds), "put_in": f(true) if truth else None}
+        for what, f in statistics.items() for name, seconds in found.items()}  # fmt: skip
 if "firstMovement_times" in trials:
-    rows["below 80 ms (%)"]["published"] = "22.8 % [1]"
-fig = bwm.plots.scorecard({f"{latency.name}: {name}": row for name, row in rows.items()})
+    rows[f"{latency.name}, below 80 ms (%)"]["published"] = "22.8 % [1]"
+orders = bwm.trials.shuffled_within_blocks(trials["probabilityLeft"], 200, seed=1)
+shuffled = [contrast.corr(pd.Series(latency.to_numpy()[order]), method="spearman") for order in orders]
+follows = {"found": contrast.corr(latency, method="spearman"), "null": shuffled}
+fig = bwm.plots.scorecard(rows | {f"{latency.name}, rank correlation with contrast": follows})
+
+# %% [markdown]
+# The wheel tells onsets to a few milliseconds. Which movement counts as the first is a definition, and it changes a
+# reaction time far more. So state it, and keep to one.
 
 # %% [markdown]
 # ## Recap
@@ -396,11 +408,11 @@ check("04.5", answer)
 # %% tags=["extra"]
 real = bwm.connect("real")
 excerpt = bwm.Session(real.search(subject="wheel_excerpt")[0], real)
-traces = {}
-for s in [session, excerpt] if wheel else [excerpt]:
+with_wheel, traces = [session, excerpt] if wheel else [excerpt], {}
+for s in with_wheel:
     grid = bwm.wheel.interpolate(s.wheel.timestamps, s.wheel.position)
     traces[s.label] = (*grid, bwm.wheel.movements(*grid)[0])
-bwm.plots.stamp(*[session, excerpt][-len(traces) :])
+bwm.plots.stamp(*with_wheel)
 fig = bwm.plots.wheel_traces(traces)
 bwm.plots.stamp(session)
 

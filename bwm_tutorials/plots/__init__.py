@@ -4,7 +4,7 @@ The sentence is computed from what is drawn, and stands in for the figure where 
 be told apart by colour-blind readers and read as text on white.
 """
 
-from .behaviour import psychometric, psychometric_by_hand
+from .behaviour import among_mice, beliefs, learning, psychometric, psychometric_by_hand, session_course
 from .score import scorecard
 from .sessions import download_prices, what_sessions_have
 from .style import stamp
@@ -13,15 +13,19 @@ from .units import probe
 from .wheel import changes_and_vigour, early_movements, latencies, wheel_movements, wheel_traces
 
 __all__ = [
+    "among_mice",
+    "beliefs",
     "changes_and_vigour",
     "download_prices",
     "early_movements",
     "latencies",
+    "learning",
     "one_trial",
     "probe",
     "psychometric",
     "psychometric_by_hand",
     "scorecard",
+    "session_course",
     "stamp",
     "trial_panels",
     "what_sessions_have",

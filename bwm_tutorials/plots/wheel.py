@@ -65,7 +65,7 @@ def wheel_movements(
     say(
         f"{len(intervals)} movements, {len(intervals) / minutes:.0f} a minute. {1000 * AHEAD:.0f} ms before this onset "
         f"the filtered velocity is {velocity[ahead]:.2g} rad/s. With the recording cut at the onset it is "
-        f"{past[ahead]:.1g} rad/s: "
+        f"{past[ahead]:.1g} rad/s: ".replace("-", "−")
         + ("most of that came from the future." if share < 0.5 else "little of that came from the future.")
     )
     return fig
@@ -134,8 +134,8 @@ def early_movements(latency: pd.Series, curves: Mapping[str, pd.DataFrame]) -> F
     right.set_xticks(range(len(rows)), [_milliseconds(row) for row in rows], rotation=40, ha="right", fontsize=8)
     right.set(xlabel=f"{latency.name} (ms)", ylabel="fraction of trials", ylim=(-0.02, 1.02))
     right.legend(loc="lower right", fontsize=9)
-    early, before = np.mean(known < EARLIEST), np.mean(known < 0)
-    say(f"{latency.name.capitalize()}: {percent(early)} of {known.size} are below 80 ms, {percent(before)} below 0.")
+    early, before, late = (percent(np.mean(part)) for part in (known < EARLIEST, known < 0, known > LATEST))
+    say(f"{latency.name.capitalize()}: of {known.size}, {early} are below 80 ms, {before} below 0, {late} above 2 s.")
     for name, curve in curves.items():
         is_early = [row.right <= EARLIEST for row in curve.index]
         parts = {"below 80 ms": curve[is_early], "above": curve[np.logical_not(is_early)]}
