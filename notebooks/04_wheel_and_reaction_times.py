@@ -90,12 +90,12 @@ if wheel:
 # ## 2 · Position, velocity, movements
 #
 # So first put the position on a regular grid, 1000 samples a second, with straight lines between the edges. Its
-# differences would be a comb of steps; the velocity is smoothed by a low-pass filter, which lets pass what is slower
-# than 20 Hz. It runs over the recording forwards and then backwards, so that it shifts nothing (*zero-phase*). The price:
-# it is *acausal*. Each value depends on what comes after it.
+# differences would be a comb of steps; so the velocity is smoothed by a low-pass filter, which lets pass what is slower
+# than 20 Hz. It runs over the recording forwards and then backwards, so that it shifts nothing (*zero-phase*). The
+# price: it is *acausal*. Each value depends on what comes after it.
 #
-# Movements are found in the position: where it changes by eight edges or more within .2 s. A movement's *onset* is where
-# the wheel last was within 1.5 edges of where it had stood. The release stores these as `wheel_moves`.
+# Movements are found in the position: where it changes by more than eight edges within .2 s. A movement's *onset* is
+# where the wheel last was within 1.5 edges of where it had stood. The release stores these as `wheel_moves`.
 #
 # **Predict.** We cut the recording at an onset and filter again. Just before the cut, is the velocity the same?
 
@@ -135,8 +135,8 @@ if wheel:
     print(pd.Series(turned).groupby(trials["choice"]).median().round(2).rename("median turn (rad)"))
 
 # %% [markdown]
-# (b): the position falls for a left report. The size is that of the threshold, 35° on the screen, .28 rad. Three trials,
-# one of each kind (the darker the panel, the stronger the stimulus):
+# (b): the position falls for a left report. The size is that of the threshold, 35° on the screen, .28 rad. Now a few
+# trials (the darker the panel, the stronger the stimulus):
 
 # %%
 kinds = [{"side": 1, "outcome": "rewarded"}, {"side": -1, "outcome": "rewarded"}, {"outcome": "not rewarded"}]
@@ -278,10 +278,11 @@ if "firstMovement_times" in trials:
 orders = bwm.trials.shuffled_within_blocks(trials["probabilityLeft"], 200, seed=1)
 shuffled = [contrast.corr(pd.Series(latency.to_numpy()[order]), method="spearman") for order in orders]
 follows = {"found": contrast.corr(latency, method="spearman"), "null": shuffled}
+follows["put_in"] = contrast.corr(true, method="spearman") if truth else None
 fig = bwm.plots.scorecard(rows | {f"{latency.name}, rank correlation with contrast": follows})
 
 # %% [markdown]
-# The wheel tells onsets to a few milliseconds. Which movement counts as the first is a definition, and it changes a
+# The wheel tells onsets to a few milliseconds. Which movement counts as the first is a definition, and can change a
 # reaction time far more. So state it, and keep to one.
 
 # %% [markdown]

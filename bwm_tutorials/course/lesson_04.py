@@ -120,8 +120,8 @@ EXERCISES = {
         mistakes=(
             Mistake(
                 lambda session: 1000 * np.nanmedian(trials.response_latency(session.trials)),
-                "That goes to the response, when the wheel had passed the threshold. The Brain Wide Map's ends when the "
-                "wheel begins to move.",
+                "That goes to the response, when the wheel had passed the threshold. The Brain Wide Map's ends when "
+                "the wheel begins to move.",
                 "A reaction time ends with the response.",
             ),
             Mistake(

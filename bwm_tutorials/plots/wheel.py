@@ -1,6 +1,6 @@
 """The wheel, and how soon the mouse turns it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -60,13 +60,12 @@ def wheel_movements(
     axes[1, 0].set(ylabel="filtered velocity (rad/s)")
     fig.supxlabel("time from the onset of a movement (s)", fontsize=10)
     ahead = past.size - 1 - round(AHEAD / (times[1] - times[0]))
-    share = np.abs(past[ahead] / velocity[ahead])
+    part = "most" if np.abs(past[ahead]) < 0.5 * np.abs(velocity[ahead]) else "little"
     minutes = (times[-1] - times[0]) / 60
     say(
         f"{len(intervals)} movements, {len(intervals) / minutes:.0f} a minute. {1000 * AHEAD:.0f} ms before this onset "
         f"the filtered velocity is {velocity[ahead]:.2g} rad/s. With the recording cut at the onset it is "
-        f"{past[ahead]:.1g} rad/s: ".replace("-", "−")
-        + ("most of that came from the future." if share < 0.5 else "little of that came from the future.")
+        f"{past[ahead]:.1g} rad/s: {part} of that came from the future.".replace("-", "−")
     )
     return fig
 
@@ -86,7 +85,8 @@ def latencies(table: pd.DataFrame, curves: Mapping[str, pd.DataFrame]) -> Figure
         values = np.sort(values.dropna())
         left.step(values, np.arange(1, values.size + 1) / max(values.size, 1), color=colour, ls=style, label=name)
         medians = f"median {np.median(values):.3f} s" if values.size else "known in no trial"
-        say(f"{name.capitalize()}: {medians}, {_fall(curves[name]) if name in curves else 'not drawn by contrast'}.")
+        by_contrast = f"; by contrast {_ends(curves[name], 'median', _seconds)}" if name in curves else ""
+        say(f"{name.capitalize()}: {medians}{by_contrast}.")
     left.axvspan(-1, EARLIEST, color=GREY, alpha=0.12, lw=0)
     left.axvline(0, color="k", lw=0.8)
     left.set(xlim=(-0.3, 3), ylim=(0, 1), xlabel="latency (s); shaded: before 80 ms", ylabel="fraction of trials")
@@ -178,7 +178,7 @@ def wheel_traces(traces: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]]
     """
     fig, axes = plt.subplots(len(traces), figsize=(8, 0.6 + 1.6 * len(traces)), sharex=True, squeeze=False)
     for ax, (label, (times, position, intervals)) in zip(axes[:, 0], traces.items(), strict=True):
-        starts = np.arange(times[0], times[-1] - seconds, seconds)
+        starts = np.arange(times[0], max(times[-1] - seconds, times[0] + 1e-9), seconds)
         within = [np.clip(intervals, start, start + seconds) for start in starts]
         start = starts[np.argmax([np.diff(part).sum() for part in within])]
         shown = slice(*np.searchsorted(times, (start, start + seconds)))
@@ -187,19 +187,21 @@ def wheel_traces(traces: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]]
             ax.axvspan(first, last, color=ORANGE, alpha=0.15, lw=0)
         ax.set(ylabel="wheel (rad)", xlim=(0, seconds))
         ax.set_title(label, loc="left")
-        say(f"{label}: the {seconds:g} s with most movement of {(times[-1] - times[0]) / 60:.0f} minutes.")
+        whole = times[-1] - times[0]
+        part = f"the {seconds:g} s with most movement of {whole / 60:.0f} minutes"
+        say(f"{label}: {part if whole > seconds else f'all {whole:.0f} s'}.")
     axes[-1, 0].set(xlabel="time (s); shaded: movements")
     return fig
 
 
-def _fall(curve: pd.DataFrame) -> str:
-    return "by contrast " + _ends(curve, "median", lambda latency: f"{latency:.2f} s")
+def _seconds(latency: float) -> str:
+    return f"{latency:.2f} s"
 
 
-def _ends(table: pd.DataFrame, value: str, show) -> str:
+def _ends(table: pd.DataFrame, value: str, show: Callable[[float], str]) -> str:
     """The values at the weakest and at the strongest contrast, and if their limits tell them apart."""
     if len(table) < 2:
-        return "too few contrasts to compare"
+        return "there is too little to compare"
     first, last = table.iloc[0], table.iloc[-1]
     apart = first["high"] < last["low"] or last["high"] < first["low"]
     told = f"{show(first[value])} at {table.index[0]:g} % and {show(last[value])} at {table.index[-1]:g} %"
