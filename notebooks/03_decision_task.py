@@ -45,6 +45,7 @@ EID = None  # a session's id; None opens the source's main session
 
 # %%
 import bwm_tutorials as bwm
+import numpy as np
 import pandas as pd
 
 one = bwm.connect(SOURCE)
@@ -76,9 +77,9 @@ running = bwm.trials.performance(trials, bwm.trials.response_latency(trials))
 fig = bwm.plots.session_course(trials, running)
 
 # %% [markdown]
-# Real mice: (b) as a rule. Grey is the rule of the task, blue is what the mouse did. That blue follows grey proves
-# little: where most patches are on the right, a mouse that only looks reports right most often. The orange ticks are
-# better witnesses, because at 0 % there is nothing to look at. There are few of them.
+# In mice (b) is usual: they tire, or have drunk enough. Grey is the rule of the task, blue is what the mouse did. That
+# blue follows grey proves little: where most patches are on the right, a mouse that only looks reports right most
+# often. The orange ticks are better witnesses, because at 0 % there is nothing to look at. There are few of them.
 
 # %% [markdown]
 # ## 2 · The trials table
@@ -96,7 +97,8 @@ trials[[*shown, "choice", "response_times", "feedbackType"]].head()
 # %% tags=["nbval-check-output"]
 side = bwm.trials.stimulus_side(trials)  # −1 left, +1 right
 contrast = bwm.trials.signed_contrast(trials)  # percent, right positive
-print(trials.groupby([side, trials["choice"]])["feedbackType"].agg(["size", "min", "max"]))
+outcome = trials.groupby([side, trials["choice"]])["feedbackType"]
+print(outcome.agg(["size", "min", "max"]).rename_axis(["side", "choice"]))
 
 # %% [markdown]
 # Read a row: side, choice, how many trials, and the lowest and highest outcome in them. A stimulus on the left (−1)
@@ -129,8 +131,8 @@ hands = [
 fig = bwm.plots.psychometric_by_hand(curve, hands, best)
 
 # %% [markdown]
-# A steep curve without lapses says that a mistake at 100 % contrast cannot happen. A few such mistakes, and it is the
-# least likely of all: lapse rates are what makes room for them.
+# A steep curve without lapses says that a mistake at 100 % contrast cannot happen. A few such mistakes make it the
+# least likely of all; lapse rates are the room for them.
 #
 # **Modify.** Move the handles. How near to the best can you come? Then change bias by 2 or lapse rates by .02: the
 # likelihood hardly moves. So much is left open by one session.
@@ -153,7 +155,10 @@ curves = {name: bwm.trials.psychometric(part) for name, part in of_block.items()
 fig = bwm.plots.psychometric(curves)
 
 # %% [markdown]
-# In the bias, if the mouse takes the block for a little evidence of its own. **Exercise 03.2, a hunt.** This script
+# In the bias, if the mouse takes the block for a little evidence of its own. But a fit to a handful of trials puts the
+# difference wherever there is room: look at the bars.
+#
+# **Exercise 03.2, a hunt.** This script
 # counts the trials of both blocks, and loses one of them. Mend it. How many trials are in blocks of the right?
 
 # %%
@@ -226,16 +231,16 @@ fig = bwm.plots.scorecard(rows | {"threshold (% contrast)": threshold})
 # %%
 if "firstMovement_times" in trials:
     rules = bwm.trials.bwm_rules(trials)
-    kept = bwm.trials.bwm_mask(trials)
     print((~rules).sum().rename("trials that break the rule"))
-    print(kept.groupby(abs(contrast)).mean().round(2).rename("kept, by contrast (%)"))
+    breaks = (~rules)[["early", "late"]].assign(kept=bwm.trials.bwm_mask(trials))
+    print(breaks.groupby(abs(contrast)).mean().round(2).rename_axis("contrast (%)"))
 else:
     print(f"{session.name} has no firstMovement_times: the rule cannot be applied.")
 
 # %% [markdown]
-# Mind what it costs. The trials that go are not a random third: weak contrasts lose most, because mice are slow there;
-# with them go the trials in which belief matters most, and those late in the session. Say in your paper how many trials
-# you kept, and of which kind.
+# Read the columns downwards. If the share of late trials falls as contrast rises, the rule takes hard trials out, in
+# which belief matters most. Late trials also gather at the end of a session. What goes is not a random sample of what
+# was: say in your paper how many trials you kept, and of which kind.
 #
 # **Exercise 03.3.** Count by hand, from the columns and not with `bwm_mask`: in how many trials does the first movement
 # begin .08 to 2 s after the stimulus?
@@ -281,12 +286,11 @@ bwm.plots.stamp(session)
 # 3. It drops movements that begin after 2 s.
 #
 # </details>
-
-# %% [markdown]
+#
 # ## What is next
 #
-# The wheel, and how soon it moves, as these lessons appear. Before you leave, save the notebook (Ctrl+S) and run the
-# last cell: it packs your work.
+# [Lesson 04](04_wheel_and_reaction_times.ipynb): the wheel, and how soon it moves. Before you leave, save the notebook
+# (Ctrl+S) and run the last cell: it packs your work.
 #
 # ## References
 #
@@ -331,17 +335,30 @@ check("03.4", answer)
 # ## Extra B · What does it learn from?
 #
 # A mouse may learn from the sides of the stimuli, or from its own choices. The two are alike, since most choices are
-# right. Fit both kernels and compare likelihoods. The null: the sides stay in their blocks, but in another order.
+# right. Fit both kernels, and compare likelihoods. Real mice follow their own choices rather [3]; the simulated one
+# learns from the stimuli, so here is a point in which it is not like them.
 
 # %% tags=["extra"]
 chosen = bwm.trials.chosen_side(trials)
 fits = {name: bwm.trials.fit_kernel(trials, past) for name, past in (("stimuli", side), ("choices", chosen))}
 pd.DataFrame(fits).round(2)
 
+# %% [markdown] tags=["extra"]
+# How much likelier does the memory of sides make the choices than the curve alone? Part of that needs no memory of
+# single trials, only of the block. Hence the null: the sides stay in their blocks, but in another order.
+
 # %% tags=["extra"]
 orders = bwm.trials.shuffled_within_blocks(actual, n=20, seed=1)
-null = [bwm.trials.fit_kernel(trials, side[order])["log_likelihood"] for order in orders]
-fig = bwm.plots.scorecard({"log likelihood, stimuli": {"found": fits["stimuli"]["log_likelihood"], "null": null}})
+shuffled = [bwm.trials.fit_kernel(trials, side[order])["log_likelihood"] for order in orders]
+gained = {"found": learned["log_likelihood"] - best["log_likelihood"]}
+gained["null"] = np.array(shuffled) - best["log_likelihood"]
+rate = {"found": learned["learning_rate"], "published": ".05 to .38 [3]"}
+if truth:
+    belief = truth.trials["belief"].to_numpy()
+    p_made = np.where(right, p_right, 1 - p_right)[right.notna()]
+    gained["put_in"] = np.log(p_made).sum() - best["log_likelihood"]
+    rate["put_in"] = (np.diff(belief) / ((side[:-1] < 0) - belief[:-1])).mean()
+fig = bwm.plots.scorecard({"log likelihood gained": gained, "learning rate": rate})
 
 # %% [markdown] tags=["extra"]
 # **Exercise 03.5, a hunt.** This script wants to know how much a running average of the sides foretells the next one:

@@ -75,7 +75,9 @@ session
 import numpy as np
 import pandas as pd
 
-trials, wheel, licks = (session.get(name) for name in ("trials", "wheel", "licks"))
+trials = session.trials
+wheel = session.get("wheel")
+licks = session.get("licks")
 if wheel:
     gaps = 1000 * np.diff(wheel.timestamps)
     long = gaps > 100
@@ -251,6 +253,8 @@ fig = bwm.plots.early_movements(latency, holds)
 # The onsets of the simulated mouse's first movements are known, small ones included. `firstMovement_times` passes over
 # what is smaller than .1 rad, and gives the next movement in its place. **Predict.** Is its median latency too short or
 # too long? We look for first movements of any size too.
+#
+# For the null we shuffle the trials within their blocks, so that a latency and a contrast are no longer of one trial.
 
 # %%
 truth = session.get("truth")
@@ -261,10 +265,6 @@ if wheel:
     start = trials["stimOn_times"].to_numpy()
     first = bwm.wheel.first_movement_times(intervals, amplitudes, start, until, min_quiescence=0.4, min_amplitude=0)
     found["stimulus to movement of any size"] = pd.Series(first - start)
-
-# %% [markdown]
-# For the null we shuffle the trials within their blocks, so that a latency and a contrast are no longer of one trial.
-
 # %%
 contrast = pd.Series(np.abs(bwm.trials.signed_contrast(trials)))
 statistics = {
@@ -284,8 +284,7 @@ fig = bwm.plots.scorecard(rows | {f"{latency.name}, rank correlation with contra
 # %% [markdown]
 # The wheel tells onsets to a few milliseconds. Which movement counts as the first is a definition, and can change a
 # reaction time far more. So state it, and keep to one.
-
-# %% [markdown]
+#
 # ## Recap
 #
 # - The wheel is stored as edges: no samples while it rests. Interpolate before you count or average.

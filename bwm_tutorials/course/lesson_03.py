@@ -5,7 +5,7 @@ import pandas as pd
 
 from ..errors import MissingDataset
 from ..session import Session
-from ..trials import bayes_optimal_p_left, bwm_mask, movement_latency, response_latency, stimulus_side
+from ..trials import EARLIEST, LATEST, bayes_optimal_p_left, movement_latency, response_latency, stimulus_side
 from .exercise import Exercise, Mistake
 
 RATE = 0.2  # of the running estimate in the hunt
@@ -22,8 +22,9 @@ def trials_in_right_blocks(session: Session) -> int:
 
 
 def kept_trials(session: Session) -> int:
-    """03.3: number of trials that the Brain Wide Map's rules keep."""
-    return int(bwm_mask(session.trials).sum())
+    """03.3: number of trials whose first movement comes .08 to 2 s after the stimulus."""
+    trials = session.trials
+    return int((trials["firstMovement_times"] - trials["stimOn_times"]).between(EARLIEST, LATEST).sum())
 
 
 def trials_that_mislead(session: Session) -> int:
@@ -76,7 +77,7 @@ EXERCISES = {
         mistakes=(
             Mistake(
                 lambda session: int((session.trials["contrastLeft"] > 0).sum()),
-                "You counted contrasts above 0. At 0 % nothing is to be seen, but the trial has a side and a reward.",
+                "You counted contrasts above 0. At 0 % nothing is seen, but the trial has a side, and a reward.",
                 "A trial of 0 % contrast has no side.",
             ),
             Mistake(
@@ -118,19 +119,19 @@ EXERCISES = {
         hint="Subtract two columns, and use .between(0.08, 2), which is False where the difference is NaN.",
         mistakes=(
             Mistake(
-                lambda session: int((movement_latency(session.trials) >= 0.08).sum()),
+                lambda session: int((movement_latency(session.trials) >= EARLIEST).sum()),
                 "You left out the early movements, and kept those that came after 2 s.",
             ),
             Mistake(
-                lambda session: int((movement_latency(session.trials) <= 2).sum()),
+                lambda session: int((movement_latency(session.trials) <= LATEST).sum()),
                 "You left out the late movements, and kept those that came too early to answer the stimulus.",
             ),
             Mistake(
-                lambda session: int((~(movement_latency(session.trials) < 0.08)).sum()),
+                lambda session: int((~(movement_latency(session.trials) < EARLIEST)).sum()),
                 "You kept trials without a known latency, and those after 2 s: any comparison with NaN is False.",
             ),
             Mistake(
-                lambda session: int(pd.Series(response_latency(session.trials)).between(0.08, 2).sum()),
+                lambda session: int(pd.Series(response_latency(session.trials)).between(EARLIEST, LATEST).sum()),
                 "You took the response, when the wheel passed the threshold. The rule is about the first movement.",
             ),
         ),

@@ -23,18 +23,18 @@ def fraction_moving(session: Session) -> float:
 
 def median_movement_latency(session: Session) -> float:
     """04.2: median milliseconds from the stimulus to the first movement."""
-    return 1000 * np.nanmedian(trials.movement_latency(session.trials))
+    return 1000 * _seconds(session).median()
 
 
 def early_towards_the_stimulus(session: Session) -> float:
     """04.3: fraction of early first movements that have turned towards the stimulus 80 ms after it."""
     table = session.trials
-    return _towards(session, table["stimOn_times"] + EARLY)[_early(session)].mean()
+    return _towards(session, table["stimOn_times"] + EARLY)[_seconds(session) < EARLY].mean()
 
 
 def changes_of_mind(session: Session) -> float:
     """04.4: fraction of trials with a choice, whose first movement is not early, with a change of mind."""
-    against = _against(session)[trials.movement_latency(session.trials) >= EARLY]
+    against = _against(session)[_seconds(session) >= EARLY]
     return np.mean(against[~np.isnan(against)] >= CHANGE)
 
 
@@ -44,13 +44,14 @@ def flipped(session: Session) -> str:
     return max(turns, key=lambda name: turns[name]["turned"].corr(turns[name]["choice"])).split()[0]
 
 
+def _seconds(session: Session) -> pd.Series:
+    """From the stimulus to the first movement."""
+    return session.trials["firstMovement_times"] - session.trials["stimOn_times"]
+
+
 def _intervals(session: Session) -> np.ndarray:
     intervals, _ = wheel.movements(*wheel.interpolate(session.wheel.timestamps, session.wheel.position))
     return intervals
-
-
-def _early(session: Session) -> np.ndarray:
-    return trials.movement_latency(session.trials) < EARLY
 
 
 def _towards(session: Session, until: pd.Series) -> np.ndarray:
@@ -129,7 +130,7 @@ EXERCISES = {
                 "That is in seconds; the question asks for milliseconds.",
             ),
             Mistake(
-                lambda session: 1000 * np.nanmean(trials.movement_latency(session.trials)),
+                lambda session: 1000 * _seconds(session).mean(),
                 "That is the mean, which a few very slow trials pull up. Take the median.",
             ),
             Mistake(
@@ -147,7 +148,7 @@ EXERCISES = {
         hint="By the response the wheel has turned the way of the answer. Put another time in place of `stop`.",
         mistakes=(
             Mistake(
-                lambda session: _towards(session, session.trials["response_times"])[_early(session)].mean(),
+                lambda session: _towards(session, session.trials["response_times"])[_seconds(session) < EARLY].mean(),
                 "That is what the script prints: the turn up to the response, which is the answer and comes later than "
                 "the early movement.",
                 "The way the wheel ends is the way it began.",
@@ -174,7 +175,7 @@ EXERCISES = {
                 "You counted early movements too. What began before the stimulus could be seen was no decision.",
             ),
             Mistake(
-                lambda session: np.mean(_against(session)[trials.movement_latency(session.trials) >= EARLY] > 0),
+                lambda session: np.mean(_against(session)[_seconds(session) >= EARLY] > 0),
                 "You counted every turn against the choice, even of a single edge. It takes .05 rad.",
             ),
             Mistake(

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from ..trials import fit_psychometric, psychometric_curve, psychometric_log_likelihood, signed_contrast
 from .style import BLUE, COLOURS, GREY, ORANGE, percent, say
@@ -37,8 +38,9 @@ def session_course(trials: pd.DataFrame, performance: pd.DataFrame) -> Figure:
     middle.set(ylabel="fraction rewarded", ylim=(0, 1.03))
     below.plot(number, performance["latency"], color=BLUE)
     below.set(ylabel="stimulus to\nresponse (s)", xlabel="trial", yscale="log", xlim=(0, len(trials)))
+    below.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     below.yaxis.set_major_formatter("{x:g}")
-    below.yaxis.set_minor_formatter("{x:g}")
+    below.yaxis.set_minor_formatter(NullFormatter())
     fig.align_ylabels()
     first, last = performance["correct"].dropna().iloc[[0, -1]]
     soon, late = performance["latency"].dropna().iloc[[0, -1]]
@@ -138,8 +140,9 @@ def beliefs(p_left: np.ndarray, estimates: Mapping[str, np.ndarray], trials: sli
         ax.plot(number, estimate[trials], color=colour, lw=1.3, label=name)
     ax.set(xlabel="trial", ylabel="P(stimulus left)", ylim=(0, 1), xlim=(number[0], number[-1]))
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=5, fontsize=8)
-    told = [f"{name} {np.corrcoef(estimate, p_left)[0, 1]:.2f}" for name, estimate in estimates.items()]
-    say(f"Correlation with the block over all {p_left.size} trials: {', '.join(told)}.")
+    correlation = {name: f"{np.corrcoef(estimate, p_left)[0, 1]:.2f}" for name, estimate in estimates.items()}
+    told = ", ".join(f"{name} {number.replace('-', '−')}" for name, number in correlation.items())
+    say(f"Correlation with the block over all {p_left.size} trials: {told}.")
     return fig
 
 

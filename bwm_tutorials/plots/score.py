@@ -35,7 +35,8 @@ def scorecard(rows: Mapping[str, Mapping[str, Any]]) -> Figure:
     for index, (quantity, row) in enumerate(rows.items()):
         low = 1 - (HEAD + ROW * (index + 0.75)) / height
         ax = fig.add_axes((0.3, low, 0.22, 0.3 / height))
-        limits = None if row.get("null") is None else np.nanpercentile(row["null"], [2.5, 97.5])
+        null = row.get("null")
+        limits = None if null is None or np.isnan(null).all() else np.nanpercentile(null, [2.5, 97.5])
         _draw(ax, row["found"], row.get("put_in"), limits)
         fig.text(0.28, low + 0.15 / height, quantity, ha="right", va="center", fontsize=9, wrap=True)
         cells = {
