@@ -17,6 +17,8 @@ from .errors import DataError
 from .session import Session
 from .trials import PSYCHOMETRIC, fit_psychometric, select, signed_contrast
 
+WIDE = {"width": "500px"}
+
 
 def psychometric(table: pd.DataFrame) -> ipywidgets.Widget:
     """A psychometric curve whose four parameters are handles, over the data and beside the best fit.
@@ -28,10 +30,9 @@ def psychometric(table: pd.DataFrame) -> ipywidgets.Widget:
     """
     best = fit_psychometric(table)
     starts = {"bias": 0.0, "threshold": 50.0, "lapse_low": 0.0, "lapse_high": 0.0}
-    steps = {"bias": 0.5, "threshold": 0.5, "lapse_low": 0.01, "lapse_high": 0.01}
     handles = {
-        name: ipywidgets.FloatSlider(value=starts[name], min=low, max=high, step=steps[name], description=name)
-        for name, (low, high) in PSYCHOMETRIC.items()
+        name: ipywidgets.FloatSlider(starts[name], min=low, max=high, step=step, description=name, layout=WIDE)
+        for (name, (low, high)), step in zip(PSYCHOMETRIC.items(), (0.5, 0.1, 0.01, 0.01), strict=True)
     }
     return _with_handles(lambda **hand: plots.psychometric_by_hand(table, [hand], best), handles)
 
@@ -94,4 +95,5 @@ def _with_handles(draw: Callable[..., Figure], handles: dict[str, ipywidgets.Wid
     for handle in handles.values():
         handle.observe(redraw, "value")
     redraw()
-    return ipywidgets.VBox([*handles.values(), picture, words])
+    # Not stretched to the width of the page: the picture keeps its size.
+    return ipywidgets.VBox([*handles.values(), picture, words], layout={"align_items": "flex-start"})

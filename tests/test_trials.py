@@ -381,6 +381,27 @@ def test_block_shift_is_the_weighted_mean_of_differences_at_each_contrast(rows):
     assert both == pytest.approx([expected, -expected], nan_ok=True)
 
 
+def test_curve_and_belief_of_the_simulated_mouse_are_recovered():
+    """Against the exact probabilities of its choices, which make the true curve of each session."""
+    errors, followed = [], []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        shown = task.sequence(rng, 800)
+        decided = mouse.decide(rng, shown)
+        left, right = (shown["contrast"].where(shown["side"] == side) for side in (-1, 1))
+        table = pd.DataFrame({"contrastLeft": left, "contrastRight": right, "choice": decided["choice"]})
+        curve = trials.psychometric(table)
+        truth = curve.assign(p_right=decided["p_right"].groupby(trials.signed_contrast(table)).mean())
+        errors.append(trials.fit_psychometric(curve) - trials.fit_psychometric(truth))
+        learned = trials.fit_kernel(table, shown["side"].to_numpy())
+        belief = trials.kernel_p_left(shown["side"], learned["learning_rate"])
+        followed.append(np.corrcoef(belief, decided["belief"])[0, 1])
+    typical = pd.DataFrame(errors).abs().median()
+    assert typical["bias"] < 1 and typical["threshold"] < 4  # percent contrast
+    assert typical["lapse_low"] < 0.03 and typical["lapse_high"] < 0.03
+    assert min(followed) > 0.95
+
+
 def test_block_shift_finds_what_was_put_in_and_nothing_in_a_mouse_that_only_looks():
     found, put_in, blind = [], [], []
     for seed in range(12):
