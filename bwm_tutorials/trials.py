@@ -258,8 +258,8 @@ def chronometric(trials: pd.DataFrame, latency: np.ndarray, signed: bool = True)
     trials : DataFrame
         Columns contrastLeft, contrastRight.
     latency : ndarray, shape (n_trials,)
-        Seconds, as `movement_latency` or `response_latency` gives them. NaN are left out; trials without a choice
-        are not, for a median bears their 60 s.
+        Seconds, as `movement_latency` or `response_latency` gives them, or any other number of each trial. NaN are
+        left out; trials without a choice are not, for a median bears their 60 s.
     signed : bool
         False to take the contrasts of both sides together.
 

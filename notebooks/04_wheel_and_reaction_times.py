@@ -85,15 +85,15 @@ if wheel:
     print(f"gaps above 100 ms: {long.mean():.0%} of the gaps, {gaps[long].sum() / gaps.sum():.0%} of the time")
 
 # %% [markdown]
-# (b). Few gaps hold most of the time. Whatever you count or average over these samples is weighted by how much the
-# wheel turned.
+# (b). Few gaps hold most of the time. What you count or average over these samples is weighted by how far the wheel
+# turned.
 
 # %% [markdown]
 # ## 2 · Position, velocity, movements
 #
 # So first put the position on a regular grid, 1000 samples a second, with straight lines between the edges. Its
-# differences would be a comb of steps; so the velocity is smoothed by a low-pass filter, which lets pass what is slower
-# than 20 Hz. It runs over the recording forwards and then backwards, so that it shifts nothing (*zero-phase*). The
+# differences would be a comb; so the velocity is smoothed by a low-pass filter, which lets pass what is slower than
+# 20 Hz. It runs over the recording forwards and then backwards, so that it shifts nothing (*zero-phase*). The
 # price: it is *acausal*. Each value depends on what comes after it.
 #
 # Movements are found in the position: where it changes by more than eight edges within .2 s. A movement's *onset* is
@@ -112,8 +112,8 @@ if wheel:
 
 # %% [markdown]
 # If the dashed line stays near zero where the solid one has left it, the filter has seen the movement before the mouse
-# made it. Small, but a spike that "precedes" such an onset by 10 ms precedes nothing. So use velocity for how fast, and
-# movements, found in the position, for when.
+# made it. It is a matter of milliseconds. But date onsets by this velocity, and a neuron that leads the movement by
+# some milliseconds seems to come with it. So use velocity for how fast, and movements, found in the position, for when.
 #
 # **Modify.** Smooth more, with `bwm.wheel.velocity(position, cutoff=5)` in both places. How early does it begin now?
 #
@@ -137,8 +137,8 @@ if wheel:
     print(pd.Series(turned).groupby(trials["choice"]).median().round(2).rename("median turn (rad)"))
 
 # %% [markdown]
-# (b): the position falls for a left report. The size is that of the threshold, 35° on the screen, .28 rad. Now a few
-# trials (the darker the panel, the stronger the stimulus):
+# (b): the position falls for a left report. The size is that of the threshold, 35° on the screen [2], .28 rad. Now a
+# few trials (the darker the panel, the stronger the stimulus):
 
 # %%
 kinds = [{"side": 1, "outcome": "rewarded"}, {"side": -1, "outcome": "rewarded"}, {"outcome": "not rewarded"}]
@@ -162,9 +162,10 @@ bwm.widgets.trial_viewer(session)
 # | from – to | used by | answers |
 # |---|---|---|
 # | stimulus – first movement | the Brain Wide Map [1] | when did what the mouse saw first reach the wheel? |
-# | go cue – first movement | brainbox, IBL's library | the same, from when the wheel moves the patch |
-# | stimulus – response | training code | how long did the answer take, with the turn itself? |
+# | go cue – first movement | `load_wheel_reaction_times` | the same, from when the wheel moves the patch |
+# | stimulus – response | `compute_reaction_time` | how long did the answer take, with the turn itself? |
 #
+# The functions are of brainbox, a part of IBL's library.
 # `firstMovement_times` is the onset of the first movement of .1 rad or more that begins later than .2 s before the go
 # cue. A response comes when the wheel has passed the threshold, or after 60 s without a choice.
 
@@ -173,8 +174,8 @@ latencies = bwm.trials.latencies(trials)
 (1000 * latencies.iloc[1:5]).round()
 
 # %% [markdown]
-# A latency whose columns are missing is left out; what follows takes the first that there is. *Chronometric* is the
-# curve of latency against contrast.
+# A latency whose columns are missing is left out; what follows takes the first that there is. The *chronometric* curve
+# is that of latency against contrast.
 #
 # **Predict.** At which contrast are the first and the last latency farthest apart?
 
@@ -241,11 +242,12 @@ if wheel:
 fig = bwm.plots.early_movements(latency, holds)
 
 # %% [markdown]
-# If early movements go to either side alike, the mouse moved before it knew, went on looking, and corrected the wheel.
-# The reward tells of the end, not of the beginning.
+# If early movements go to either side alike, the mouse moved before it knew, and corrected the wheel. The reward tells
+# of the end, not of the beginning.
 #
-# The Brain Wide Map keeps trials whose first movement comes .08 to 2 s after the stimulus [1]. The rule does not remove
-# bad trials. It removes those in which the time from stimulus to movement is not that of a decision.
+# The Brain Wide Map keeps trials whose first movement comes .08 to 2 s after the stimulus [1]. The rule does not ask
+# whether a trial was good. It leaves out those in which the time from stimulus to movement may not be that of a
+# decision; say how many.
 
 # %% [markdown]
 # ## 6 · What was put in
@@ -265,6 +267,10 @@ if wheel:
     start = trials["stimOn_times"].to_numpy()
     first = bwm.wheel.first_movement_times(intervals, amplitudes, start, until, min_quiescence=0.4, min_amplitude=0)
     found["stimulus to movement of any size"] = pd.Series(first - start)
+    if truth:
+        off = 1000 * (first - truth.trials["movement_onset"])
+        print(f"Onsets, of any size, are off by {off.abs().median():.1f} ms (median).")
+
 # %%
 contrast = pd.Series(np.abs(bwm.trials.signed_contrast(trials)))
 statistics = {
@@ -282,8 +288,8 @@ follows["put_in"] = contrast.corr(true, method="spearman") if truth else None
 fig = bwm.plots.scorecard(rows | {f"{latency.name}, rank correlation with contrast": follows})
 
 # %% [markdown]
-# The wheel tells onsets to a few milliseconds. Which movement counts as the first is a definition, and can change a
-# reaction time far more. So state it, and keep to one.
+# The wheel tells when a movement began. Which movement counts as the first is a definition, and can change a reaction
+# time far more than errors of onsets do. So state it, and keep to one.
 #
 # ## Recap
 #
@@ -319,6 +325,8 @@ fig = bwm.plots.scorecard(rows | {f"{latency.name}, rank correlation with contra
 #    behaviour](https://doi.org/10.1038/s41586-025-09235-0). *Nature* (2025).
 # 2. International Brain Laboratory, [Standardized and reproducible measurement of decision-making in
 #    mice](https://doi.org/10.7554/eLife.63711). *eLife* (2021).
+# 3. International Brain Laboratory, data release *2025 Brain Wide Map*, listed in the
+#    [AWS open data registry](https://registry.opendata.aws/ibl-brain-wide-map/). CC BY 4.0.
 
 # %% [markdown] tags=["extra"]
 # ---
@@ -370,7 +378,7 @@ if wheel:
 # ## Extra B · A wheel that turned the wrong way
 #
 # In 62 sessions of the release, all of one laboratory, the recorded wheel had its sign flipped: the task was not
-# affected, the file was. A revision of 2024-05-06 corrects it. Could you have found it without being told?
+# affected, the file was [3]. A revision of 2024-05-06 corrects it. Could you have found it without being told?
 #
 # `connect("release")` has ten short synthetic sessions. In those of one mouse the wheel was flipped, and corrected
 # later. Here are all of them as they were on 2024-01-01.

@@ -181,10 +181,12 @@ def trial_panels(trials: pd.DataFrame, wheel: Mapping | None = None, licks: np.n
     licks : ndarray, optional
         Times (s).
     """
-    fig, axes = plt.subplots(1, len(trials), figsize=(2.6 + 2 * len(trials), 3.1), sharey=True, squeeze=False)
+    size = (2.6 + 2 * len(trials), 2 if wheel is None else 3.1)
+    fig, axes = plt.subplots(1, len(trials), figsize=size, sharey=True, squeeze=False)
+    marks = {name: mark for name, mark in SHOWN.items() if name in trials}
     for ax, (number, trial) in zip(axes[0], trials.iterrows(), strict=True):
         zero = trial["stimOn_times"]
-        events = {name: trial[name] - zero for name in SHOWN if pd.notna(trial.get(name))}
+        events = {name: trial[name] - zero for name in marks if pd.notna(trial[name])}
         start, end = min(-0.4, *events.values()) - 0.1, max(0.0, *events.values()) + 0.6
         contrast, side = _stimulus(trial)
         ax.axvspan(0, end, color=str(0.93 - 0.25 * contrast), lw=0, zorder=0)
@@ -203,13 +205,16 @@ def trial_panels(trials: pd.DataFrame, wheel: Mapping | None = None, licks: np.n
         title = f"trial {number}: {100 * contrast:g} %, {side}\n{REPORTS[int(trial['choice'])]}, {_outcome(trial)}"
         ax.set_title(title, fontsize=9)
         ax.set(xlim=(start, end))
+        ax.locator_params(axis="x", nbins=5)
         say(_told(number, trial, events))
     if wheel is None:
         axes[0, 0].set(yticks=[])
+        for ax in axes[0]:
+            ax.spines["left"].set_visible(False)
     else:
         axes[0, 0].set(ylabel="wheel (rad): left −, right +")
     handles = [Line2D([], [], color="k", lw=1, label="stimulus")]
-    handles += [Line2D([], [], color=mark.colour, ls=mark.style, label=mark.label) for mark in SHOWN.values()]
+    handles += [Line2D([], [], color=mark.colour, ls=mark.style, label=mark.label) for mark in marks.values()]
     handles += [Line2D([], [], color=BLUE, marker="|", ls="", label="licks")] if licks is not None else []
     fig.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=8)
     fig.supxlabel("time from stimulus onset (s)", fontsize=9)
