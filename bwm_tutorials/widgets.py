@@ -17,7 +17,8 @@ from .errors import DataError
 from .session import Session
 from .trials import PSYCHOMETRIC, fit_psychometric, select, signed_contrast
 
-WIDE = {"width": "500px"}
+WIDE, NARROW = {"width": "500px"}, {"width": "220px"}
+ANY = "any"  # a word, for a choice whose value is None is shown as if nothing were chosen
 
 
 def psychometric(table: pd.DataFrame) -> ipywidgets.Widget:
@@ -57,21 +58,24 @@ def trial_viewer(session: Session) -> ipywidgets.Widget:
         filters["timing"] = [(name, name) for name in ("early", "in time", "late")]
 
     def draw(number: int, **fits: Any) -> Figure:
-        found = select(trials, **fits)
+        found = select(trials, **{name: value for name, value in fits.items() if value != ANY})
         if found.empty:
-            raise DataError("No trial fits these filters: set one of them to 'any'.")
+            raise DataError(f"No trial fits these filters: set one of them to '{ANY}'.")
         at = number % len(found)
         print(f"{at + 1} of {len(found)} trials that fit.")
         return plots.trial_panels(found.iloc[[at]], wheel, licks)
 
     number = ipywidgets.IntText(value=0, description="number")
-    handles = {"number": number}
-    for name, options in filters.items():
-        handles[name] = ipywidgets.Dropdown(options=[("any", None), *options], description=name)
+    chosen = {
+        name: ipywidgets.Dropdown(options=[(ANY, ANY), *options], description=name, layout=NARROW)
+        for name, options in filters.items()
+    }
     steps = [ipywidgets.Button(description=sign, tooltip=tip) for sign, tip in (("◀", "previous"), ("▶", "next"))]
     for button, step in zip(steps, (-1, 1), strict=True):
         button.on_click(lambda _, step=step: setattr(number, "value", number.value + step))
-    return ipywidgets.VBox([ipywidgets.HBox(steps), _with_handles(draw, handles)])
+    *_, picture, words = _with_handles(draw, {"number": number, **chosen}).children
+    rows = [ipywidgets.HBox(row, layout={"flex_flow": "row wrap"}) for row in ([number, *steps], list(chosen.values()))]
+    return ipywidgets.VBox([*rows, picture, words], layout={"align_items": "flex-start"})
 
 
 def _with_handles(draw: Callable[..., Figure], handles: dict[str, ipywidgets.Widget]) -> ipywidgets.Widget:

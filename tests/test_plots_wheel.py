@@ -175,3 +175,9 @@ def test_a_response_before_the_stimulus_is_drawn_where_it_is(real_data, said):
     fig = plots.trial_panels(first)
     low, high = fig.axes[0].get_xlim()
     assert low < -0.362 and high > 0 and "first movement at −362 ms, reported right at −73 ms" in said()
+
+
+def test_a_trial_of_which_only_the_stimulus_has_a_time(session, said):
+    trial = session.trials.iloc[[3]].assign(firstMovement_times=np.nan, response_times=np.nan)
+    plots.trial_panels(trial, session.wheel)
+    assert said().startswith("Trial 3: 12.5 % on the right; reported left")

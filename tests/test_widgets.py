@@ -73,13 +73,18 @@ def test_an_error_is_shown_where_the_handles_are(curve):
 # The trial viewer
 
 
+def viewer_of(session):
+    """Its handles by name, what it shows, and its two buttons."""
+    above, below, picture, words = bwm.widgets.trial_viewer(session).children
+    number, *buttons = above.children
+    return {handle.description: handle for handle in (number, *below.children)}, picture, words, buttons
+
+
 @pytest.fixture
 def viewer(session):
-    """Its handles by name, its two buttons, and what it shows."""
     with plt.rc_context():
         bwm.plots.stamp(session)
-        buttons, shown = bwm.widgets.trial_viewer(session).children
-        yield *parts(shown), buttons.children
+        yield viewer_of(session)
 
 
 def test_the_viewer_shows_the_trial_that_the_plain_function_draws(session, viewer, capsys):
@@ -90,6 +95,11 @@ def test_the_viewer_shows_the_trial_that_the_plain_function_draws(session, viewe
     bwm.plots.trial_panels(fits.iloc[[2]], session.wheel, session.licks).savefig(expected, bbox_inches="tight")
     assert picture.value == expected.getvalue()
     assert words.value == f"3 of {len(fits)} trials that fit.\n{capsys.readouterr().out}"
+
+
+def test_the_viewer_shows_that_nothing_is_filtered_at_first(viewer):
+    handles, _, _, _ = viewer
+    assert [handle.label for handle in list(handles.values())[1:]] == ["any"] * 4
 
 
 def test_the_viewers_buttons_go_round(session, viewer):
@@ -123,6 +133,5 @@ def test_the_viewer_draws_at_once(viewer):
 def test_the_viewer_of_a_session_with_trials_alone(real):
     with plt.rc_context():
         bwm.plots.stamp(real)
-        _, shown = bwm.widgets.trial_viewer(real).children
-        handles, picture, words = parts(shown)
+        handles, picture, words, _ = viewer_of(real)
     assert "timing" not in handles and len(picture.value) > 1000 and "reported" in words.value

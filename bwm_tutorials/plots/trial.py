@@ -111,8 +111,7 @@ def one_trial(
 
 
 def _draw_stimulus(ax: plt.Axes, trial: pd.Series, zero: float, end: float) -> str:
-    side = "right" if pd.notna(trial["contrastRight"]) else "left"
-    contrast = trial["contrastRight"] if side == "right" else trial["contrastLeft"]
+    contrast, side = _stimulus(trial)
     off = trial.get("stimOff_times", np.nan) - zero
     ax.barh(0.5, min(off, end) if pd.notna(off) else end, height=0.6, color=str(0.85 - 0.5 * contrast))
     ax.text(0, 0.5, f"{100 * contrast:.4g} % contrast, {side} ", va="center", ha="right", fontsize=9)
@@ -187,7 +186,7 @@ def trial_panels(trials: pd.DataFrame, wheel: Mapping | None = None, licks: np.n
     for ax, (number, trial) in zip(axes[0], trials.iterrows(), strict=True):
         zero = trial["stimOn_times"]
         events = {name: trial[name] - zero for name in marks if pd.notna(trial[name])}
-        start, end = min(-0.4, *events.values()) - 0.1, max(0.0, *events.values()) + 0.6
+        start, end = min([-0.4, *events.values()]) - 0.1, max([0.0, *events.values()]) + 0.6
         contrast, side = _stimulus(trial)
         ax.axvspan(0, end, color=str(0.93 - 0.25 * contrast), lw=0, zorder=0)
         ax.axvline(0, color="k", lw=1)
@@ -216,7 +215,7 @@ def trial_panels(trials: pd.DataFrame, wheel: Mapping | None = None, licks: np.n
     handles = [Line2D([], [], color="k", lw=1, label="stimulus")]
     handles += [Line2D([], [], color=mark.colour, ls=mark.style, label=mark.label) for mark in marks.values()]
     handles += [Line2D([], [], color=BLUE, marker="|", ls="", label="licks")] if licks is not None else []
-    fig.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=8)
+    fig.legend(handles=handles, loc="outside upper center", ncols=4, fontsize=8)
     fig.supxlabel("time from stimulus onset (s)", fontsize=9)
     return fig
 
