@@ -203,7 +203,8 @@ def lick_times(rng: np.random.Generator, trials: pd.DataFrame) -> np.ndarray:
     again = np.repeat(np.arange(rewards.size), rng.poisson(0.5, rewards.size))
     first = rewards + rng.normal(0.09, 0.08, rewards.size)
     later = rewards[again] + n_licks[again] / LICK_RATE + rng.exponential(4, again.size)
-    start, n_licks = np.append(first, later), np.append(n_licks, rng.geometric(0.3, again.size))
+    later = later[later < trials["intervals_1"].iloc[-1]]
+    start, n_licks = np.append(first, later), np.append(n_licks, rng.geometric(0.3, later.size))
     bout = np.repeat(np.arange(start.size), n_licks)
     interval = pd.Series(rng.normal(1 / LICK_RATE, 0.02, bout.size))
     licks = np.sort(start[bout] + interval.groupby(bout).cumsum().to_numpy() - 1 / LICK_RATE)
