@@ -83,11 +83,11 @@ if probes:
     times = spikes.times[spikes.clusters == unit]
     events = trials["feedback_times"].dropna()
     around = [times[(times > event - 0.2) & (times < event + 0.5)] - event for event in events]
-    counts, edges = np.histogram(np.concatenate(around), bins=70, range=(-0.2, 0.5))
-    print(f"unit {unit}: {counts.max()} spikes in the fullest of {len(counts)} bins, {len(events)} events")
+    in_bin, edges = np.histogram(np.concatenate(around), bins=70, range=(-0.2, 0.5))
+    print(f"unit {unit}: {in_bin.max()} spikes in the fullest of {len(in_bin)} bins, {len(events)} events")
 
 # %% [markdown]
-# **Exercise 06.1.** What is the rate of this unit in the fullest bin, in Hz? Use `counts`, `events`, and the width of a
+# **Exercise 06.1.** What is the rate of this unit in the fullest bin, in Hz? Use `in_bin`, `events`, and the width of a
 # bin, .01 s.
 
 # %%
@@ -204,7 +204,7 @@ def before_stimulus(probe):
 block = trials["probabilityLeft"].where(trials["probabilityLeft"] != 0.5)
 pseudo = bwm.trials.pseudosessions(len(trials), 1000, seed=1)
 null = session.get("null")
-if null:
+if null and block.nunique() == 2:
     nothing = before_stimulus(null.insertions[-1])
     shuffled = bwm.spikes.selectivity(nothing, block)["p"]
     right = bwm.spikes.selectivity(nothing, block, null=pseudo)["p"]
@@ -236,11 +236,11 @@ if probes:
 
 # %%
 if probes and block.nunique() == 2:
-    counted, taken = before_stimulus(probe), np.where(np.isnan(block), np.nan, pseudo[:100])
-    by_chance = [(bwm.spikes.selectivity(counted, each, null=pseudo)["p"] < 0.05).mean() for each in taken]
+    before, taken = before_stimulus(probe), np.where(np.isnan(block), np.nan, pseudo[:100])
+    by_chance = [(bwm.spikes.selectivity(before, each, null=pseudo)["p"] < 0.05).mean() for each in taken]
     rows["know the block, p < .05 (fraction)"] = {
-        "found": (bwm.spikes.selectivity(counted, block, null=pseudo)["p"] < 0.05).mean(),
-        "put_in": (probe.truth["block_gain"] != 0).reindex(counted.index).mean() if truth else None,
+        "found": (bwm.spikes.selectivity(before, block, null=pseudo)["p"] < 0.05).mean(),
+        "put_in": (probe.truth["block_gain"] != 0).reindex(before.index).mean() if truth else None,
         "null": by_chance,
         "published": ".053 [2]",
     }
@@ -363,8 +363,8 @@ if probes:
     even = np.arange(len(side)) % 2 == 0
     odd, every = ~even, even | ~even
     seen = bwm.spikes.around(on[on.notna()], response)
-    counts = bwm.spikes.counts_in_intervals(spikes, seen).to_numpy()
-    print("this session:", sided(counts, every, every), "of", len(counts))
+    counted = bwm.spikes.counts_in_intervals(spikes, seen).to_numpy()
+    print("this session:", sided(counted, every, every), "of", len(counted))
 
 # %% tags=["extra"]
 answer = ...
@@ -388,10 +388,14 @@ check("06.6", answer)
 # from brainbox.singlecell import calculate_peths
 # from brainbox.task.closed_loop import responsive_units
 #
-# spikes = probe.good_spikes events = session.trials["stimOn_times"].dropna().to_numpy() peths, _ = calculate_peths(
-# spikes.times, spikes.clusters, probe.clusters.query("label == 1").index, events, 0.2, 0.5, bin_size=0.01, smoothing=0
-# ) significant, statistics, p, ids = responsive_units( spikes.times, spikes.clusters, events, pre_time=(0.1, 0),
-# post_time=(0.03, 0.13) ) ```
+# spikes = probe.good_spikes
+# events = session.trials["stimOn_times"].dropna().to_numpy()
+# good = probe.clusters.query("label == 1").index
+# binned = {"pre_time": 0.2, "post_time": 0.5, "bin_size": 0.01, "smoothing": 0}
+# peths, _ = calculate_peths(spikes.times, spikes.clusters, good, events, **binned)
+# windows = {"pre_time": (0.1, 0), "post_time": (0.03, 0.13)}
+# ids, _, p, _ = responsive_units(spikes.times, spikes.clusters, events, **windows)
+# ```
 
 # %%
 bwm.provenance(session)

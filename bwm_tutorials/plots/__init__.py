@@ -9,14 +9,18 @@ from .responses import alignments, p_values, raster, rates_around, responsive, t
 from .score import scorecard
 from .sessions import download_prices, what_sessions_have
 from .style import stamp
-from .trial import one_trial
+from .trial import one_trial, trial_panels
 from .units import probe
+from .wheel import changes_and_vigour, early_movements, latencies, wheel_movements, wheel_traces
 
 __all__ = [
     "alignments",
     "among_mice",
     "beliefs",
+    "changes_and_vigour",
     "download_prices",
+    "early_movements",
+    "latencies",
     "learning",
     "one_trial",
     "p_values",
@@ -30,5 +34,8 @@ __all__ = [
     "session_course",
     "stamp",
     "trajectories",
+    "trial_panels",
     "what_sessions_have",
+    "wheel_movements",
+    "wheel_traces",
 ]
