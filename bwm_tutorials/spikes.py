@@ -337,12 +337,14 @@ def _moments(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard error, over trials, of the spikes in a bin; each of shape (n_units, n_bins)."""
     n_trials = start.size
-    total, more = np.zeros((2, n_units * n_bins))
+    total = np.zeros(n_units * n_bins)
+    crowded = [np.empty((2, 0), int)]  # cells with more than one spike, and how many; the square of others is the count
     for _, _, cell, n in _binned(trains, start, stop, n_units, n_bins, bin_size):
         total += np.bincount(cell, minlength=total.size)
-        crowded = np.flatnonzero(n > 1)
-        n = n[crowded]
-        more += np.bincount(cell[crowded], n * (n - 1), total.size)  # n² − n, which is 0 for most cells
+        several = np.flatnonzero(n > 1)
+        crowded.append(np.array([cell[several], n[several]]))
+    cell, n = np.concatenate(crowded, axis=1)
+    more = np.bincount(cell, n * (n - 1), total.size)
     with np.errstate(divide="ignore", invalid="ignore"):  # no trial, or one
         mean = total / n_trials
         squares = total + more - total * mean
@@ -444,6 +446,8 @@ def _present(clusters: np.ndarray, wanted: np.ndarray, size: int) -> np.ndarray:
     present = np.zeros(size, bool)
     for i in range(0, clusters.size, _BLOCK):
         block, missing = clusters[i : i + _BLOCK], wanted[~present[wanted]]
+        if not missing.size:
+            break
         if missing.size > 8:
             present |= np.bincount(block, minlength=size) > 0
         else:  # soon, for most units fire from the beginning; and looking for a few is faster than counting all
