@@ -48,6 +48,29 @@ def pseudosessions(n_trials: int, n: int, seed: int) -> np.ndarray:
     return np.array([block_priors(rng, n_trials) for _ in range(n)])
 
 
+def shuffled_within_blocks(p_left: np.ndarray, n: int, seed: int) -> np.ndarray:
+    """Orders of the trials in which none leaves its block: the null for what changes from trial to trial.
+
+    Parameters
+    ----------
+    p_left : array-like, shape (n_trials,)
+        As in `blocks`.
+    n : int
+        How many orders.
+    seed : int
+        The same seed gives the same orders.
+
+    Returns
+    -------
+    ndarray of int, shape (n, n_trials)
+        Rows of ``trials.iloc[order]``, or of one column of them against the others as they are. Whatever follows from
+        the block alone, or changes as slowly as blocks do, is kept; for that, `pseudosessions` are the null.
+    """
+    found = blocks(p_left)
+    block = np.repeat(np.arange(len(found)), found["n_trials"])
+    return np.argsort(block + np.random.default_rng(seed).random((n, block.size)), axis=1)
+
+
 def truncated_exponential(rng: np.random.Generator, scale: float, low: float, high: float, size: int) -> np.ndarray:
     """Exponential draws with the given scale, those outside [low, high] drawn again."""
     # By the inverse of the distribution function between its values at the limits: the same law as drawing again.

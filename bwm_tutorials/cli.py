@@ -10,6 +10,7 @@ import argparse
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -240,7 +241,11 @@ def _fetched(arguments: argparse.Namespace):
 def _doctor(arguments: argparse.Namespace) -> int:
     from . import doctor
 
-    return doctor.print_checks(arguments.online)
+    examine = doctor.examine
+    if arguments.online:
+        with suppress(ImportError):  # a computer on which nothing is installed is looked at itself
+            from .remote.live import examine
+    return doctor.print_checks(examine())
 
 
 def _notebooks(arguments: argparse.Namespace) -> int:

@@ -46,27 +46,13 @@ def examine() -> list[Check]:
     ]
 
 
-def print_checks(online: bool = False) -> int:
-    """Print a line for each check, with the fix where one failed, and return the exit code.
-
-    Parameters
-    ----------
-    online : bool
-        Check the servers with the real data instead of this computer.
-    """
-    checks = _examine_servers() if online else examine()
+def print_checks(checks: Iterable[Check]) -> int:
+    """Print a line for each check, with the fix where one failed, and return the exit code: 1 if one did."""
+    checks = list(checks)
     for check in checks:
         line = f"{ {True: '✓', False: '✗', None: '?'}[check.ok] } {check.name}: {check.detail}"
         environment.say(f"{line} → {check.fix}" if check.ok is False else line)
     return int(any(check.ok is False for check in checks))
-
-
-def _examine_servers() -> list[Check]:
-    try:
-        from .remote import live
-    except ImportError:
-        return [_check_packages()]
-    return live.examine()
 
 
 def unmet(requirements: Iterable[str]) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from .running import execute
+from .running import execute, without_handles
 
 KEPT_METADATA = {"kernelspec", "language_info"}
 
@@ -73,8 +73,7 @@ def clean(notebook: NotebookNode) -> NotebookNode:
             cell.outputs = _joined([out for out in cell.outputs if out.get("name") != "stderr"])
             for out in cell.outputs:
                 out.pop("metadata", None) if out.output_type == "stream" else out.update(metadata={})
-                out.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
-    return notebook
+    return without_handles(notebook)
 
 
 def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:

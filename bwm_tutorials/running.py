@@ -77,6 +77,14 @@ def execute(
     return Result(notebook.stem, time.monotonic() - start, peak / 1e6, error)
 
 
+def without_handles(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """A notebook with a sentence in the place of each widget, which is dead where no kernel runs."""
+    for out in (out for cell in notebook.cells for out in cell.get("outputs", [])):
+        if out.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None):
+            out["data"] = {"text/plain": "A figure with handles: they are here where the notebook runs."}
+    return notebook
+
+
 def own_source(notebook: Path) -> str:
     """The source that a lesson (``.py`` or ``.ipynb``) runs on unless another is named."""
     found = re.search(r'SOURCE = \\?"(\w+)', notebook.read_text(encoding="utf-8"))
@@ -170,7 +178,7 @@ def _write_page(notebook: Path) -> None:
 
     exporter = HTMLExporter(exclude_input_prompt=True, exclude_output_prompt=True)
     exporter.register_preprocessor(TagRemovePreprocessor(remove_cell_tags={"teacher"}), enabled=True)
-    page, _ = exporter.from_filename(str(notebook))
+    page, _ = exporter.from_notebook_node(without_handles(nbformat.read(notebook, as_version=4)))
     notebook.with_suffix(".html").write_text(page, encoding="utf-8")
 
 

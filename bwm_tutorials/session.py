@@ -19,7 +19,8 @@ from one.converters import session_record2path
 
 from . import tables
 from .errors import CorruptData, DataError, MissingDataset, UnknownSession, cause
-from .sources import REMEDY, OfflineOne, connect
+from .offline import REMEDY, OfflineOne
+from .sources import connect
 
 if TYPE_CHECKING:
     from iblatlas.regions import BrainRegions

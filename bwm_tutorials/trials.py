@@ -5,7 +5,7 @@ on the side without a stimulus. Here signed contrasts are percent, right positiv
 for left and +1 for right.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from .blocks import (  # noqa: F401
     kernel_p_left,
     position_in_block,
     pseudosessions,
+    shuffled_within_blocks,
 )
 from .errors import MissingDataset
 
@@ -25,6 +26,8 @@ Z_95 = 1.959963984540054
 EARLIEST, LATEST = 0.08, 2.0  # s from the stimulus to the first movement, in the trials that the Brain Wide Map keeps
 EVENTS = ("stimOn_times", "choice", "feedback_times", "probabilityLeft", "firstMovement_times", "feedbackType")
 """Columns that must not be NaN in them."""
+PSYCHOMETRIC = {"bias": (-100, 100), "threshold": (0.1, 100), "lapse_low": (0, 0.5), "lapse_high": (0, 0.5)}
+"""Parameters of a psychometric curve and their limits: percent contrast, percent contrast, fraction, fraction."""
 
 
 def signed_contrast(trials: pd.DataFrame) -> np.ndarray:
@@ -105,16 +108,35 @@ def fit_psychometric(table: pd.DataFrame) -> pd.Series:
     """
     if len(table) < 4:
         raise ValueError(f"Fitting four parameters takes four contrasts or more; this table has {len(table)}.")
+    names, limits = list(PSYCHOMETRIC), np.array(list(PSYCHOMETRIC.values()))
+
+    def loss(parameters: np.ndarray) -> float:
+        return -psychometric_log_likelihood(table, dict(zip(names, parameters, strict=True)))
+
+    starts = [(bias, threshold, 0.05, 0.05) for bias in (-10, 0.5, 10) for threshold in (2, 10, 40)]
+    return _fit(loss, starts, limits, names)
+
+
+def psychometric_log_likelihood(table: pd.DataFrame, parameters: Mapping[str, float]) -> float:
+    """How probable the choices of a psychometric table are, for given parameters of the curve.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `psychometric` gives it.
+    parameters : mapping
+        ``bias``, ``threshold``, ``lapse_low`` and ``lapse_high``, as `fit_psychometric` gives them.
+
+    Returns
+    -------
+    float
+        Natural logarithm, by psychofit's ``neg_likelihood``; the fit has the highest.
+    """
     import psychofit
 
     data = np.vstack([table.index, table["n_trials"], table["p_right"]])
-    limits = np.array([[-100, 100], [0.1, 100], [0, 0.5], [0, 0.5]])
-
-    def loss(parameters: np.ndarray) -> float:
-        return psychofit.neg_likelihood(parameters, data, "erf_psycho_2gammas", *limits.T)
-
-    starts = [(bias, threshold, 0.05, 0.05) for bias in (-10, 0.5, 10) for threshold in (2, 10, 40)]
-    return _fit(loss, starts, limits, ["bias", "threshold", "lapse_low", "lapse_high"])
+    given, limits = [parameters[name] for name in PSYCHOMETRIC], np.array(list(PSYCHOMETRIC.values()))
+    return -psychofit.neg_likelihood(given, data, "erf_psycho_2gammas", *limits.T)
 
 
 def psychometric_curve(fit: pd.Series, signed_contrast: np.ndarray) -> np.ndarray:
@@ -232,6 +254,37 @@ def bwm_rules(trials: pd.DataFrame) -> pd.DataFrame:
 def bwm_mask(trials: pd.DataFrame) -> pd.Series:
     """Which trials the Brain Wide Map's analyses keep: those that pass every one of `bwm_rules`."""
     return bwm_rules(trials).all(axis=1).rename("bwm_mask")
+
+
+def block_shift(right: np.ndarray, contrast: np.ndarray, p_left: np.ndarray) -> np.ndarray:
+    """How much more often the mouse reports right in blocks of the right than in blocks of the left.
+
+    Parameters
+    ----------
+    right : array-like, shape (n_trials,)
+        1 for a report of right, 0 for one of left, NaN (left out) for none; or the probability of right.
+    contrast : array-like, shape (n_trials,)
+        As `signed_contrast` gives it. Trials are compared with trials of the same contrast, for there are more stimuli
+        on the right in a block of the right.
+    p_left : array-like, shape (n_trials,) or (n, n_trials)
+        The column ``probabilityLeft``, or `pseudosessions`: what is found with those is the null.
+
+    Returns
+    -------
+    ndarray, shape () or (n,)
+        Fraction: the differences at each contrast, weighted as by Mantel and Haenszel (Greenland and Robins 1985).
+        NaN without trials of both blocks at one contrast.
+    """
+    right, contrast, p_left = np.asarray(right, float), np.asarray(contrast), np.asarray(p_left, float)
+    difference, weights = np.zeros((2, *p_left.shape[:-1]))
+    for level in np.unique(contrast):
+        known = (contrast == level) & ~np.isnan(right)
+        in_right, in_left = p_left[..., known] == 0.2, p_left[..., known] == 0.8
+        n_right, n_left, n = in_right.sum(-1), in_left.sum(-1), np.maximum((in_right | in_left).sum(-1), 1)
+        difference += (n_left * (in_right @ right[known]) - n_right * (in_left @ right[known])) / n
+        weights += n_right * n_left / n
+    with np.errstate(invalid="ignore"):
+        return difference / weights
 
 
 def fit_kernel(trials: pd.DataFrame, past: np.ndarray) -> pd.Series:

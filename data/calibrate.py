@@ -219,7 +219,12 @@ _ROWS: dict[str, list[tuple]] = {
         ),
         ("first movement before the stimulus", about(0.12), NYU, lambda r: (rec.latency(r) < 0).mean()),
         ("latency > 2 s", (0.096, 0.224), f"{NYU}; {RELEASE}", lambda r: (rec.latency(r) > 2).mean()),
-        ("trials kept by the Brain Wide Map's rule", about(0.655), SITE, lambda r: rec.kept(r).mean()),
+        (
+            "trials kept by the Brain Wide Map's rule",
+            about(0.655),
+            SITE,
+            lambda r: bwm.trials.bwm_mask(r.trials).mean(),
+        ),
         ("trials without a choice", (0, 0.016), "several sessions", lambda r: (r.trials["choice"] == 0).mean()),
         *(
             (
@@ -385,6 +390,18 @@ _ROWS: dict[str, list[tuple]] = {
         ("likelihood of the paws > 0.9", about(0.99, most=1), EKS, lambda r: (rec.paw_likelihood(r) > 0.9).mean()),
         ("pupil diameter, signal over noise, left camera", (0.75, 32.1), QC, rec.pupil_snr),
         ("licks in a bout (Hz)", (6, 8), "after rewards", rec.lick_rate),
+        (
+            "20 ms steps with licks, last second before the stimulus",
+            about(0.077),
+            NYU,
+            partial(rec.licking, start=-1, stop=0),
+        ),
+        (
+            "20 ms steps with licks, .1 to .6 s after a reward",
+            about(0.6),
+            NYU,
+            partial(rec.licking, start=0.1, stop=0.6, after_reward=True),
+        ),
         (
             "length of the recording (minutes)",
             (46, 111),

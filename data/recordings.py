@@ -12,9 +12,9 @@ from iblutil.util import Bunch
 import bwm_tutorials as bwm
 from bwm_tutorials import environment
 from bwm_tutorials.errors import MissingDataset
+from bwm_tutorials.offline import OfflineOne
 from bwm_tutorials.session import DATASETS
 from bwm_tutorials.simulate.recording import behave
-from bwm_tutorials.sources import OfflineOne
 
 # Real recordings, and tables made of them.
 NYU = "NYU-11 2020-02-21"
@@ -31,6 +31,7 @@ MORE_HOURS = 9
 """Of the sample's mouse, that the statistics of its behaviour are taken from besides the sample."""
 
 STRETCH, N_STRETCHES = 120.0, 5  # s of a probe, as long as the real excerpt, and how many are taken
+AROUND = np.arange(-1, 1, 0.02)  # s, of the steps around the stimulus
 MIN_SPIKES = 100  # of a unit in a stretch
 MIN_UNITS = 10  # of an area, to give its median rate
 
@@ -125,16 +126,19 @@ class Recordings:
     def around_stimulus(self) -> dict[str, np.ndarray]:
         """Left video from 1 s before to 1 s after each stimulus, in steps of 20 ms; each of shape (trials, 100).
 
-        ``licking`` (1 where the tongue moves), ``paw`` (px from the picture's corner to the paw nearer to the camera),
-        ``nose`` (x, px), ``energy`` (mean grey-level change at the whiskers).
+        ``licking`` (True where the tongue moves), ``paw`` (px from the picture's corner to the paw nearer to the
+        camera), ``nose`` (x, px), ``energy`` (mean grey-level change at the whiskers). And ``reward``, of shape
+        (trials,): s from the stimulus to the reward, NaN without one.
         """
         traces = []
         for session in self.having("pose('left', 'dlc')"):
             pose = session.pose("left", "dlc", ["paw_r", "nose_tip"])
-            steps = session.trials["stimOn_times"].dropna().to_numpy()[:, None] + np.arange(-1, 1, 0.02)
+            trials = session.trials.dropna(subset="stimOn_times")
+            steps = trials["stimOn_times"].to_numpy()[:, None] + AROUND
             frame = np.searchsorted(pose["times"], steps)
             traces.append(
                 {
+                    "reward": _reward(trials),
                     "licking": np.searchsorted(session.licks, steps + 0.02) > np.searchsorted(session.licks, steps),
                     "paw": np.hypot(pose["paw_r_x"], pose["paw_r_y"]).to_numpy()[frame],
                     "nose": pose["nose_tip_x"].to_numpy()[frame],
@@ -173,6 +177,11 @@ def _task(session: bwm.Session) -> tuple[float, float]:
     if not session.available.loc["trials", "present"]:
         return tuple(session.wheel.timestamps[[0, -1]])
     return session.trials["intervals_0"].iloc[0], session.trials["intervals_1"].iloc[-1]
+
+
+def _reward(trials: pd.DataFrame) -> np.ndarray:
+    """Seconds from the stimulus to the reward, NaN without one."""
+    return (trials["feedback_times"] - trials["stimOn_times"]).where(trials["feedbackType"] == 1).to_numpy()
 
 
 def _fit(trials: pd.DataFrame) -> pd.Series:
@@ -254,18 +263,11 @@ def pauses(r: Recordings) -> np.ndarray:
     return np.concatenate([t["intervals_0"].to_numpy()[1:] - t["intervals_1"].to_numpy()[:-1] for t in sessions])
 
 
-def blocks(r: Recordings) -> pd.DataFrame:
-    """The blocks: ``session``, ``p`` (probability of the left), ``length`` (trials), ``last`` (of its session)."""
-    trials = r.trials["probabilityLeft"].rename("p").reset_index(level="session")
-    number = (trials != trials.shift()).any(axis=1).cumsum().to_numpy()
-    found = trials.groupby(number).agg(session=("session", "first"), p=("p", "first"), length=("p", "size"))
-    return found.assign(last=~found.duplicated("session", keep="last"))
-
-
 def later_blocks(r: Recordings) -> pd.Series:
     """The lengths of the blocks after the first, without the last, which the session's end cuts short."""
-    found = blocks(r)
-    return found.loc[(found["p"] != 0.5) & ~found["last"], "length"]
+    sessions = r.trials["probabilityLeft"].groupby(level="session")
+    whole = pd.concat([bwm.trials.blocks(p_left)[:-1] for _, p_left in sessions])
+    return whole.loc[whole["probabilityLeft"] != 0.5, "n_trials"]
 
 
 def first_block(r: Recordings) -> float:
@@ -288,12 +290,6 @@ def usual_go_cue(r: Recordings) -> float:
 def right_at_zero(r: Recordings, p_left: float) -> float:
     shown = r.trials[(contrast(r) == 0) & (r.trials["probabilityLeft"] == p_left) & (r.trials["choice"] != 0)]
     return (shown["choice"] == -1).mean()
-
-
-def kept(r: Recordings) -> pd.Series:
-    """Trials that the Brain Wide Map's analyses keep: a latency of 80 ms to 2 s, and no event missing."""
-    events = ["stimOn_times", "choice", "feedback_times", "probabilityLeft", "firstMovement_times", "feedbackType"]
-    return latency(r).between(0.08, 2) & r.trials[events].notna().all(axis=1)
 
 
 def part(values: pd.Series, number: int, parts: int = 5) -> pd.Series:
@@ -365,14 +361,21 @@ def pupil_snr(r: Recordings) -> float:
 def lick_rate(r: Recordings) -> float:
     """Licks a second in bouts: one over the median of the intervals below half a second.
 
-    What is stored are the frames in which the tongue is out, several for each lick: those within 60 ms are one.
+    What is stored are the frames in which the tongue is out, several for each lick: those within 40 ms are one.
     """
     intervals = []
     for session in r.having("licks"):
-        licks = session.licks[np.diff(session.licks, prepend=-1) > 0.06]
+        licks = session.licks[np.diff(session.licks, prepend=-1) > 0.04]
         intervals.append(np.diff(licks))
     intervals = np.concatenate(intervals)
     return 1 / np.median(intervals[intervals < 0.5])
+
+
+def licking(r: Recordings, start: float, stop: float, after_reward: bool = False) -> float:
+    """The share of steps of 20 ms with licks, from ``start`` to ``stop`` s after the stimulus, or after the reward."""
+    found = r.around_stimulus
+    steps = AROUND - (found["reward"] if after_reward else np.zeros(len(found["licking"])))[:, None]
+    return found["licking"][(steps >= start) & (steps < stop)].mean()
 
 
 def excerpts() -> dict[str, Recordings]:
@@ -395,7 +398,11 @@ def real_recordings(folder: Path) -> dict[str, Recordings]:
     passed = np.c_[units["slidingRP_viol"] == 1, units["noise_cutoff"] < 5, units["amp_median"] > 50e-6]
     stored = np.load(folder / "calibration" / "NYU-11_56956777_motor_regressors_stimOn-1s_to_1s_20ms.npz")
     names = {"licking": "licking", "paw": "paw_pos_l", "nose": "nose_pos", "energy": "whisking_l"}
-    found[NYU].around_stimulus = {name: stored[of] for name, of in names.items()}
+    known = ~np.isnan(stored["licking"]).any(axis=1)
+    traces = {name: stored[of][known] for name, of in names.items()}
+    # Stored are counts of frames, which depend on the cameras' rates; what is compared is whether there are any.
+    traces |= {"licking": traces["licking"] > 0, "reward": _reward(found[NYU].trials)[known]}
+    found[NYU].around_stimulus = traces
     found[SORTED].units = units.assign(label=passed.mean(axis=1), max_confidence=100 * units["slidingRP_viol"])
     waveforms = np.load(folder / "calibration" / "mean_waveforms_goodunits_82samples.npz")["waveforms_uV"]
     trough = waveforms.argmin(axis=1)

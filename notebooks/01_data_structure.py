@@ -246,8 +246,8 @@ check("01.3", answer)
 # %% [markdown]
 # ## What is next
 #
-# [Lesson 00](00_start_here.ipynb) again on another recording, or on to the task and the wheel as these lessons appear.
-# Before you leave, save the notebook (Ctrl+S) and run the last cell: it packs your work.
+# [Lesson 03](03_decision_task.ipynb): the task, and what the mouse makes of it. Before you leave, save the notebook
+# (Ctrl+S) and run the last cell: it packs your work.
 #
 # ## References
 #

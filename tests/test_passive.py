@@ -13,7 +13,7 @@ from scipy.stats import binom
 
 import bwm_tutorials as bwm
 from bwm_tutorials import tables
-from bwm_tutorials.simulate import passive
+from bwm_tutorials.simulate import passive, task
 
 extractor = pytest.importorskip("ibllib.io.extractors.ephys_passive")
 loaders = pytest.importorskip("brainbox.io.one")
@@ -232,7 +232,7 @@ def test_the_superseded_table_is_one_off(made):
     # The times are right in both; but for the blank one, which the corrected table leaves out.
     assert np.array_equal(made.gabor[["start", "stop"]], made.gabor_superseded.loc[1:, ["start", "stop"]])
     count = made.gabor_superseded.groupby(["position", "contrast"]).size()
-    assert count.to_dict() == {(side, c): 20 if c else 10 for side in (-35, 35) for c in passive.CONTRASTS}
+    assert count.to_dict() == {(side, c): 20 if c else 10 for side in (-35, 35) for c in task.CONTRASTS}
     assert made.gabor_superseded["phase"].between(0, np.pi).all()
 
 

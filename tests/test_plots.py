@@ -47,6 +47,9 @@ def test_every_figure_carries_the_stamp_also_a_learners_own(session, real):
     assert stamp_of(plt.subplots()[0]) == ["synthetic sample · seed 1"]
     plots.stamp(session, real)
     assert stamp_of(plt.figure()) == ["synthetic sample · seed 1  |  REAL · SWC_054 2020-09-01"]
+    other = bwm.Session(next(iter(real.one.search(date_range="2020-08-28"))), real.one)
+    plots.stamp(session, real, other)
+    assert stamp_of(plt.figure()) == ["synthetic sample · seed 1  |  REAL · SWC_054, 2 days"]
     plots.stamp(real)
     assert stamp_of(plots.psychometric({"mouse": curve([0, 0.1, 0.5, 0.9, 1])})) == ["REAL · SWC_054 2020-09-01"]
 
@@ -156,6 +159,89 @@ def test_download_prices_of_one_thing_and_of_none(capsys):
     assert capsys.readouterr().out == "The session has no trials.\n"
 
 
+def test_psychometric_by_hand_says_how_likely_each_is(session, capsys):
+    table = bwm.trials.psychometric(session.trials)
+    best = bwm.trials.fit_psychometric(table)
+    flat = {"bias": 0, "threshold": 50, "lapse_low": 0.5, "lapse_high": 0.5}
+    fig = plots.psychometric_by_hand(table, [flat, best], best)
+    said = " ".join(capsys.readouterr().out.split())
+    chance = table["n_trials"].sum() * np.log(0.5)
+    assert f"lapse rates 0.5 and 0.5: {chance:.1f};".replace("-", "−") in said
+    assert said.endswith(f"The best fit has {best['log_likelihood']:.1f}.".replace("-", "−"))
+    fitted, drawn = fig.axes[1].lines[-2:]
+    assert np.allclose(fitted.get_ydata(), drawn.get_ydata())
+
+
+def test_session_course_shows_where_stimuli_were_likely_and_says_how_it_ended(session, capsys):
+    table = session.trials
+    running = bwm.trials.performance(table, bwm.trials.response_latency(table))
+    above, _, below = plots.session_course(table, running).axes
+    said = " ".join(capsys.readouterr().out.split())
+    none = (table["choice"] == 0).sum()
+    assert said.startswith(f"{len(table)} trials, {none} of them without a choice. Rewarded: ")
+    assert f"and {running['correct'].iloc[-1]:.0%} at the end".replace("%", " %") in said
+    _, ticks = above.lines
+    unseen = table[["contrastLeft", "contrastRight"]].max(axis=1) == 0
+    right = ticks.get_ydata()[table["choice"][unseen] == -1]
+    assert len(ticks.get_xdata()) == unseen.sum() and (right > 1).all()
+    assert below.get_yscale() == "log"
+
+
+def test_session_course_of_a_training_day_without_blocks(real, capsys):
+    (eid,) = real.one.search(date_range="2020-08-21")
+    table = bwm.Session(eid, real.one).trials
+    plots.session_course(table, bwm.trials.performance(table, bwm.trials.response_latency(table)))
+    assert capsys.readouterr().out.startswith(f"{len(table)} trials, 0 of them without a choice.")
+
+
+def test_beliefs_say_how_they_follow_the_block(session, capsys):
+    p_left = session.trials["probabilityLeft"]
+    fig = plots.beliefs(p_left, {"rule": p_left, "its opposite": 1 - p_left}, slice(0, 50))
+    said = " ".join(capsys.readouterr().out.split())
+    assert said == f"Correlation with the block over all {len(p_left)} trials: rule 1.00, its opposite −1.00."
+    assert [len(line.get_xdata()) for line in fig.axes[0].lines] == [50, 50]
+
+
+def test_learning_and_many_mice_say_what_was_fitted(capsys):
+    days = {"monday": curve([0.3, 0.4, 0.5, 0.6, 0.7], 400), "friday": curve([0, 0.1, 0.5, 0.9, 1], 400)}
+    fig = plots.learning(days)
+    fits = pd.DataFrame({day: bwm.trials.fit_psychometric(table) for day, table in days.items()}).T
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"friday: threshold {fits['threshold']['friday']:.0f} %, lapse rate 0 % (mean of both sides)." in said
+    assert [ax.get_title() for ax in fig.axes] == ["monday", "friday"]
+    fig = plots.among_mice(fits, {"threshold": (fits["threshold"]["friday"] - 1, fits["threshold"]["friday"] + 1)})
+    assert capsys.readouterr().out == "Of 2 sessions inside the range of the real mice: threshold 1.\n"
+    assert [label.get_text() for label in fig.axes[0].get_yticklabels()] == ["monday", "friday"]
+
+
+def test_a_number_and_its_percent_sign_stay_on_one_line(capsys):
+    for width in range(20):
+        plots.style.say("x" * width + " 100 % of trials" * 12)
+    assert "\n%" not in capsys.readouterr().out
+
+
+def test_scorecard_holds_what_was_found_against_the_rest(capsys):
+    null = np.linspace(-1, 1, 201)
+    fig = plots.scorecard(
+        {
+            "shift (%)": {"found": 2.5, "put_in": 2.25, "null": null, "published": "3 [1]"},
+            "slope (s)": {"found": -0.5, "put_in": None, "null": null},
+            "rate": {"found": 120.0, "put_in": np.nan},
+            "nothing": {"found": np.nan, "null": null},
+        }
+    )
+    said = " ".join(capsys.readouterr().out.split())
+    assert said == (
+        "shift (%): found 2.5; put in 2.25; 95 % of the null lies from −0.95 to 0.95, and what was found lies outside. "
+        "slope (s): found −0.5; put in unknown; 95 % of the null lies from −0.95 to 0.95, and what was found lies "
+        "inside: no evidence. rate: found 120; put in unknown. nothing: could not be computed here."
+    )
+    texts = [text.get_text() for text in fig.texts]
+    assert texts.count("unknown") == 3 and texts.count("no null") == 1 and texts.count("–") == 4 and "3 [1]" in texts
+    # Zero is always in view.
+    assert all(ax.get_xlim()[0] <= 0 <= ax.get_xlim()[1] for ax in fig.axes)
+
+
 def test_figures_keep_their_labels_units_and_width(session, probe):
     for fig in (
         plots.one_trial(example_trial(session), session.wheel, session.licks, probe.good_spikes, probe.clusters),
@@ -164,6 +250,9 @@ def test_figures_keep_their_labels_units_and_width(session, probe):
             pd.DataFrame({f"SIM-00{i} 2001-01-08": session.available["present"] for i in range(10)})
         ),
         plots.download_prices(pd.Series({"trials": 0.06, "spikes": 480.0})),
+        plots.session_course(
+            session.trials, bwm.trials.performance(session.trials, bwm.trials.response_latency(session.trials))
+        ),
     ):
         assert fig.get_size_inches()[0] <= 9
         labels = [ax.get_ylabel() for ax in fig.axes] + [fig.axes[-1].get_xlabel()]

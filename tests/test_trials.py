@@ -358,6 +358,90 @@ def test_pseudosessions_are_those_of_their_seed():
 # What the sides tell of the block
 
 
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([0.0, 1.0, np.nan]), st.sampled_from([-25.0, 0.0, 25.0]), st.sampled_from([0.2, 0.5, 0.8])
+        ),
+        min_size=1,
+        max_size=60,
+    )
+)
+def test_block_shift_is_the_weighted_mean_of_differences_at_each_contrast(rows):
+    right, contrast, p_left = map(np.array, zip(*rows, strict=True))
+    parts = []
+    for level in np.unique(contrast):
+        one, other = (right[(contrast == level) & (p_left == p) & ~np.isnan(right)] for p in (0.2, 0.8))
+        if one.size and other.size:
+            parts.append((one.mean() - other.mean(), one.size * other.size / (one.size + other.size)))
+    differences, weights = np.array(parts).T if parts else (np.array([]), np.array([]))
+    expected = np.average(differences, weights=weights) if parts else np.nan
+    assert trials.block_shift(right, contrast, p_left) == pytest.approx(expected, nan_ok=True)
+    both = trials.block_shift(right, contrast, np.array([p_left, 1 - p_left]).round(1))
+    assert both == pytest.approx([expected, -expected], nan_ok=True)
+
+
+def test_curve_and_belief_of_the_simulated_mouse_are_recovered():
+    """Against the exact probabilities of its choices, which make the true curve of each session."""
+    errors, followed = [], []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        shown = task.sequence(rng, 800)
+        decided = mouse.decide(rng, shown)
+        left, right = (shown["contrast"].where(shown["side"] == side) for side in (-1, 1))
+        table = pd.DataFrame({"contrastLeft": left, "contrastRight": right, "choice": decided["choice"]})
+        curve = trials.psychometric(table)
+        truth = curve.assign(p_right=decided["p_right"].groupby(trials.signed_contrast(table)).mean())
+        errors.append(trials.fit_psychometric(curve) - trials.fit_psychometric(truth))
+        learned = trials.fit_kernel(table, shown["side"].to_numpy())
+        belief = trials.kernel_p_left(shown["side"], learned["learning_rate"])
+        followed.append(np.corrcoef(belief, decided["belief"])[0, 1])
+    typical = pd.DataFrame(errors).abs().median()
+    assert typical["bias"] < 1 and typical["threshold"] < 4  # percent contrast
+    assert typical["lapse_low"] < 0.03 and typical["lapse_high"] < 0.03
+    assert min(followed) > 0.95
+
+
+def test_block_shift_finds_what_was_put_in_and_nothing_in_a_mouse_that_only_looks():
+    found, put_in, blind = [], [], []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        shown = task.sequence(rng, 600)
+        decided = mouse.decide(rng, shown)
+        right = (decided["choice"] == -1).where(decided["choice"] != 0).astype(float)
+        signed = 100 * shown["side"] * shown["contrast"]
+        found.append(trials.block_shift(right, signed, shown["probabilityLeft"]))
+        put_in.append(trials.block_shift(decided["p_right"], signed, shown["probabilityLeft"]))
+        blind.append(trials.block_shift(rng.random(600) < 0.5 + signed / 250, signed, shown["probabilityLeft"]))
+    assert np.abs(np.subtract(found, put_in)).mean() < 0.04 and np.mean(put_in) > 0.15
+    assert abs(np.mean(np.subtract(found, put_in))) < 0.025 and abs(np.mean(blind)) < 0.05
+
+
+def test_block_shift_follows_the_stimulus_only_if_contrasts_are_mixed(session):
+    """Without comparing like with like, a mouse that knows nothing of blocks seems to know them."""
+    table = session.trials
+    signed, p_left = trials.signed_contrast(table), table["probabilityLeft"].to_numpy()
+    looks = (signed > 0).astype(float)
+    assert trials.block_shift(looks, signed, p_left) == 0
+    assert trials.block_shift(looks, np.zeros_like(signed), p_left) > 0.4
+
+
+@given(st.lists(st.sampled_from([0.2, 0.5, 0.8]), min_size=1, max_size=80), st.integers(0, 9))
+def test_shuffled_trials_stay_in_their_block(p_left, seed):
+    orders = trials.shuffled_within_blocks(p_left, 7, seed)
+    assert (np.sort(orders, axis=1) == np.arange(len(p_left))).all()
+    found = trials.blocks(p_left)
+    block = np.repeat(found.index, found["n_trials"])
+    assert (block.to_numpy()[orders] == block.to_numpy()).all()
+    np.testing.assert_array_equal(orders, trials.shuffled_within_blocks(p_left, 7, seed))
+
+
+def test_every_order_within_a_block_is_as_likely():
+    orders = trials.shuffled_within_blocks([0.8, 0.8, 0.8, 0.2], 6000, 1)
+    _, times = np.unique(orders, axis=0, return_counts=True)
+    assert times.size == 6 and (np.abs(times - 1000) < 130).all()
+
+
 def draw_sides(p_left, seed=0):
     return np.where(np.random.default_rng(seed).random(p_left.shape) < p_left, -1, 1)
 

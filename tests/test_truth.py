@@ -7,7 +7,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.stats import mannwhitneyu, spearmanr
 
 import bwm_tutorials as bwm
-from bwm_tutorials.simulate import neurons, recording
+from bwm_tutorials.simulate import mouse, neurons, recording, task
 
 SEEDS = range(100, 120)
 
@@ -29,9 +29,87 @@ def p_values(values, first, second):
 
 
 @pytest.fixture(scope="module")
-def pool():
-    """Many sessions of the same mouse: what it does on average."""
-    return pd.concat([recording.behave(seed, 60).trials for seed in SEEDS])
+def hours():
+    """Many sessions of the same mouse: trials, what was put in, and the movements of the wheel."""
+    made = (recording.behave(seed, 60) for seed in SEEDS)
+    return [(hour.trials, hour.truth_trials, hour.wheelMoves) for hour in made]
+
+
+@pytest.fixture(scope="module")
+def pool(hours):
+    """Their trials: what the mouse does on average."""
+    return pd.concat([trials for trials, _, _ in hours])
+
+
+@pytest.mark.parametrize(
+    ("start", "drift"), [(0, 0), (0.9, 0), (0, 1), (0.3, -0.5), (-0.9, 2), (0.6, -5), (-0.9, 6.7), (0.9, -3)]
+)
+def test_a_diffusion_ends_at_its_upper_bound_as_often_as_the_formula_says(start, drift):
+    trials = np.ones(50_000)
+    _, bound = mouse.diffuse(np.random.default_rng(0), start * trials, drift * trials)
+    expected = mouse.reach_upper(np.array([start]), np.array([drift]))[0]
+    error = np.sqrt(expected * (1 - expected) / trials.size)
+    assert abs((bound > 0).mean() - expected) < 3 * error + 0.003
+
+
+def test_each_trial_is_a_draw_with_the_probability_of_the_truth():
+    """One sequence of trials, decided many times: who is engaged differs, so do probabilities, and choices follow."""
+    shown = task.sequence(np.random.default_rng(1), 250)
+    drawn = [mouse.decide(np.random.default_rng([7, i]), shown) for i in range(300)]
+    chosen = np.array([d["choice"] != 0 for d in drawn])
+    right, p_right = np.array([d["choice"] == -1 for d in drawn]), np.array([d["p_right"] for d in drawn])
+    assert (np.ptp(p_right, axis=0) > 0).mean() > 0.9 and chosen.mean() < 1
+    surprise, variance = (np.where(chosen, x, 0).sum(axis=0) for x in (right - p_right, p_right * (1 - p_right)))
+    z = surprise / np.sqrt(variance)
+    assert abs(z.mean()) < 0.2 and 0.8 < (z**2).mean() < 1.2 and np.abs(z).max() < 4.5
+
+
+def test_of_trials_with_one_probability_as_many_are_right(hours):
+    choice, p_right = (np.concatenate([part[i][name] for part in hours]) for i, name in ((0, "choice"), (1, "p_right")))
+    choice, p_right = choice[choice != 0], p_right[choice != 0]
+    assert choice.size > 8000 and ((p_right > 0) & (p_right < 1)).all()
+    for tenth in np.array_split(np.argsort(p_right), 10):
+        expected = p_right[tenth].mean()
+        error = np.sqrt((p_right[tenth] * (1 - p_right[tenth])).sum()) / tenth.size
+        assert abs((choice[tenth] == -1).mean() - expected) < 3.5 * error
+
+
+def test_the_true_psychometric_curve_of_a_session_is_known(hours):
+    """What is found scatters about it, from session to session, with no bias but that of few trials."""
+    found, true = [], []
+    for table, truth, _ in hours:
+        observed = bwm.trials.psychometric(table)
+        of_chosen = truth["p_right"][table["choice"] != 0]
+        expected = of_chosen.groupby(bwm.trials.signed_contrast(table[table["choice"] != 0])).mean()
+        assert expected.between(observed["low"], observed["high"]).sum() >= 7
+        found.append(bwm.trials.fit_psychometric(observed))
+        true.append(bwm.trials.fit_psychometric(observed.assign(p_right=expected)))
+    found, true = pd.DataFrame(found), pd.DataFrame(true)
+    for name, scatter in {"bias": 3, "threshold": 5, "lapse_low": 0.04, "lapse_high": 0.04}.items():
+        off = found[name] - true[name]
+        assert abs(off.mean()) < 3 * off.std() / np.sqrt(len(off)) and off.std() < scatter, name
+        assert true[name].std() < off.std(), f"{name}: sessions differ in what they draw, much less in what they are"
+
+
+def test_the_wheel_shows_when_the_first_movement_began(hours):
+    """Held against it is the first movement found that begins later than .4 s before the stimulus.
+
+    It is taken for the same if it begins within .1 s of the true one. The rule of ``firstMovement_times`` passes over
+    movements below .1 rad, so it finds a later one where the first was a creep or a flinch.
+    """
+    other = []
+    for table, truth, moves in hours:
+        onset, true = moves.intervals[:, 0], truth["movement_onset"].to_numpy()
+        first = np.searchsorted(onset, truth["stimOn_times"].to_numpy() - 0.4)
+        off = np.append(onset, np.nan)[first] - true
+        same = np.abs(off) < 0.1
+        assert same.mean() > 0.97 and np.median(np.abs(off[same])) < 0.01
+
+        off = table["firstMovement_times"].to_numpy() - true
+        same = np.abs(off) < 0.1
+        assert 0.85 < same.mean() < 0.97 and np.median(np.abs(off[same])) < 0.01
+        other.append(off[~same & np.isfinite(off)])
+    assert np.mean(np.concatenate(other) > 0.1) > 0.9
 
 
 def test_the_session_is_a_draw_from_the_mouse(session, pool):
@@ -63,13 +141,25 @@ def test_belief_follows_the_blocks_and_precedes_the_choice(session):
     assert truth["belief"][chosen][left].mean() > truth["belief"][chosen][~left].mean() + 0.05
 
 
-def test_a_mouse_that_is_not_engaged_is_slow_and_worse(pool):
-    truth = pd.concat([recording.behave(seed, 60).truth_trials for seed in SEEDS[:5]])
-    table = pool.iloc[: len(truth)]
-    engaged = truth["engaged"].to_numpy()
-    correct, latency = (table["feedbackType"] == 1).to_numpy(), bwm.trials.movement_latency(table)
+def test_a_mouse_that_is_not_engaged_is_slow_and_worse(hours, pool):
+    engaged = np.concatenate([truth["engaged"] for _, truth, _ in hours])
+    correct, latency = (pool["feedbackType"] == 1).to_numpy(), bwm.trials.movement_latency(pool)
     assert correct[engaged].mean() > correct[~engaged].mean() + 0.05
     assert np.nanmedian(latency[engaged]) < 0.5 * np.nanmedian(latency[~engaged])
+
+
+def test_the_mouse_licks_in_bouts_that_begin_with_the_reward():
+    """As in real mice: at 6 to 8 Hz, at times before the reward comes, and not when the recording has ended."""
+    for seed in SEEDS[:5]:
+        made = recording.behave(seed, 22, after=None)
+        licks, trials = made.scene.licks, made.scene.trials
+        apart = np.diff(licks)
+        assert apart.min() > 0.08 and 6 < 1 / np.median(apart) < 8 and licks[-1] < 22 * 60
+        reward, error = (trials.loc[trials["feedbackType"] == kind, "feedback_times"] for kind in (1, -1))
+        within = [np.searchsorted(licks, t + 1) - np.searchsorted(licks, t - 0.2) for t in (reward, error)]
+        assert 5 < within[0].mean() < 8 and within[1].mean() < 2
+        first = licks[np.searchsorted(licks, reward - 0.2)] - reward
+        assert 0.02 < (first < 0).mean() < 0.35 and 0.04 < first.median() < 0.14
 
 
 # The neurons
@@ -115,7 +205,7 @@ def test_units_that_know_a_variable_are_found(variable, power, tested):
 
 def test_stimulus_latencies_are_those_put_in(session):
     """The mean response of units begins when the earliest of theirs was made to begin, as far as 10 ms bins tell."""
-    times = session.trials.loc[np.abs(bwm.trials.signed_contrast(session.trials)) == 100, "stimOn_times"].dropna()
+    times = session.trials.loc[np.abs(bwm.trials.signed_contrast(session.trials)) >= 25, "stimOn_times"].dropna()
     bins = np.arange(-0.1, 0.2, 0.01)
     found = {}
     for probe in session.insertions:

@@ -91,9 +91,10 @@ def evaluate(key: str, exercise: Exercise, answer: Any, session: Session) -> Out
         return Outcome(key, NOT_YET, f"The answer is {kind}, and this is {_describe(answer)}.")
     if _same(value, expected, atol=exercise.tolerance):
         return Outcome(key, CORRECT, "")
+    rtol = MISTAKE_TOLERANCE if exercise.tolerance else 0  # a count is not rounded
     for mistake in exercise.mistakes:
         with suppress(MissingDataset, LookupError):  # what the mistake needs may not be there
-            if _same(value, mistake.answer(session), rtol=MISTAKE_TOLERANCE):
+            if _same(value, mistake.answer(session), rtol=rtol):
                 return Outcome(key, NOT_YET, mistake.hint)
     return Outcome(key, NOT_YET, exercise.hint)
 

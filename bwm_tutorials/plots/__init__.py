@@ -4,17 +4,24 @@ The sentence is computed from what is drawn, and stands in for the figure where 
 be told apart by colour-blind readers and read as text on white.
 """
 
-from .behaviour import psychometric
+from .behaviour import among_mice, beliefs, learning, psychometric, psychometric_by_hand, session_course
+from .score import scorecard
 from .sessions import download_prices, what_sessions_have
 from .style import stamp
 from .trial import one_trial
 from .units import probe
 
 __all__ = [
+    "among_mice",
+    "beliefs",
     "download_prices",
+    "learning",
     "one_trial",
     "probe",
     "psychometric",
+    "psychometric_by_hand",
+    "scorecard",
+    "session_course",
     "stamp",
     "what_sessions_have",
 ]

@@ -1,14 +1,55 @@
 """The mouse's behaviour over many trials."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
-from ..trials import fit_psychometric, psychometric_curve
-from .style import COLOURS, GREY, percent, say
+from ..trials import fit_psychometric, psychometric_curve, psychometric_log_likelihood, signed_contrast
+from .style import BLUE, COLOURS, GREY, ORANGE, percent, say
+
+
+def session_course(trials: pd.DataFrame, performance: pd.DataFrame) -> Figure:
+    """A whole session: where the stimuli were likely and what the mouse reported, how well it did and how soon.
+
+    Parameters
+    ----------
+    trials : DataFrame
+        Columns contrastLeft, contrastRight, choice, probabilityLeft.
+    performance : DataFrame
+        As `trials.performance` gives it, with `trials.response_latency`.
+    """
+    fig, (above, middle, below) = plt.subplots(3, 1, figsize=(8, 5.4), sharex=True, height_ratios=[1.5, 1, 1])
+    number = np.arange(len(trials))
+    likely = 1 - trials["probabilityLeft"].to_numpy()
+    right = (trials["choice"] == -1).where(trials["choice"] != 0).astype(float)
+    unseen = signed_contrast(trials) == 0
+    above.fill_between(number, 0.5, likely, step="mid", color=GREY, alpha=0.3, lw=0, label="P(stimulus right)")
+    running = right.rolling(30, center=True, min_periods=15).mean()
+    above.plot(number, running, color=BLUE, label="reports right, running mean of 30 trials")
+    above.plot(number[unseen], 1.12 * right[unseen] - 0.06, "|", color=ORANGE, ms=7, label="reports at 0 % contrast")
+    above.set(ylabel="fraction right", ylim=(-0.13, 1.13), yticks=[0, 0.5, 1])
+    above.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, fontsize=8)
+    middle.plot(number, performance["correct"], color=BLUE)
+    middle.axhline(0.5, color=GREY, lw=0.7)
+    middle.set(ylabel="fraction rewarded", ylim=(0, 1.03))
+    below.plot(number, performance["latency"], color=BLUE)
+    below.set(ylabel="stimulus to\nresponse (s)", xlabel="trial", yscale="log", xlim=(0, len(trials)))
+    below.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    below.yaxis.set_major_formatter("{x:g}")
+    below.yaxis.set_minor_formatter(NullFormatter())
+    fig.align_ylabels()
+    first, last = performance["correct"].dropna().iloc[[0, -1]]
+    soon, late = performance["latency"].dropna().iloc[[0, -1]]
+    none = int((trials["choice"] == 0).sum())
+    say(
+        f"{len(trials)} trials, {none} of them without a choice. Rewarded: {percent(first)} at the start and "
+        f"{percent(last)} at the end; median time to a response {soon:.2g} s and {late:.2g} s."
+    )
+    return fig
 
 
 def psychometric(curves: Mapping[str, pd.DataFrame], fit: bool = True) -> Figure:
@@ -44,6 +85,112 @@ def psychometric(curves: Mapping[str, pd.DataFrame], fit: bool = True) -> Figure
     ax.set(xlabel="signed contrast (%): left −, right +", ylabel="P(report right)", ylim=(-0.03, 1.03))
     ax.set_xticks([-100, -50, -25, 0, 25, 50, 100])
     ax.legend(loc="upper left")
+    return fig
+
+
+def psychometric_by_hand(table: pd.DataFrame, hands: Sequence[Mapping[str, float]], best: pd.Series) -> Figure:
+    """Curves drawn by hand over the data, each in a panel, beside the best fit and with how likely both are.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `trials.psychometric` gives it.
+    hands : sequence of mapping
+        Each a curve: ``bias``, ``threshold``, ``lapse_low``, ``lapse_high``. Three at most.
+    best : Series
+        As `trials.fit_psychometric` gives it.
+    """
+    fig, axes = plt.subplots(1, len(hands), figsize=(2.4 + 2.1 * len(hands), 3.2), sharey=True, squeeze=False)
+    fine = np.linspace(-100, 100, 401)
+    limits = np.array([table["p_right"] - table["low"], table["high"] - table["p_right"]])
+    told = []
+    for ax, hand in zip(axes[0], hands, strict=True):
+        likelihood = psychometric_log_likelihood(table, hand)
+        ax.errorbar(table.index, table["p_right"], limits, fmt="o", color=GREY, ms=4, lw=1)
+        ax.plot(fine, psychometric_curve(best, fine), color=BLUE, lw=1, ls="--", label="best fit")
+        ax.plot(fine, psychometric_curve(hand, fine), color=ORANGE, label="by hand")
+        ax.set_title(f"log likelihood {likelihood:.1f}".replace("-", "−"))
+        ax.set(ylim=(-0.03, 1.03), xticks=[-100, 0, 100])
+        told.append(f"bias {hand['bias']:g}, threshold {hand['threshold']:g}, lapse rates {hand['lapse_low']:g} and "
+                    f"{hand['lapse_high']:g}: {likelihood:.1f}".replace("-", "−"))  # fmt: skip
+    axes[0, 0].set_ylabel("P(report right)")
+    axes[0, 0].legend(loc="upper left", fontsize=8)
+    fig.supxlabel("signed contrast (%): left −, right +", fontsize=10)
+    say(f"Log likelihood with {'; with '.join(told)}. The best fit has {best['log_likelihood']:.1f}.".replace("-", "−"))
+    return fig
+
+
+def beliefs(p_left: np.ndarray, estimates: Mapping[str, np.ndarray], trials: slice = slice(80, 300)) -> Figure:
+    """Estimates of where the next stimulus will be, trial by trial, over the blocks.
+
+    Parameters
+    ----------
+    p_left : array-like, shape (n_trials,)
+        The column ``probabilityLeft``.
+    estimates : mapping of str to ndarray
+        Name → P(left) before each trial; four at most.
+    trials : slice
+        Which are drawn.
+    """
+    p_left = np.asarray(p_left)
+    fig, ax = plt.subplots(figsize=(8, 3.2))
+    number = np.arange(p_left.size)[trials]
+    ax.fill_between(number, 0.5, p_left[trials], step="mid", color=GREY, alpha=0.3, lw=0, label="block")
+    for (name, estimate), colour in zip(estimates.items(), COLOURS, strict=False):
+        ax.plot(number, estimate[trials], color=colour, lw=1.3, label=name)
+    ax.set(xlabel="trial", ylabel="P(stimulus left)", ylim=(0, 1), xlim=(number[0], number[-1]))
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=5, fontsize=8)
+    correlation = {name: f"{np.corrcoef(estimate, p_left)[0, 1]:.2f}" for name, estimate in estimates.items()}
+    told = ", ".join(f"{name} {number.replace('-', '−')}" for name, number in correlation.items())
+    say(f"Correlation with the block over all {p_left.size} trials: {told}.")
+    return fig
+
+
+def learning(days: Mapping[str, pd.DataFrame]) -> Figure:
+    """The psychometric curves of one mouse, day by day.
+
+    Parameters
+    ----------
+    days : mapping of str to DataFrame
+        Name of the day → table, as `trials.psychometric` gives it; in order.
+    """
+    fig, axes = plt.subplots(1, len(days), figsize=(9, 2.7), sharey=True, squeeze=False)
+    fine = np.linspace(-100, 100, 401)
+    told = []
+    for ax, (day, table) in zip(axes[0], days.items(), strict=True):
+        fit = fit_psychometric(table)
+        ax.axhline(0.5, color=GREY, lw=0.7)
+        limits = np.array([table["p_right"] - table["low"], table["high"] - table["p_right"]])
+        ax.errorbar(table.index, table["p_right"], limits, fmt="o", color=BLUE, ms=3, lw=1)
+        ax.plot(fine, psychometric_curve(fit, fine), color=BLUE)
+        ax.set(title=day, ylim=(-0.03, 1.03), xticks=[-100, 0, 100])
+        lapses = fit[["lapse_low", "lapse_high"]].mean()
+        told.append(f"{day}: threshold {fit['threshold']:.0f} %, lapse rate {percent(lapses)}")
+    axes[0, 0].set_ylabel("P(report right)")
+    fig.supxlabel("signed contrast (%): left −, right +", fontsize=10)
+    say(f"{'; '.join(told)} (mean of both sides).")
+    return fig
+
+
+def among_mice(fits: pd.DataFrame, ranges: Mapping[str, tuple[float, float]]) -> Figure:
+    """Fitted psychometric parameters of sessions, against the range of many mice.
+
+    Parameters
+    ----------
+    fits : DataFrame
+        One row a session, as `trials.fit_psychometric` gives them.
+    ranges : mapping of str to tuple
+        Parameter → lower and upper end, drawn as a band; one panel each.
+    """
+    fig, axes = plt.subplots(1, len(ranges), figsize=(9, 1.2 + 0.24 * len(fits)), sharey=True, squeeze=False)
+    units = {"bias": "bias (% contrast)", "threshold": "threshold (% contrast)"}
+    for ax, (name, (low, high)) in zip(axes[0], ranges.items(), strict=True):
+        ax.axvspan(low, high, color=GREY, alpha=0.25, lw=0)
+        ax.plot(fits[name], range(len(fits)), "o", color=BLUE)
+        ax.set(xlabel=units.get(name, f"{name.replace('_', ' rate ')} (fraction)"), ylim=(len(fits) - 0.5, -0.5))
+    axes[0, 0].set_yticks(range(len(fits)), fits.index, fontsize=9)
+    inside = [f"{name} {fits[name].between(*ends).sum()}" for name, ends in ranges.items()]
+    say(f"Of {len(fits)} sessions inside the range of the real mice: {', '.join(inside)}.")
     return fig
 
 

@@ -32,12 +32,17 @@ def stamp(*sessions: Session) -> None:
         One, or several when a figure shows several.
     """
     global _signature
-    _signature = "  |  ".join(dict.fromkeys(_label(session) for session in sessions))
+    shown: dict[str, set[str]] = {}
+    for session in sessions:
+        origin = (
+            f"synthetic sample · seed {session.seed}" if session.synthetic else f"REAL · {session.details['subject']}"
+        )
+        shown.setdefault(origin, set()).add("" if session.synthetic else str(session.details["date"]))
+    _signature = "  |  ".join(
+        f"{origin}, {len(days)} days" if len(days) > 1 else f"{origin} {days.pop()}".rstrip()
+        for origin, days in shown.items()
+    )
     plt.rcParams.update(STYLE)  # again: a style that was chosen since may have taken the signature away
-
-
-def _label(session: Session) -> str:
-    return f"synthetic sample · seed {session.seed}" if session.synthetic else f"REAL · {session.name}"
 
 
 def sign(figure: Figure) -> None:
@@ -46,8 +51,8 @@ def sign(figure: Figure) -> None:
 
 
 def say(text: str) -> None:
-    """Print a sentence about a figure, in lines that fit a page."""
-    print(textwrap.fill(text, 92))
+    """Print a sentence about a figure, in lines that fit a page, percent signs beside their numbers."""
+    print(textwrap.fill(text.replace(" %", "\xa0%"), 92).replace("\xa0", " "))
 
 
 def percent(fraction: float) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from uuid import UUID
 
 from .. import integrity
-from ..sources import Dataset, OfflineOne
+from ..offline import Dataset, OfflineOne
 from .download import part_of
 
 

@@ -9,8 +9,8 @@ import pandas as pd
 
 from .. import integrity
 from ..errors import DataError
+from ..offline import Dataset, OfflineOne
 from ..session import CAMERAS, Session, _spike_collection
-from ..sources import Dataset, OfflineOne
 from . import download
 
 # What each attribute of a Session or Insertion reads, by paths without revision: a file that it cannot do without, and

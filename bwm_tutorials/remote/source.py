@@ -15,7 +15,7 @@ from one.alf.cache import QC_TYPE, cast_index_object, load_tables
 from one.alf.path import add_uuid_string
 
 from ..errors import CorruptData, DataError, cause
-from ..sources import Dataset, OfflineOne
+from ..offline import Dataset, OfflineOne
 from . import download
 
 TAG = "Brainwidemap"  # of the release in IBL's database

@@ -6,6 +6,7 @@ import numpy as np
 from iblutil.util import Bunch
 
 from ..quality import quality_metrics
+from . import video
 from .write import write_sorting
 
 WHEEL_REVISION = "#2024-05-06#"
@@ -16,15 +17,16 @@ def add_superseded(alf: Path) -> None:
     """Add older files of the behaviour to a session that has been written; the newer ones become revisions.
 
     The wheel's position and the amplitudes of its movements had their sign flipped (2025-Q1 patch of 62 sessions). The
-    times of the left camera ran ahead of the video (2024-02 corrections). What every session has is not added here: the
-    older trials table, and the one with the passive gabors off by one.
+    times of the left camera (2024-02 corrections) began with those of frames that were never stored: who counts from
+    the first is a quarter of a second early. What every session has is not added here: the older trials table, and the
+    one with the passive gabors off by one.
     """
     for name in ("_ibl_wheel.position.npy", "_ibl_wheelMoves.peakAmplitude.npy"):
         right = _move_to_revision(alf / name, WHEEL_REVISION)
         np.save(alf / name, -np.load(right), allow_pickle=False)
     name = "_ibl_leftCamera.times.npy"
     right = _move_to_revision(alf / name, CAMERA_REVISION)
-    np.save(alf / name, np.load(right) - 0.25, allow_pickle=False)
+    np.save(alf / name, video.with_unrecorded_start(np.load(right), 15), allow_pickle=False)
 
 
 def add_older_sorting(probe: Path, insertion: Bunch, seed: int) -> None:

@@ -8,12 +8,13 @@ slowly and guesses more. Choice and time both come from this one process, and th
 import numpy as np
 import pandas as pd
 from scipy.ndimage import gaussian_filter1d
-from scipy.signal import lfilter
 
+from ..blocks import kernel_p_left
 from ..wheel import THRESHOLD
 
 LEARNING_RATE = 0.17  # of the belief, from one trial to the next: the median of real mice (action kernel fits)
 LEAN = 0.3  # how far the belief (log odds) shifts the starting point; the bounds are at −1 and 1
+STEP = 0.002  # of the simulated process, in units of its own time
 CLARITY, CLARITY_C50 = 5.0, 0.47  # drift for each unit of the process's own time, and where it is half of that
 HASTE, HASTE_C50 = 14.0, 0.18  # how much faster that time runs at full contrast, and where it is half of that
 TIRING = 300.0  # trials after which a mouse has gone most of the way from fresh to tired
@@ -21,17 +22,8 @@ NON_DECISION = 0.075  # s from screen to muscle
 LAPSE, LAPSE_IDLE = 0.02, 0.12  # share of trials on which the mouse guesses, engaged and not
 IDLE_DELAY, IDLE_PACE = 3.6, 0.3  # s by which a mouse that is not engaged starts late (mean), and its slower reading
 EARLY = 0.245  # share of trials on which the wheel starts to creep before the stimulus can have been seen
+LICK_RATE = 7.0  # Hz, in a bout
 RESPONSE_WINDOW = 60.0  # s after which the trial ends without a choice
-
-
-def believe(sides: np.ndarray) -> np.ndarray:
-    """The mouse's estimate, before each trial, of the probability that the stimulus will be on the left.
-
-    An exponential average of the sides seen so far; feedback tells the side even where nothing was seen.
-    """
-    was_left = np.append(0.5, (sides[:-1] < 0).astype(float))
-    estimate, _ = lfilter([LEARNING_RATE], [1, LEARNING_RATE - 1], was_left, zi=[0.5 * (1 - LEARNING_RATE)])
-    return estimate
 
 
 def engage(rng: np.random.Generator, n_trials: int, skill: float) -> np.ndarray:
@@ -53,14 +45,25 @@ def diffuse(rng: np.random.Generator, start: np.ndarray, drift: np.ndarray) -> t
     time, bound : ndarray, shape (n_trials,)
         In units of the process's own time (its noise has unit variance for each), and −1 or 1.
     """
-    step = 0.002
     position, time = start.copy(), np.zeros(start.size)
     running = np.arange(start.size)
     while running.size:
-        position[running] += drift[running] * step + rng.normal(0, np.sqrt(step), running.size)
-        time[running] += step
+        position[running] += drift[running] * STEP + rng.normal(0, np.sqrt(STEP), running.size)
+        time[running] += STEP
         running = running[np.abs(position[running]) < 1]
     return time, np.sign(position)
+
+
+def reach_upper(start: np.ndarray, drift: np.ndarray) -> np.ndarray:
+    """The probability that `diffuse` ends at its upper bound, in closed form.
+
+    A step carries the process beyond a bound, as if the bound lay further out (by .5826 standard deviations of a
+    step: Siegmund 1979, "Corrected diffusion approximations in certain random walk problems"). Left out, that is an
+    error of up to .08; with it, of about .002.
+    """
+    bound = 1 + 0.5826 * np.sqrt(STEP)
+    drift = np.where(drift == 0, 1e-9, drift)  # 0 / 0 otherwise
+    return np.expm1(-2 * drift * (start + bound)) / np.expm1(-4 * drift * bound)
 
 
 def decide(rng: np.random.Generator, shown: pd.DataFrame, skill: float = 1.0) -> pd.DataFrame:
@@ -77,26 +80,30 @@ def decide(rng: np.random.Generator, shown: pd.DataFrame, skill: float = 1.0) ->
     Returns
     -------
     DataFrame
-        ``belief`` (P(left) before the stimulus), ``engaged``, ``decision_time`` (s from the stimulus to the start of
-        the movement that answers it; NaN if there is none) and ``choice`` (+1 left, −1 right, 0 none).
+        ``belief`` (P(left) before the stimulus), ``engaged``, ``p_right`` (the probability that a choice, if there is
+        one, is *right*, given these and the stimulus), ``decision_time`` (s from the stimulus to the start of the
+        movement that answers it; NaN if there is none) and ``choice`` (+1 left, −1 right, 0 none).
     """
     n = len(shown)
     side, contrast = shown["side"].to_numpy(), shown["contrast"].to_numpy()
-    belief = believe(side)
+    belief = kernel_p_left(side, LEARNING_RATE)  # feedback tells the side even where nothing was seen
     engaged = engage(rng, n, skill)
     start = np.clip(LEAN * np.log((1 - belief) / belief), -0.9, 0.9)
     fresh = 1.65 - 1.05 * _tiredness(n)
-    time, bound = diffuse(rng, start, skill * fresh * side * CLARITY * contrast / (contrast + CLARITY_C50))
+    drift = skill * fresh * side * CLARITY * contrast / (contrast + CLARITY_C50)
+    time, bound = diffuse(rng, start, drift)
     pace = 0.87 + HASTE * contrast**3 / (contrast**3 + HASTE_C50**3)
     decision_time = NON_DECISION + rng.gamma(4, 0.004, n) + time / (pace * fresh * np.where(engaged, 1, IDLE_PACE))
     decision_time += np.where(engaged, 0, rng.exponential(IDLE_DELAY, n))
-    guesses = rng.random(n) < np.where(engaged, LAPSE, LAPSE_IDLE)
+    lapse = np.where(engaged, LAPSE, LAPSE_IDLE)
+    guesses = rng.random(n) < lapse
     right = np.where(guesses, rng.random(n) < 0.5, bound > 0)
     none = (decision_time > RESPONSE_WINDOW - 5) | (~engaged & (rng.random(n) < 0.03))
     return pd.DataFrame(
         {
             "belief": belief,
             "engaged": engaged,
+            "p_right": 0.5 * lapse + (1 - lapse) * reach_upper(start, drift),
             "decision_time": np.where(none, np.nan, decision_time),
             "choice": np.where(none, 0, np.where(right, -1, 1)),
         }
@@ -143,14 +150,13 @@ def answer(rng: np.random.Generator, decisions: pd.DataFrame, contrast: np.ndarr
     gone = creep * (1 - before) + first  # since the go cue, by the time the last stroke begins
     left = THRESHOLD - direction * gone
     amplitude = left * (1.03 + rng.gamma(1.2, 0.5, n))
-    reached = np.interp(left / amplitude, minimum_jerk(_GRID), _GRID)  # share of the stroke's duration
     pace = np.exp(rng.normal(np.log(0.21 + 0.12 * weak), 0.4))
     response = np.where(turns, last_on + pace, RESPONSE_WINDOW)
     strokes = pd.concat(
         [
             _strokes(creeps, creep_on, creep_for, creep),
             _strokes(flinches | hesitates, decision, first_for, first),
-            _strokes(turns, last_on, pace / reached, direction * amplitude),
+            _strokes(turns, last_on, pace / when_reached(left / amplitude), direction * amplitude),
         ]
     )
     return strokes, response
@@ -191,15 +197,17 @@ def tremble(rng: np.random.Generator, seconds: float, rate: int) -> np.ndarray:
 
 
 def lick_times(rng: np.random.Generator, trials: pd.DataFrame) -> np.ndarray:
-    """Times (s) of licks: a bout at about 7 Hz after each reward, a few licks elsewhere."""
+    """Times (s) of licks: a bout of about 1.5 s with each reward, at times before it comes, and short ones later."""
     rewards = trials.loc[trials["feedbackType"] == 1, "feedback_times"].to_numpy()
-    n_licks = 2 + rng.poisson(7, rewards.size)
-    bout = np.repeat(np.arange(rewards.size), n_licks)
-    order = np.arange(bout.size) - np.repeat(np.cumsum(n_licks) - n_licks, n_licks)
-    latency = 0.08 + rng.gamma(3, 0.03, rewards.size)
-    in_bouts = rewards[bout] + latency[bout] + order / 7 + rng.normal(0, 0.012, bout.size)
-    spurious = rng.uniform(trials["intervals_0"].iloc[0], trials["intervals_1"].iloc[-1], len(trials) // 10)
-    licks = np.sort(np.append(in_bouts, spurious))
+    n_licks = np.ceil(rng.gamma(8, 1.3, rewards.size)).astype(int)
+    again = np.repeat(np.arange(rewards.size), rng.poisson(0.5, rewards.size))
+    first = rewards + rng.normal(0.09, 0.08, rewards.size)
+    later = rewards[again] + n_licks[again] / LICK_RATE + rng.exponential(4, again.size)
+    later = later[later < trials["intervals_1"].iloc[-1]]
+    start, n_licks = np.append(first, later), np.append(n_licks, rng.geometric(0.3, later.size))
+    bout = np.repeat(np.arange(start.size), n_licks)
+    interval = pd.Series(rng.normal(1 / LICK_RATE, 0.02, bout.size))
+    licks = np.sort(start[bout] + interval.groupby(bout).cumsum().to_numpy() - 1 / LICK_RATE)
     return licks[np.append(True, np.diff(licks) > 0.08)]
 
 
@@ -216,6 +224,11 @@ def arousal(rng: np.random.Generator, seconds: float, trials: pd.DataFrame, enga
 def minimum_jerk(fraction: np.ndarray) -> np.ndarray:
     """How far a smooth reach has come (0 to 1) at a fraction of its duration (Flash and Hogan 1985)."""
     return fraction**3 * (10 - 15 * fraction + 6 * fraction**2)
+
+
+def when_reached(share: np.ndarray) -> np.ndarray:
+    """At which fraction of its duration a smooth reach has come so far (0 to 1): the inverse of `minimum_jerk`."""
+    return np.interp(share, minimum_jerk(_GRID), _GRID)
 
 
 def _tiredness(n_trials: int) -> np.ndarray:

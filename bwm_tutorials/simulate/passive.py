@@ -13,6 +13,8 @@ from iblutil.util import Bunch
 from scipy.signal import lfilter
 from scipy.sparse import csr_array
 
+from .task import CONTRASTS
+
 GABOR_REVISION = "#2025-12-05#"
 SPACER = 4 + 256 / 60 + 4  # s, before each part: a flicker that the extractor knows it by, with grey around it
 SPONTANEOUS = 300.0  # s; 600 in later versions of the rig
@@ -27,7 +29,6 @@ GREY_TIME = 10.0  # s, mean; a pixel is then black or white for .2 s, as the fra
 LIT_FRAMES = (12, 13)
 SETTLING = 0.03  # s, in which a unit's drive follows a change on the screen
 
-CONTRASTS = (0.0, 0.0625, 0.125, 0.25, 1.0)
 # Shortest and longest wait (s) from one stimulus of a kind to the next, as in the sequences that the rig plays (they
 # come with ibllib); the time that the stimuli themselves take comes on top.
 WAITS = {"gabor": (0.5, 1.9), "valve": (1.0, 11.0), "tone": (1.0, 5.0), "noise": (1.0, 5.0)}

@@ -1,6 +1,7 @@
 """One simulated session, from the task to the spikes."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 
 import numpy as np
 import pandas as pd
@@ -88,26 +89,28 @@ def behave(seed: int, minutes: float, skill: float = 1.0, after: str | None = "p
     protocol, end_of_task = None, seconds - 10
     if after:
         how = {"scale": min(1.0, minutes / FULL), "stimuli": after == "passive"}
-        length = passive.protocol(np.random.default_rng([seed, 5]), 0.0, **how).intervals.loc["stop", "passiveProtocol"]
+        length = passive.protocol(deepcopy(rng["passive"]), 0.0, **how).intervals.loc["stop", "passiveProtocol"]
         protocol = passive.protocol(rng["passive"], seconds - length - 5, **how)
         end_of_task -= length + 5
 
     shown = task.sequence(rng["task"], n_trials=int(minutes * 25) + 90)
     decisions = mouse.decide(rng["mouse"], shown, skill)
     answers, response = mouse.answer(rng["wheel"], decisions, shown["contrast"].to_numpy())
-    after, before = mouse.fidget(rng["wheel"], decisions)
-    trials = task.run(rng["rig"], shown, decisions["choice"].to_numpy(), response, before, after)
+    after_response, before_stimulus = mouse.fidget(rng["wheel"], decisions)
+    trials = task.run(rng["rig"], shown, decisions["choice"].to_numpy(), response, before_stimulus, after_response)
     trials = trials[trials["intervals_1"] < end_of_task]
     decisions = decisions.loc[trials.index]
 
     answers = _on_clock(answers, trials["stimOn_times"])
     idle = mouse.idle(rng["wheel"], end_of_task, seconds)
-    strokes = [answers, _on_clock(after, trials["response_times"]), _on_clock(before, trials["intervals_0"]), idle]
-    position = encoder.trace(pd.concat(strokes), seconds) + mouse.tremble(rng["wheel"], seconds, encoder.FREQ)
+    fidgets = [_on_clock(after_response, trials["response_times"]), _on_clock(before_stimulus, trials["intervals_0"])]
+    position = encoder.trace(pd.concat([answers, *fidgets, idle]), seconds)
+    position += mouse.tremble(rng["wheel"], seconds, encoder.FREQ)
     timestamps, edges = encoder.edges(position)
     intervals, amplitudes = wheel.movements(*wheel.interpolate(timestamps, edges))
+    first_edge = answers["duration"] * mouse.when_reached(wheel.RESOLUTION / answers["amplitude"].abs())
     truth = decisions.drop(columns="choice").assign(
-        movement_onset=answers.groupby("trial")["onset"].min().reindex(trials.index),
+        movement_onset=(answers["onset"] + first_edge).groupby(answers["trial"]).min().reindex(trials.index),
         stimOn_times=trials["stimOn_times"],
     )
     licks = mouse.lick_times(rng["licks"], trials)

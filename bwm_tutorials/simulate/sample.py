@@ -172,10 +172,9 @@ def _insert(folder: Path, plan: "SessionPlan", recording: Bunch, seed: int) -> N
 
 def _share(folder: Path, session: tables.SessionRecord, twin: tables.SessionRecord) -> None:
     """Give the files of a session's behaviour a second name in its twin, where they take no space."""
-    for part in ("one", "truth"):
-        here, there = (folder / part / (s.path if part == "one" else s.eid) for s in (session, twin))
-        probes = shutil.ignore_patterns("probe*", "raw_ephys_data", "units.pqt")
-        shutil.copytree(here, there, copy_function=_link, ignore=probes)
+    probes = shutil.ignore_patterns("probe*", "raw_ephys_data", "units.pqt")
+    for here, there in ((f"one/{session.path}", f"one/{twin.path}"), (f"truth/{session.eid}", f"truth/{twin.eid}")):
+        shutil.copytree(folder / here, folder / there, copy_function=_link, ignore=probes)
 
 
 def _link(source: str, target: str) -> None:

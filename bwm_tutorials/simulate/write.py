@@ -59,7 +59,7 @@ def write_behaviour(root: Path, record: tables.SessionRecord, recording: Bunch, 
     write_arrays(alf, "_ibl_wheelMoves", recording.wheelMoves)
     if recording.passive:
         passive.write(folder, recording.passive)
-    truth = root.parent / "truth" / record.eid
+    truth = _truth(root, record)
     truth.mkdir(parents=True)
     _write_table(truth / "trials.pqt", recording.truth_trials)
     _write_table(truth / "licks.pqt", pd.DataFrame({"times": recording.scene.licks}))
@@ -88,11 +88,13 @@ def write_cameras(root: Path, record: tables.SessionRecord, body: Bunch, films: 
             licks.append(filmed.licks)
     if licks:
         write_arrays(alf, "licks", {"times": np.sort(np.concatenate(licks))})
-    video.write_pose(root.parent / "truth" / record.eid / "video.pqt", video.truth(body))
+    video.write_pose(_truth(root, record) / "video.pqt", video.truth(body))
 
 
 def write_insertions(root: Path, record: tables.SessionRecord, insertions: Iterable[tuple[str, Bunch]]) -> None:
     """Write what was recorded by a session's probes, one after the other, and what was put into their units.
+
+    The session's behaviour was written before.
 
     Parameters
     ----------
@@ -108,15 +110,12 @@ def write_insertions(root: Path, record: tables.SessionRecord, insertions: Itera
         {"label": name, "model": record.model, "serial": number, "raw_file_name": ""}
         for number, name in enumerate(record.insertions)
     ]
-    (folder / "alf").mkdir(parents=True, exist_ok=True)
     (folder / "alf" / "probes.description.json").write_text(json.dumps(description), encoding="utf-8")
     for name, insertion in insertions:
         _write_insertion(folder / "alf" / name, record.insertions[name], insertion)
         _write_raw(folder / "raw_ephys_data" / name, insertion)
         units[name] = insertion.truth_units.rename_axis("cluster_id")
-    truth = root.parent / "truth" / record.eid
-    truth.mkdir(parents=True, exist_ok=True)
-    _write_table(truth / "units.pqt", pd.concat(units, names=["probe"]).reset_index())
+    _write_table(_truth(root, record) / "units.pqt", pd.concat(units, names=["probe"]).reset_index())
 
 
 def superseded(trials: pd.DataFrame) -> pd.DataFrame:
@@ -129,6 +128,10 @@ def superseded(trials: pd.DataFrame) -> pd.DataFrame:
     old.loc[old.index[:40], "goCue_times"] = np.nan
     old.loc[old.index[5::60], "stimOn_times"] += 1 / 60
     return old
+
+
+def _truth(root: Path, record: tables.SessionRecord) -> Path:
+    return root.parent / "truth" / record.eid
 
 
 def _write_trials(alf: Path, trials: pd.DataFrame) -> None:
