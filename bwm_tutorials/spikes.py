@@ -72,7 +72,9 @@ def firing_rates(spikes: Spikes) -> pd.Series:
     times, clusters = _checked(spikes)
     n_spikes = np.bincount(clusters)
     units = np.flatnonzero(n_spikes)
-    return pd.Series(n_spikes[units] / (times[-1] - times[0]), pd.Index(units, name="cluster"), name="firing_rate")
+    with np.errstate(divide="ignore"):  # spikes at one moment make a recording of no length
+        rates = n_spikes[units] / (times[-1] - times[0])
+    return pd.Series(rates, pd.Index(units, name="cluster"), name="firing_rate")
 
 
 def around(events: npt.ArrayLike, window: tuple[float, float]) -> pd.DataFrame:

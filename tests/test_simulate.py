@@ -11,8 +11,8 @@ import pytest
 import bwm_tutorials as bwm
 from bwm_tutorials.environment import ROOT
 from bwm_tutorials.simulate import neurons, recording, task
-from bwm_tutorials.simulate.sample import _ALSO
 from bwm_tutorials.simulate.probe import TRACKS
+from bwm_tutorials.simulate.sample import _ALSO
 
 
 def test_the_sample_s_version_knows_all_the_code_that_it_depends_on():
