@@ -120,7 +120,7 @@ def selectivity(
         "test": "condition-combined Mann-Whitney",
         "null": described,
         "correction": CORRECTION,
-        "values": tuple(values),
+        "values": tuple(values.tolist()),
         "n_trials": high.size,
         "trials": tuple(counts.columns[known]),
     }

@@ -72,7 +72,9 @@ def firing_rates(spikes: Spikes) -> pd.Series:
     times, clusters = _checked(spikes)
     n_spikes = np.bincount(clusters)
     units = np.flatnonzero(n_spikes)
-    return pd.Series(n_spikes[units] / (times[-1] - times[0]), pd.Index(units, name="cluster"), name="firing_rate")
+    with np.errstate(divide="ignore"):  # spikes at one moment make a recording of no length
+        rates = n_spikes[units] / (times[-1] - times[0])
+    return pd.Series(rates, pd.Index(units, name="cluster"), name="firing_rate")
 
 
 def around(events: npt.ArrayLike, window: tuple[float, float]) -> pd.DataFrame:
@@ -389,12 +391,14 @@ def _moments(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard error, over trials, of the spikes in a bin; each of shape (n_units, n_bins)."""
     n_trials = start.size
-    total, more = np.zeros((2, n_units * n_bins))
+    total = np.zeros(n_units * n_bins)
+    crowded = [np.empty((2, 0), int)]  # cells with more than one spike, and how many; the square of others is the count
     for _, _, cell, n in _binned(trains, start, stop, n_units, n_bins, bin_size):
         total += np.bincount(cell, minlength=total.size)
-        crowded = np.flatnonzero(n > 1)
-        n = n[crowded]
-        more += np.bincount(cell[crowded], n * (n - 1), total.size)  # n² − n, which is 0 for most cells
+        several = np.flatnonzero(n > 1)
+        crowded.append(np.array([cell[several], n[several]]))
+    cell, n = np.concatenate(crowded, axis=1)
+    more = np.bincount(cell, n * (n - 1), total.size)
     with np.errstate(divide="ignore", invalid="ignore"):  # no trial, or one
         mean = total / n_trials
         squares = total + more - total * mean
@@ -496,6 +500,8 @@ def _present(clusters: np.ndarray, wanted: np.ndarray, size: int) -> np.ndarray:
     present = np.zeros(size, bool)
     for i in range(0, clusters.size, _BLOCK):
         block, missing = clusters[i : i + _BLOCK], wanted[~present[wanted]]
+        if not missing.size:
+            break
         if missing.size > 8:
             present |= np.bincount(block, minlength=size) > 0
         else:  # soon, for most units fire from the beginning; and looking for a few is faster than counting all

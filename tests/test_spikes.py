@@ -305,6 +305,10 @@ def test_a_unit_with_one_spike_is_found_wherever_it_is():
         assert list(spikes.counts_in_intervals(found, [[10, 20]]).index) == [*range(12), *rare]
 
 
+def test_spikes_at_one_moment_have_an_infinite_rate():
+    assert list(spikes.firing_rates({"times": np.ones(3), "clusters": np.array([0, 0, 4])})) == [np.inf, np.inf]
+
+
 def test_signed_counts_can_be_subtracted():
     counts = spikes.trial_counts(GOOD, [10, 30]).counts
     assert (counts[0] - counts[1:]).min() < 0
