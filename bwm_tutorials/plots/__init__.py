@@ -8,13 +8,17 @@ from .behaviour import among_mice, beliefs, learning, psychometric, psychometric
 from .score import scorecard
 from .sessions import download_prices, what_sessions_have
 from .style import stamp
-from .trial import one_trial
+from .trial import one_trial, trial_panels
 from .units import probe
+from .wheel import changes_and_vigour, early_movements, latencies, wheel_movements, wheel_traces
 
 __all__ = [
     "among_mice",
     "beliefs",
+    "changes_and_vigour",
     "download_prices",
+    "early_movements",
+    "latencies",
     "learning",
     "one_trial",
     "probe",
@@ -23,5 +27,8 @@ __all__ = [
     "scorecard",
     "session_course",
     "stamp",
+    "trial_panels",
     "what_sessions_have",
+    "wheel_movements",
+    "wheel_traces",
 ]
