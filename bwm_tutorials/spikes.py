@@ -15,6 +15,13 @@ import pandas as pd
 
 # Lessons reach all of it as bwm.spikes. Quality stands apart because the simulation rests on it.
 from .quality import (  # noqa: F401
+    CONTAMINATIONS,
+    MAX_CONTAMINATION,
+    MAX_NOISE_CUTOFF,
+    MIN_AMPLITUDE,
+    MIN_CONFIDENCE,
+    REFRACTORY_PERIODS,
+    SAMPLING_RATE,
     arrays,
     autocorrelogram,
     isi_histogram,
