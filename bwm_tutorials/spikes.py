@@ -132,16 +132,16 @@ def aligned(
     -------
     DataFrame
         One row a spike and event: ``trial`` (position among the events, from 0) and ``time`` (s from the event). A
-        spike in the windows of two events has two rows; an event that is NaN has none.
+        spike in the windows of two events has two rows; events that `trial_counts` leaves out have none.
     """
+    trains, _ = _trains(spikes, [unit])
     table = around(events, window)
-    times = spikes["times"][spikes["clusters"] == unit]
+    times = trains.times[np.asarray(spikes["clusters"]) == unit]
     first, last = np.searchsorted(times, table["start"]), np.searchsorted(times, table["stop"])
-    n = np.where(table["start"].notna(), last - first, 0)
+    n = np.where(_inside(trains, *table.to_numpy().T), last - first, 0)
     trial = np.repeat(np.arange(n.size), n)
-    within = np.arange(n.sum()) - np.repeat(np.cumsum(n) - n, n)
-    time = times[first[trial] + within] - np.asarray(events, float)[trial]
-    return pd.DataFrame({"trial": trial, "time": time})
+    nth = np.arange(trial.size) - np.repeat(np.cumsum(n) - n, n)
+    return pd.DataFrame({"trial": trial, "time": times[first[trial] + nth] - np.asarray(events, float)[trial]})
 
 
 def counts_in_intervals(

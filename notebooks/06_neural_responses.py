@@ -114,8 +114,8 @@ if probes:
 # Stimulus, movement and feedback follow each other within a second. Whatever one of them does to a unit is seen around
 # all three.
 #
-# **Predict.** A unit fires at the movement. Around the stimulus, is its response (a) as sharp, (b) broader and lower,
-# (c) gone?
+# **Predict.** Our unit was chosen for feedback. Around the stimulus, is its response (a) as sharp, (b) broader and
+# lower, (c) gone?
 
 # %%
 if probes:
@@ -124,8 +124,8 @@ if probes:
     fig = bwm.plots.rates_around(list(wide.values()), unit)
 
 # %% [markdown]
-# (b), since latencies vary from trial to trial. A response belongs to the event around which it is sharpest. What is
-# sharp around nothing, a slow rise between stimulus and movement, is hidden by each of them.
+# (b), since latencies vary from trial to trial. A response belongs to the event around which it is sharpest. What ramps
+# up between two events is sharp around neither.
 #
 # **Modify.** Look at other units, other events, other conditions. The cell needs a running notebook. Wide bins and
 # smoothing make a curve pretty and its times wrong.
@@ -211,9 +211,10 @@ if null and block.nunique() == 2:
     fig = bwm.plots.p_values({"trials shuffled": shuffled, "pseudosessions": right}, "the null session")
 
 # %% [markdown]
-# By shuffled trials far more than 5 %. Rates drift over minutes, blocks last minutes, and two slow things agree by
-# accident; shuffling makes the block fast, and so asks the wrong question. *Pseudosessions* (lesson 03) are as slow as
-# the real blocks. The same trap waits for every slow variable: arousal, thirst, the trial's number.
+# With shuffled trials (c) is usual: from session to session 5 to 40 %. Rates drift over minutes, blocks last minutes,
+# and two slow things agree by accident; shuffling makes the block fast, and so asks the wrong question.
+# *Pseudosessions* (lesson 03) are as slow as the real blocks. The same trap waits for every slow variable: arousal,
+# thirst, the trial's number.
 #
 # ## 6 · What was put in
 #
@@ -226,11 +227,11 @@ rows = {}
 if probes:
     rng = np.random.default_rng(1)
     moved = [on + rng.uniform(-20, 20, len(on)) for _ in range(40)]
-    share = [(bwm.spikes.responsive_units(spikes, m, response, baseline)["p_adjusted"] < 0.05).mean() for m in moved]
+    found = [bwm.spikes.responsive_units(spikes, at, response, baseline) for at in moved]
     rows["respond after the stimulus (fraction)"] = {
         "found": (tests["p_adjusted"] < 0.05).mean(),
         "put_in": knows.reindex(tests.index).mean() if truth else None,
-        "null": share,
+        "null": [(table["p_adjusted"] < 0.05).mean() for table in found],
         "published": ".004 [1]",
     }
 
@@ -248,10 +249,10 @@ if rows:
     fig = bwm.plots.scorecard(rows)
 
 # %% [markdown]
-# More units respond after the stimulus than know the stimulus: the difference is section 4. And see how wide the null
-# of the block is. All units of a session share one sequence of blocks, so they are wrong together: a share that is far
-# from 5 % in one session need not mean a thing. The published shares are of other tests each, and not to be mixed: [1]
-# of a strict one, [2] of a looser one of its preprint.
+# If more units respond after the stimulus than know it, section 4 says why. And see how wide the null of the block is.
+# All units of a session share one sequence of blocks, so they are wrong together: a share that is far from 5 % in one
+# session need not mean a thing. The published shares are of other tests each, and not to be mixed: [1] of a strict one,
+# [2] of a looser one of its preprint.
 #
 # ## Recap
 #
@@ -308,8 +309,8 @@ if probes:
 # %% tags=["extra"]
 if probes:
     made_side = trials["choice"].map({1: "left", -1: "right"}).rename("choice")
-    mean = bwm.spikes.peth(spikes, trials["firstMovement_times"], (-0.4, 0.6), 0.02, condition=made_side).mean
-    path = mean.unstack("choice").T.swaplevel().sort_index()
+    rates = bwm.spikes.peth(spikes, trials["firstMovement_times"], (-0.4, 0.6), 0.02, condition=made_side)
+    path = bwm.spikes.smoothed(rates, 0.03).mean.unstack("choice").T.swaplevel().sort_index()
     path = path - path.mean()
     _, _, components = np.linalg.svd(path, full_matrices=False)
     plane = path @ components[:2].T

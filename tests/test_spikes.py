@@ -59,6 +59,31 @@ def by_hand(found, events, window, bin_size):
 
 
 @given(recordings())
+def test_spikes_one_by_one_are_those_that_are_counted(made):
+    found, events, window, bin_size, inside = made
+    ours = spikes.trial_counts(found, events, window, bin_size)
+    for unit, counts in zip(ours.units, ours.counts, strict=True):
+        rows = spikes.aligned(found, unit, events, window)
+        assert rows["time"].between(*window, inclusive="left").all() and inside[rows["trial"]].all()
+        bins = ((rows["time"] - window[0]) / bin_size).astype(int)
+        by_one = np.zeros((events.size, counts.shape[1]), int)
+        np.add.at(by_one, (rows["trial"], bins), 1)
+        assert (by_one[inside] == counts).all()
+
+
+def test_smoothing_keeps_what_is_level_and_moves_nothing(probe, session):
+    rates = spikes.peth(probe.good_spikes, session.trials["feedback_times"], (-0.5, 0.5), 0.01)
+    assert spikes.smoothed(rates, 0) is rates
+    bump = rates._replace(mean=rates.mean * 0 + 4.0)
+    bump.mean.iloc[:, 50] = 104.0
+    smooth = spikes.smoothed(bump, 0.02)
+    assert np.allclose(smooth.mean.sum(axis=1), bump.mean.sum(axis=1)) and smooth.sem.isna().all(axis=None)
+    assert (smooth.mean.idxmax(axis=1) == bump.mean.columns[50]).all()
+    width = np.average((bump.mean.columns - bump.mean.columns[50]) ** 2, weights=smooth.mean.iloc[0] - 4) ** 0.5
+    assert abs(width - 0.02) < 0.001
+
+
+@given(recordings())
 def test_counts_and_rates_are_those_counted_by_hand(made):
     found, events, window, bin_size, inside = made
     units, counts = by_hand(found, events[inside], window, bin_size)

@@ -29,7 +29,7 @@ def raster(aligned: pd.DataFrame, rates: Peth, unit: int) -> Figure:
     above.plot(aligned["time"], aligned["trial"], "|", color="k", ms=2.5, mew=0.6, rasterized=True)
     above.set(ylabel="trial")
     _draw_rates(below, rates, unit)
-    below.set(ylabel="rate (Hz)")
+    below.set(ylabel="rate (Hz)", ylim=(0, None))
     above.axvline(0, color=ORANGE, lw=1)
     within = f"{rates.window[0]:g} to {rates.window[1]:g} s".replace("-", "−")
     say(f"{len(aligned)} spikes of unit {unit}, {within} from the {_event(rates)}, in {np.sum(rates.n_trials)} trials.")
@@ -57,7 +57,7 @@ def rates_around(rates: Sequence[Peth], unit: int) -> Figure:
             f"Unit {unit} around the {_event(peth)}: highest {highest:.1f} Hz, {time:+.3f} s from it{among}; "
             f"{mean.mean().mean():.1f} Hz on average.".replace("-", "−")
         )
-    axes[0, 0].set_ylabel("rate (Hz)")
+    axes[0, 0].set(ylabel="rate (Hz)", ylim=(0, None))
     return fig
 
 
@@ -189,7 +189,7 @@ def _draw_rates(ax: plt.Axes, rates: Peth, unit: int) -> None:
     if len(mean) > 1:
         ax.legend(title=mean.index.name, fontsize=8, title_fontsize=8)
     ax.axvline(0, color=ORANGE, lw=1)
-    ax.set(xlabel=f"time from {_event(rates)} (s)", xlim=rates.window, ylim=(0, None))
+    ax.set(xlabel=f"time from {_event(rates)} (s)", xlim=rates.window)
 
 
 def _by_condition(table: pd.DataFrame, unit: int) -> pd.DataFrame:
