@@ -1,10 +1,175 @@
-"""Pose: what tracked points of the videos say of licks and of the pupil.
+"""Pose: what tracked points of the videos say of licks, of the pupil, and of how the mouse moves.
 
-Coordinates are px of the camera, times seconds, likelihoods between 0 and 1.
+Coordinates are px of the camera, y downwards; times are seconds, likelihoods between 0 and 1. A table of pose is what
+``Session.pose`` gives. What lies outside the recording, or was not seen, is NaN, and is never counted as rest.
 """
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+
+from .responses import CORRECTION, adjusted
+
+RESOLUTION = {"left": 2, "right": 1, "body": 1}
+"""Pixels of a camera in one *common* pixel, that of a picture 640 wide; as in ``brainbox.behavior.dlc``."""
+WIDTH = 640  # common px
+MIN_SIGNAL_TO_NOISE = {"left": 5, "right": 10}
+"""Below these the release's quality control discards a pupil."""
+MAX_GAP = 0.1  # s between two frames, across which nothing is interpolated
+
+
+def frame_times(times: np.ndarray, n_frames: int) -> np.ndarray:
+    """The times of a video's frames, where the camera's clock has more of them than the video has frames.
+
+    Parameters
+    ----------
+    times : ndarray, shape (n_times,)
+        s, as the file of camera times has them.
+    n_frames : int
+        Rows of the table of pose, of features or of motion energy.
+
+    Returns
+    -------
+    ndarray, shape (n_frames,)
+        The last times: the clock starts before the video does. As ``SessionLoader`` of ``brainbox.io.one``.
+
+    Raises
+    ------
+    ValueError
+        There are fewer times than frames.
+    """
+    if len(times) < n_frames:
+        raise ValueError(f"There are {len(times)} times for {n_frames} frames, so no frame's time is known.")
+    return times[len(times) - n_frames :]
+
+
+def clock(times: npt.ArrayLike) -> pd.Series:
+    """How a camera kept time.
+
+    Parameters
+    ----------
+    times : array-like, shape (n_frames,)
+        s, one for each frame that exists, in order.
+
+    Returns
+    -------
+    Series
+        ``frames``; ``rate (Hz)``, by the median interval; ``dropped``, how many frames are missing between the first
+        and the last; ``first (s)``, ``last (s)``.
+    """
+    times = np.asarray(times)
+    interval = np.median(np.diff(times))
+    dropped = (np.round(np.diff(times) / interval) - 1).sum()
+    return pd.Series(
+        {
+            "frames": times.size,
+            "rate (Hz)": 1 / interval,
+            "dropped": int(dropped),
+            "first (s)": times[0],
+            "last (s)": times[-1],
+        }
+    )
+
+
+def likelihood_filter(pose: pd.DataFrame, min_likelihood: float = 0.9) -> pd.DataFrame:
+    """A copy of the pose, its x and y NaN where the tracker did not trust them.
+
+    Parameters
+    ----------
+    pose : DataFrame
+        Columns ``<keypoint>_x``, ``_y`` and ``_likelihood``.
+    min_likelihood : float
+        Points below it are taken away: by 0 none, by 1 all that are not certain. What a likelihood is worth differs
+        from tracker to tracker and from point to point: .9 suits DeepLabCut, not every point of Lightning Pose.
+
+    Returns
+    -------
+    DataFrame
+        Agrees with ``brainbox.behavior.dlc.likelihood_threshold``, which alters the table that it is given, and takes
+        a threshold outside of 0 to 1 in silence.
+
+    Raises
+    ------
+    ValueError
+        ``min_likelihood`` is not between 0 and 1.
+    """
+    if not 0 <= min_likelihood <= 1:
+        raise ValueError(
+            f"A likelihood lies between 0 (keep all) and 1 (keep next to nothing), not at {min_likelihood}."
+        )
+    pose = pose.copy()
+    for column in pose.columns[pose.columns.str.endswith("_likelihood")]:
+        point = column.removesuffix("_likelihood")
+        pose.loc[pose[column] < min_likelihood, [f"{point}_x", f"{point}_y"]] = np.nan
+    return pose
+
+
+def common_pixels(pose: pd.DataFrame, camera: str, mirrored: bool = False) -> pd.DataFrame:
+    """A copy of the pose with coordinates that can be compared between cameras.
+
+    Parameters
+    ----------
+    pose : DataFrame
+    camera : {'left', 'right', 'body'}
+    mirrored : bool
+        Turn the picture round (x becomes 640 − x), which is how the network saw the right video.
+
+    Returns
+    -------
+    DataFrame
+        ``_x`` and ``_y`` in common px, of a picture of 640 × 512: those of the left camera, 1280 × 1024, are halved.
+        Other columns stay as they are.
+    """
+    pose = pose.copy()
+    coordinates = pose.columns.str.endswith(("_x", "_y"))
+    pose.loc[:, coordinates] = pose.loc[:, coordinates] / RESOLUTION[camera]
+    if mirrored:
+        x = pose.columns.str.endswith("_x")
+        pose.loc[:, x] = WIDTH - pose.loc[:, x]
+    return pose
+
+
+def velocity(pose: pd.DataFrame, keypoint: str, camera: str) -> pd.DataFrame:
+    """How fast a point moves along either axis of the picture.
+
+    Parameters
+    ----------
+    pose : DataFrame
+        ``times`` (s) and the point's columns; unlikely points NaN, or as they are.
+    keypoint : str
+    camera : {'left', 'right', 'body'}
+
+    Returns
+    -------
+    DataFrame, n_frames rows
+        ``x`` (to the right of the picture) and ``y`` (downwards), common px/s at the times of the frames. NaN beside a
+        point that is NaN.
+    """
+    between, steps = _steps(pose, keypoint, camera)
+    return pd.DataFrame({axis: np.interp(pose["times"], between, step) for axis, step in zip("xy", steps, strict=True)})
+
+
+def speed(pose: pd.DataFrame, keypoint: str, camera: str) -> np.ndarray:
+    """How fast a point moves, whichever way.
+
+    Parameters
+    ----------
+    pose, keypoint, camera
+        As in `velocity`.
+
+    Returns
+    -------
+    ndarray, shape (n_frames,)
+        Common px/s, so that cameras of other size and frame rate give the same; NaN beside a point that is NaN.
+
+    Notes
+    -----
+    Agrees with ``brainbox.behavior.dlc.get_speed`` but in two things. That divides every step by the median interval,
+    so where frames were dropped its speed is too high. And it extends a line beyond the first and last step, so a
+    speed there may be negative; here it stays what it was.
+    """
+    between, steps = _steps(pose, keypoint, camera)
+    return np.interp(pose["times"], between, np.hypot(*steps))
 
 
 def lick_times(times: np.ndarray, pose: pd.DataFrame, min_likelihood: float = 0.9) -> np.ndarray:
@@ -37,6 +202,25 @@ def lick_times(times: np.ndarray, pose: pd.DataFrame, min_likelihood: float = 0.
     return times[:-1][moved]
 
 
+def lick_onsets(frames: npt.ArrayLike, min_gap: float = 0.035) -> np.ndarray:
+    """Licks, each once: the first of the frames in which the tongue moves.
+
+    Parameters
+    ----------
+    frames : array-like
+        s, sorted: ``Session.licks``, or what `lick_times` gives.
+    min_gap : float
+        s without a moving tongue, after which the next lick begins. The default lets the left camera miss one frame.
+
+    Returns
+    -------
+    ndarray
+        s.
+    """
+    frames = np.asarray(frames)
+    return frames[np.diff(frames, prepend=-np.inf) > min_gap]
+
+
 def pupil_diameter(pose: pd.DataFrame, suffix: str = "", min_likelihood: float = 0.9) -> np.ndarray:
     """The pupil's diameter (px) in each frame: the median of six estimates from pairs of its four points.
 
@@ -57,3 +241,186 @@ def pupil_diameter(pose: pd.DataFrame, suffix: str = "", min_likelihood: float =
     some = ~np.isnan(estimates).all(axis=1) & ~whole
     diameter[some] = np.nanmedian(estimates[some], axis=1)
     return diameter
+
+
+def signal_to_noise(smooth: npt.ArrayLike, raw: npt.ArrayLike) -> float:
+    """How much of a pupil's trace is pupil: the variance of the smooth one over that of what smoothing took away.
+
+    Parameters
+    ----------
+    smooth, raw : array-like, shape (n_frames,)
+        ``pupilDiameter_smooth`` and ``pupilDiameter_raw`` of ``Session.pupil``; frames that are NaN in either are left
+        out.
+
+    Returns
+    -------
+    float
+        Variance ratio; see `MIN_SIGNAL_TO_NOISE`. As in ``SessionLoader.load_pupil`` of ``brainbox.io.one``.
+    """
+    smooth, raw = np.asarray(smooth, float), np.asarray(raw, float)
+    known = ~np.isnan(smooth) & ~np.isnan(raw)
+    return float(np.var(smooth[known]) / np.var((smooth - raw)[known]))
+
+
+def around(
+    times: npt.ArrayLike,
+    values: npt.ArrayLike,
+    events: npt.ArrayLike,
+    window: tuple[float, float] = (-0.5, 1.0),
+    step: float = 0.02,
+) -> pd.DataFrame:
+    """A trace around each event; ``.mean()`` of it is the average.
+
+    Parameters
+    ----------
+    times : array-like, shape (n_frames,)
+        s, in order.
+    values : array-like, shape (n_frames,)
+        The trace, for example of `speed`.
+    events : array-like, shape (n_events,)
+        s; NaN allowed. A column of the trials' table brings its trials' numbers.
+    window : tuple
+        Start and stop, s from the event.
+    step : float
+        s.
+
+    Returns
+    -------
+    DataFrame
+        Events × times (s from the event), interpolated between frames. NaN where the event or the trace is, outside the
+        recording, and between frames that are more than `MAX_GAP` apart.
+    """
+    times, values = np.asarray(times), np.asarray(values, float)
+    events = pd.Series(events)
+    offsets = np.arange(round((window[1] - window[0]) / step) + 1) * step + window[0]
+    at = events.to_numpy(float)[:, None] + offsets
+    after = np.searchsorted(times, at, side="right").clip(1, times.size - 1)
+    found = np.interp(at, times, values, left=np.nan, right=np.nan)
+    found[times[after] - times[after - 1] > MAX_GAP] = np.nan
+    return pd.DataFrame(found, events.index, pd.Index(offsets.round(9), name="time"))
+
+
+def mean_in_intervals(times: npt.ArrayLike, values: npt.ArrayLike, intervals: npt.ArrayLike) -> np.ndarray:
+    """The mean of a trace in each interval.
+
+    Parameters
+    ----------
+    times, values : array-like, shape (n_frames,)
+        s, in order; the trace.
+    intervals : DataFrame or array-like, shape (n_intervals, 2)
+        Start and stop (s), as `spikes.around` gives them.
+
+    Returns
+    -------
+    ndarray, shape (n_intervals,)
+        Over the frames from start to before stop whose value is known. NaN without any, where the interval leaves the
+        recording, and where frames are missing for more than `MAX_GAP`.
+    """
+    times, values = np.asarray(times), np.asarray(values, float)
+    start, stop = np.asarray(intervals, float).T
+    known = ~np.isnan(values)
+    first, last = np.searchsorted(times, [start, stop])
+    total, n = (np.append(0, np.cumsum(what)) for what in (np.where(known, values, 0), known))
+    broken = np.append(0, np.cumsum(np.diff(times, prepend=times[0]) > MAX_GAP))
+    # A gap is counted at the frame that ends it, which is the one after stop if the interval ends within the gap.
+    since = first + (times[np.minimum(first, times.size - 1)] == start)
+    until = np.minimum(last + 1, times.size)
+    seen = (start >= times[0]) & (stop <= times[-1]) & (broken[until] == broken[since]) & (n[last] > n[first])
+    return np.where(seen, total[last] - total[first], np.nan) / np.where(seen, n[last] - n[first], 1)
+
+
+def rank_correlations(counts: pd.DataFrame, values: npt.ArrayLike, orders: np.ndarray) -> pd.DataFrame:
+    """Whether each unit's count goes along with a number of the trial, as the speed of a paw (Spearman).
+
+    Parameters
+    ----------
+    counts : DataFrame
+        Units × trials, as `spikes.counts_in_intervals` gives them. A trial with a NaN is left out.
+    values : array-like, shape (n_trials,)
+        NaN leaves a trial out.
+    orders : ndarray of int, shape (n, n_trials)
+        The null: other orders of the trials, as `trials.shuffled_within_blocks` gives them.
+
+    Returns
+    -------
+    DataFrame
+        One row a unit: ``rho``, the rank correlation (0 where a unit's counts are all equal), ``p``, two-sided, the
+        share of the null as far from 0, the recording itself counted in, and ``p_adjusted`` for as many tests as there
+        are units (Benjamini–Hochberg).
+    """
+    from scipy.stats import rankdata
+
+    values = np.asarray(values, float)
+    known = counts.notna().all().to_numpy() & ~np.isnan(values)
+    if known.sum() < 3:
+        raise ValueError(f"A correlation takes three trials that are known or more; here are {known.sum()}.")
+    # The order of the trials that are known, among themselves.
+    place = np.cumsum(known) - 1
+    orders = place[orders[known[orders]]].reshape(len(orders), known.sum())
+    unit = _standard(rankdata(counts.to_numpy()[:, known], axis=1))
+    value = _standard(rankdata(values[known]))
+    rho = unit @ value
+    as_far = np.abs(unit @ value[orders].T) >= np.abs(rho)[:, None] - 1e-12
+    p = (1 + as_far.sum(axis=1)) / (1 + len(orders))
+    table = pd.DataFrame({"rho": rho, "p": p, "p_adjusted": adjusted(p)}, counts.index)
+    table.attrs = counts.attrs | {"correction": CORRECTION, "n_trials": int(known.sum())}
+    return table
+
+
+def comparable_pairs(variable: npt.ArrayLike, condition: npt.ArrayLike | None = None) -> int:
+    """How many pairs of trials differ in a variable of two values, and are of the same condition.
+
+    What `spikes.selectivity` compares; a test of few pairs finds little.
+
+    Parameters
+    ----------
+    variable, condition : array-like, shape (n_trials,)
+        As in `spikes.selectivity`; NaN leaves a trial out, no condition takes all together.
+    """
+    variable = np.asarray(variable, float)
+    condition = np.zeros(variable.size) if condition is None else np.asarray(condition, float)
+    known = ~np.isnan(variable) & ~np.isnan(condition)
+    table = pd.crosstab(condition[known], variable[known])
+    return int(table.prod(axis=1).sum()) if table.shape[1] == 2 else 0
+
+
+def circular_correlations(values: npt.ArrayLike, rates: pd.DataFrame, step: float) -> pd.DataFrame:
+    """How a trace and the rate of each unit correlate at every shift, their ends joined to a ring.
+
+    Parameters
+    ----------
+    values : array-like, shape (n_steps,)
+        The trace in steps of time, for example a paw's speed; without NaN.
+    rates : DataFrame
+        Units × the same steps of time: rates or counts.
+    step : float
+        s.
+
+    Returns
+    -------
+    DataFrame
+        Units × shifts (s): Pearson correlation. At a shift above 0 the unit lags: its rate comes that much later than
+        what it is compared with. Shifts far from 0 are a null in which both are as slow as ever.
+    """
+    values, n = np.asarray(values, float), len(values)
+    ours = np.fft.rfft(_standard(values))
+    theirs = np.fft.rfft(_standard(rates.to_numpy(float)), axis=1)
+    rho = np.fft.irfft(theirs * ours.conj(), n, axis=1)
+    shifts = (np.arange(n) + n // 2) % n - n // 2
+    order = np.argsort(shifts)
+    return pd.DataFrame(rho[:, order], rates.index, pd.Index((shifts[order] * step).round(9), name="shift"))
+
+
+def _steps(pose: pd.DataFrame, keypoint: str, camera: str) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+    """The times half way between frames, and the point's velocity there along x and y."""
+    times = pose["times"].to_numpy()
+    interval = np.diff(times)
+    x, y = (np.diff(pose[f"{keypoint}_{axis}"].to_numpy(float)) / RESOLUTION[camera] / interval for axis in "xy")
+    return times[:-1] + interval / 2, (x, y)
+
+
+def _standard(values: np.ndarray) -> np.ndarray:
+    """Values along the last axis with mean 0 and length 1; zeros where all are equal."""
+    centred = values - values.mean(axis=-1, keepdims=True)
+    length = np.linalg.norm(centred, axis=-1, keepdims=True)
+    return np.divide(centred, length, out=np.zeros_like(centred), where=length > 1e-9)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import numpy as np
@@ -20,6 +20,7 @@ from one.converters import session_record2path
 from . import tables
 from .errors import CorruptData, DataError, MissingDataset, UnknownSession, cause
 from .offline import REMEDY, OfflineOne
+from .pose import frame_times
 from .sources import connect
 
 if TYPE_CHECKING:
@@ -124,16 +125,19 @@ class Session:
             index=pd.Index(wanted, name="session has"),
         )
 
-    def get(self, name: str):
+    def get(self, name: str, *args: Any, **kwargs: Any):
         """An attribute of the session, or None and one printed sentence if the session lacks it.
 
         Parameters
         ----------
         name : str
-            ``'wheel'``, ``'wheel_moves'``, ``'licks'``, ``'pupil'``, ``'passive'``, ``'insertions'`` or ``'trials'``.
+            ``'wheel'``, ``'wheel_moves'``, ``'licks'``, ``'pupil'``, ``'passive'``, ``'insertions'``, ``'trials'``; or
+            ``'pose'`` or ``'motion_energy'``, which take what follows: ``get('pose', 'left')``.
         """
         try:
             found = getattr(self, name)
+            if args or kwargs:
+                found = found(*args, **kwargs)
             if name == "insertions" and not found:
                 raise self._missing("insertions")
         except MissingDataset as missing:
@@ -358,13 +362,10 @@ class Session:
 
     def _camera_times(self, camera: str, n_frames: int) -> np.ndarray:
         times = self._load(f"times of the {camera} camera", f"alf/_ibl_{camera}Camera.times.npy")
-        if len(times) < n_frames:
-            raise CorruptData(
-                f"The {camera} camera of {self.name} has {len(times)} times for {n_frames} frames, so no frame's time "
-                "is known; use another camera or revision."
-            )
-        # The camera's clock starts before the video does: the first times have no frame (as in ibllib).
-        return times[len(times) - n_frames :]
+        try:
+            return frame_times(times, n_frames)
+        except ValueError as error:
+            raise CorruptData(f"The {camera} camera of {self.name}: {error} Use another camera or revision.") from error
 
     def _missing(self, name: str) -> MissingDataset:
         has = [label for label, present in self.available["present"].items() if present]

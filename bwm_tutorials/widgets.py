@@ -113,6 +113,40 @@ def peth_explorer(session: Session, probe: Insertion) -> ipywidgets.Widget:
     )
 
 
+def pose_player(session: Session, probe: Insertion | None = None) -> ipywidgets.Widget:
+    """The tracked points of any moment of any trial, with the wheel and the spikes of the trial.
+
+    Parameters
+    ----------
+    session : Session
+        Its left camera is played, or where there is none the right one, mirrored; the wheel is drawn where it has one.
+    probe : Insertion, optional
+        Whose good units are drawn.
+
+    Raises
+    ------
+    MissingDataset
+        The session has neither side camera.
+    """
+    has = session.available["present"]
+    camera = "right" if has["pose('right', 'lightningPose')"] and not has["pose('left', 'lightningPose')"] else "left"
+    pose = session.pose(camera, keypoints=list(plots.pose.POINTS))
+    wheel = session.wheel if has["wheel"] else None
+    spikes = probe.good_spikes if probe else None
+    filmed = session.trials["stimOn_times"].between(pose["times"].iloc[0], pose["times"].iloc[-1])
+
+    def draw(trial: int, moment: float) -> Figure:
+        return plots.trial_pose(pose, session.trials.loc[trial], [moment], camera, wheel, spikes)
+
+    return _with_handles(
+        draw,
+        {
+            "trial": ipywidgets.SelectionSlider(options=session.trials.index[filmed], description="trial", layout=WIDE),
+            "moment": ipywidgets.FloatSlider(0.0, min=-0.5, max=2.5, step=0.02, description="time (s)", layout=WIDE),
+        },
+    )
+
+
 def _with_handles(draw: Callable[..., Figure], handles: dict[str, ipywidgets.Widget]) -> ipywidgets.Widget:
     """The handles, the figure that ``draw`` makes of their values, and below it what it says."""
     picture, words = ipywidgets.Image(format="png"), ipywidgets.HTML()

@@ -277,7 +277,7 @@ if rows:
 #
 # ## What is next
 #
-# Much of what units do goes along with movement: pose and video, as that lesson appears. Before you leave, save the
+# Much of what units do goes along with movement: [lesson 07](07_pose.ipynb), pose and video. Before you leave, save the
 # notebook (Ctrl+S) and run the last cell: it packs your work.
 #
 # ## References

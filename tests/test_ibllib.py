@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from bwm_tutorials import environment, pairing, wheel
+from bwm_tutorials import environment, pairing, pose, wheel
 
 loaders = pytest.importorskip("brainbox.io.one")
 
@@ -139,3 +139,10 @@ def test_boxes_with_ibls_own_tools_run_and_agree(lesson, code, sample, session, 
         assert np.allclose(names["velocity"][1:], wheel.velocity(names["position"])[1:], atol=1e-9)
         go_cue = session.trials["firstMovement_times"] - session.trials["goCue_times"]
         assert np.allclose(names["latency"], go_cue, equal_nan=True)
+    if "lick_times" in names:
+        left = session.pose("left")
+        assert np.array_equal(names["lick_times"], pose.lick_times(left["times"].to_numpy(), left))
+        assert np.allclose(names["diameter"], pose.pupil_diameter(left), equal_nan=True, rtol=1e-5)
+        ours = pose.speed(pose.likelihood_filter(left), "paw_r", "left")
+        known = ~np.isnan(ours[1:-1])
+        assert np.corrcoef(names["paw_speed"][1:-1][known], ours[1:-1][known])[0, 1] > 0.9999

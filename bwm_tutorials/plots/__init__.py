@@ -5,6 +5,7 @@ be told apart by colour-blind readers and read as text on white.
 """
 
 from .behaviour import among_mice, beliefs, learning, psychometric, psychometric_by_hand, session_course
+from .pose import arousal, choice_at_equal_movement, lags, licks, paw_and_wheel, trackers, trial_pose
 from .responses import alignments, p_values, raster, rates_around, responsive, trajectories
 from .score import scorecard
 from .sessions import download_prices, what_sessions_have
@@ -16,14 +17,19 @@ from .wheel import changes_and_vigour, early_movements, latencies, wheel_movemen
 __all__ = [
     "alignments",
     "among_mice",
+    "arousal",
     "beliefs",
     "changes_and_vigour",
+    "choice_at_equal_movement",
     "download_prices",
     "early_movements",
+    "lags",
     "latencies",
     "learning",
+    "licks",
     "one_trial",
     "p_values",
+    "paw_and_wheel",
     "probe",
     "psychometric",
     "psychometric_by_hand",
@@ -33,8 +39,10 @@ __all__ = [
     "scorecard",
     "session_course",
     "stamp",
+    "trackers",
     "trajectories",
     "trial_panels",
+    "trial_pose",
     "what_sessions_have",
     "wheel_movements",
     "wheel_traces",
