@@ -405,7 +405,8 @@ def circular_correlations(values: npt.ArrayLike, rates: pd.DataFrame, step: floa
     values, n = np.asarray(values, float), len(values)
     ours = np.fft.rfft(_standard(values))
     theirs = np.fft.rfft(_standard(rates.to_numpy(float)), axis=1)
-    rho = np.fft.irfft(theirs * ours.conj(), n, axis=1)
+    theirs *= ours.conj()
+    rho = np.fft.irfft(theirs, n, axis=1)
     shifts = (np.arange(n) + n // 2) % n - n // 2
     order = np.argsort(shifts)
     return pd.DataFrame(rho[:, order], rates.index, pd.Index((shifts[order] * step).round(9), name="shift"))
@@ -423,4 +424,5 @@ def _standard(values: np.ndarray) -> np.ndarray:
     """Values along the last axis with mean 0 and length 1; zeros where all are equal."""
     centred = values - values.mean(axis=-1, keepdims=True)
     length = np.linalg.norm(centred, axis=-1, keepdims=True)
-    return np.divide(centred, length, out=np.zeros_like(centred), where=length > 1e-9)
+    centred /= np.where(length > 1e-9, length, np.inf)
+    return centred

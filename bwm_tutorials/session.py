@@ -259,7 +259,7 @@ class Session:
                 if unknown := sorted(set(keypoints) - set(names)):
                     raise DataError(f"{name} of {self.name} has no keypoint {unknown}; it has {', '.join(names)}.")
                 columns = [c for c in columns if c.startswith(tuple(f"{k}_" for k in keypoints))]
-            pose = pd.read_parquet(file, columns=columns).astype(np.float32)
+            pose = pd.read_parquet(file, columns=columns).astype(np.float32, copy=False)
         pose.insert(0, "times", self._camera_times(camera, len(pose)))
         return pose
 

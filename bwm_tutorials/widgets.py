@@ -131,6 +131,7 @@ def pose_player(session: Session, probe: Insertion | None = None) -> ipywidgets.
     has = session.available["present"]
     camera = "right" if has["pose('right', 'lightningPose')"] and not has["pose('left', 'lightningPose')"] else "left"
     pose = session.pose(camera, keypoints=list(plots.pose.POINTS))
+    pose = pose[["times", *(f"{point}_{what}" for point in plots.pose.POINTS for what in ("x", "y", "likelihood"))]]
     wheel = session.wheel if has["wheel"] else None
     spikes = probe.good_spikes if probe else None
     filmed = session.trials["stimOn_times"].between(pose["times"].iloc[0], pose["times"].iloc[-1])

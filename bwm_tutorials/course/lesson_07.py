@@ -10,7 +10,7 @@ from ..spikes import counts_in_intervals
 from .exercise import Exercise, Mistake
 
 NOMINAL = 150  # Hz, of the right camera
-STEP = 0.05  # s
+STEP = 0.1  # s
 FAR = 20  # s, beyond which a shift is a null
 
 
@@ -128,7 +128,7 @@ def _binned(session: Session) -> tuple[np.ndarray, pd.DataFrame]:
 def _by_shuffled_bins(session: Session) -> int:
     paw, counts = _binned(session)
     at_zero = pose.circular_correlations(paw, counts, STEP)[0.0].to_numpy()
-    shuffled = np.array([np.random.default_rng(i).permutation(paw) for i in range(200)])
+    shuffled = np.array([np.random.default_rng(i).permutation(paw) for i in range(60)])
     by_chance = np.corrcoef(counts, shuffled)[: len(counts), len(counts) :]
     return int((np.mean(np.abs(by_chance) >= np.abs(at_zero)[:, None], axis=1) < 0.05).sum())
 

@@ -62,7 +62,7 @@ def trial_pose(
     fig = plt.figure(figsize=(max(2.8 * len(moments), 4.4), 3 + 1.2 * len(traces)))
     grid = fig.add_gridspec(1 + len(traces), len(moments), height_ratios=[3, *[1.1] * len(traces)])
     words = []
-    for column, (moment, (_, points)) in enumerate(zip(moments, shown.iterrows(), strict=True)):
+    for column, (_, points) in enumerate(shown.iterrows()):
         ax = fig.add_subplot(grid[0, column])
         _draw_points(ax, points, named=column == 0)
         ax.set(**limits, aspect="equal")
@@ -70,7 +70,7 @@ def trial_pose(
         since = points["times"] - zero
         ax.set_title(_seconds(since), color=COLOURS[column], fontsize=9)
         out = min(points[f"{end}_likelihood"] for end in TONGUE) >= SURE
-        words.append(f"{_seconds(moment)}: frame {frames[column]}, tongue {'seen' if out else 'not seen'}")
+        words.append(f"{_seconds(since)}: frame {frames[column]}, tongue {'seen' if out else 'not seen'}")
     window = min(moments) - 0.4, max(moments) + 0.4
     marks = {"first movement": trial.get("firstMovement_times"), "feedback": trial.get("feedback_times")}
     for row, name in enumerate(traces, start=1):
@@ -338,6 +338,7 @@ def _draw_points(ax: plt.Axes, points: pd.Series, named: bool) -> None:
         ax.plot(*place(name), marker, ms=size, color=colour, mfc=colour if sure else "none")
     if named:
         words = {"nose_tip": ("nose", "k"), PUPIL[1]: ("pupil", PURPLE), "tube_bottom": ("tube", GREY)}
+        words[TONGUE[1]] = ("tongue", GREEN)
         words |= {name: (name, colour) for name, colour in PAWS.items()}
         for name, (word, colour) in words.items():
             below = name in PAWS
