@@ -365,7 +365,10 @@ class Session:
         try:
             return frame_times(times, n_frames)
         except ValueError as error:
-            raise CorruptData(f"The {camera} camera of {self.name}: {error} Use another camera or revision.") from error
+            raise CorruptData(
+                f"The {camera} camera of {self.name} has {len(times)} times for {n_frames} frames, so no frame's time "
+                "is known; use another camera or revision."
+            ) from error
 
     def _missing(self, name: str) -> MissingDataset:
         has = [label for label, present in self.available["present"].items() if present]
