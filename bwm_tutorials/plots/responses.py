@@ -31,7 +31,7 @@ def raster(aligned: pd.DataFrame, rates: Peth, unit: int) -> Figure:
     _draw_rates(below, rates, unit)
     below.set(ylabel="rate (Hz)", ylim=(0, None))
     above.axvline(0, color=ORANGE, lw=1)
-    within = f"{rates.window[0]:g} to {rates.window[1]:g} s".replace("-", "−")
+    within = f"{rates.window[0]:g} to {rates.window[1]:g} s"
     say(f"{len(aligned)} spikes of unit {unit}, {within} from the {_event(rates)}, in {np.sum(rates.n_trials)} trials.")
     return fig
 
@@ -55,7 +55,7 @@ def rates_around(rates: Sequence[Peth], unit: int) -> Figure:
         among = f" where {mean.index.name} is {label}" if len(mean) > 1 else ""
         say(
             f"Unit {unit} around the {_event(peth)}: highest {highest:.1f} Hz, {time:+.3f} s from it{among}; "
-            f"{mean.mean().mean():.1f} Hz on average.".replace("-", "−")
+            f"{mean.mean().mean():.1f} Hz on average."
         )
     axes[0, 0].set(ylabel="rate (Hz)", ylim=(0, None))
     return fig
@@ -177,7 +177,7 @@ def trajectories(paths: Mapping[str, pd.DataFrame]) -> Figure:
     ax.legend(fontsize=8, title="dot: the event; arrow: the end", title_fontsize=8)
     first, second = list(paths.values())[:2]
     apart = np.hypot(*(first - second).to_numpy().T)
-    say(f"{', '.join(paths)}: farthest apart {first.index[apart.argmax()]:+.2f} s from the event.".replace("-", "−"))
+    say(f"{', '.join(paths)}: farthest apart {first.index[apart.argmax()]:+.2f} s from the event.")
     return fig
 
 
