@@ -48,7 +48,7 @@ def test_wheel_movements_tell_what_the_filter_knew_too_early(said):
     past = wheel.velocity(position[times <= intervals[0, 0]])
     fig = plots.wheel_movements(edges, times, position, wheel.velocity(position), intervals, past)
     words = said()
-    assert words.startswith("1 movements, 10 a minute. 10 ms before this onset") and "most of that came from" in words
+    assert words.startswith("1 movements, 10 a minute. At this onset") and "most of that came from" in words
     assert fig.axes[1].get_xlim() == pytest.approx((-0.1, 0.12), abs=0.02)
     shown = fig.axes[1].lines[1].get_xdata()  # the edges from near by
     assert (shown[shown < 0].size <= 2) and (shown > 0).sum() > 10

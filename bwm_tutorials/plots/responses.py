@@ -109,13 +109,15 @@ def responsive(table: pd.DataFrame, acronym: pd.Series, knows: pd.Series | None 
     kinds = {"units": (pd.Series(True, table.index), "o", BLUE)}
     if knows is not None:
         knows = knows.reindex(table.index)
-        kinds = {"was put in": (knows, "o", BLUE), "nothing put in": (~knows, "D", ORANGE)}
+        kinds = {"responds by construction": (knows, "o", BLUE), "does not": (~knows, "D", ORANGE)}
     for label, (units, marker, colour) in kinds.items():
         for which, face in ((found, colour), (~found, "none")):
             shown = units & which
             left.plot(table["effect"][shown], height[shown], marker, color=colour, mfc=face, ms=5,
                       label=label if face == colour else None)  # fmt: skip
     left.axhline(-np.log10(0.05), color=GREY, lw=0.8, ls=":")
+    left.text(1, -np.log10(0.05), "p = .05 ", color=GREY, fontsize=8, ha="right", va="bottom",
+              transform=left.get_yaxis_transform())  # fmt: skip
     left.set(xlabel="effect (rank-biserial correlation)", ylabel="−log10 p", title="filled: significant when corrected")
     left.legend(fontsize=8, loc="upper center")
     counts = found.groupby(acronym.reindex(table.index)).agg(["sum", "size"]).sort_values("size")

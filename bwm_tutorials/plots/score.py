@@ -73,7 +73,11 @@ def _verdict(found: float, put_in: float | None, limits: np.ndarray | None) -> s
         outside = not limits[0] <= found <= limits[1]
         words.append(
             f"95 % of the null lies from {_span(limits)}, "
-            + ("and what was found lies outside" if outside else "and what was found lies inside: no evidence")
+            + (
+                "and what was found lies outside"
+                if outside
+                else "and what was found lies inside: these data cannot tell it from nothing"
+            )
         )
     return "; ".join(words) + "."
 

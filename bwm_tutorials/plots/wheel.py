@@ -11,8 +11,6 @@ from matplotlib.ticker import LogLocator, NullLocator
 from ..trials import EARLIEST, LATEST
 from .style import BLUE, COLOURS, GREY, ORANGE, PURPLE, minus, percent, say, with_limits
 
-AHEAD = 0.01  # s before an onset at which the filtered velocity is told
-
 
 def wheel_movements(
     wheel: Mapping,
@@ -59,13 +57,13 @@ def wheel_movements(
     axes[0, 1].set(title="one onset from near by")
     axes[1, 0].set(ylabel="filtered velocity (rad/s)")
     fig.supxlabel("time from the onset of a movement (s)", fontsize=10)
-    ahead = past.size - 1 - round(AHEAD / (times[1] - times[0]))
-    part = "most" if np.abs(past[ahead]) < 0.5 * np.abs(velocity[ahead]) else "little"
+    with_future, without = velocity[past.size - 1], past[-1]
+    part = "most" if np.abs(without) < 0.5 * np.abs(with_future) else "little"
     minutes = (times[-1] - times[0]) / 60
     say(
-        f"{len(intervals)} movements, {len(intervals) / minutes:.0f} a minute. {1000 * AHEAD:.0f} ms before this onset "
-        f"the filtered velocity is {velocity[ahead]:.2g} rad/s. With the recording cut at the onset it is "
-        f"{past[ahead]:.1g} rad/s: {part} of that came from the future."
+        f"{len(intervals)} movements, {len(intervals) / minutes:.0f} a minute. At this onset the "
+        f"filtered velocity is {with_future:.2g} rad/s. With the recording cut there it is {without:.1g} rad/s: {part} "
+        "of that came from the future."
     )
     return fig
 
