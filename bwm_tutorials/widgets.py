@@ -1,7 +1,7 @@
 """Figures with handles, for a notebook that runs: each handle draws anew with a plain function of `plots`."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import redirect_stdout
 from html import escape
 
@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from . import plots
 from .errors import DataError
+from .session import Insertion
 from .trials import PSYCHOMETRIC, fit_psychometric
 
 WIDE = {"width": "500px"}
@@ -32,6 +33,24 @@ def psychometric(table: pd.DataFrame) -> ipywidgets.Widget:
         for (name, (low, high)), step in zip(PSYCHOMETRIC.items(), (0.5, 0.1, 0.01, 0.01), strict=True)
     }
     return _with_handles(lambda **hand: plots.psychometric_by_hand(table, [hand], best), handles)
+
+
+def unit_browser(probe: Insertion, units: Iterable[int] | None = None) -> ipywidgets.Widget:
+    """One unit at a time, drawn by `plots.unit_panels`.
+
+    Parameters
+    ----------
+    probe : Insertion
+    units : iterable of int, optional
+        Which, in which order; default all.
+    """
+    options = [int(unit) for unit in (probe.clusters.index if units is None else units)]
+    handle = ipywidgets.SelectionSlider(options=options, description="unit", layout=WIDE)
+
+    def draw(unit: int) -> Figure:
+        return plots.unit_panels(probe.spikes, probe.clusters, probe.waveforms, [unit])
+
+    return _with_handles(draw, {"unit": handle})
 
 
 def _with_handles(draw: Callable[..., Figure], handles: dict[str, ipywidgets.Widget]) -> ipywidgets.Widget:

@@ -7,13 +7,24 @@ be told apart by colour-blind readers and read as text on white.
 from .behaviour import among_mice, beliefs, learning, psychometric, psychometric_by_hand, session_course
 from .score import scorecard
 from .sessions import download_prices, what_sessions_have
+from .sorting import (
+    confidence_by_rate,
+    confidence_of_mixtures,
+    criteria,
+    session_raster,
+    voltage,
+    waveform_widths,
+)
 from .style import stamp
 from .trial import one_trial
-from .units import probe
+from .units import probe, unit_panels, units_by_region
 
 __all__ = [
     "among_mice",
     "beliefs",
+    "confidence_by_rate",
+    "confidence_of_mixtures",
+    "criteria",
     "download_prices",
     "learning",
     "one_trial",
@@ -22,6 +33,11 @@ __all__ = [
     "psychometric_by_hand",
     "scorecard",
     "session_course",
+    "session_raster",
     "stamp",
+    "unit_panels",
+    "units_by_region",
+    "voltage",
+    "waveform_widths",
     "what_sessions_have",
 ]
