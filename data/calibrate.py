@@ -391,6 +391,18 @@ _ROWS: dict[str, list[tuple]] = {
         ("pupil diameter, signal over noise, left camera", (0.75, 32.1), QC, rec.pupil_snr),
         ("licks in a bout (Hz)", (6, 8), "after rewards", rec.lick_rate),
         (
+            "20 ms steps with licks, last second before the stimulus",
+            about(0.077),
+            NYU,
+            partial(rec.licking, start=-1, stop=0),
+        ),
+        (
+            "20 ms steps with licks, .1 to .6 s after a reward",
+            about(0.6),
+            NYU,
+            partial(rec.licking, start=0.1, stop=0.6, after_reward=True),
+        ),
+        (
             "length of the recording (minutes)",
             (46, 111),
             f"{VIDEOS}, p5 to p95",

@@ -105,9 +105,7 @@ def _percent(share: float, _: object) -> str:
 
 def _licking(ax: plt.Axes, real: Recordings, synthetic: Recordings) -> None:
     for recordings, style in _both(real, synthetic):
-        ax.plot(
-            np.arange(-1, 1, 0.02) + 0.01, np.nanmean(recordings.around_stimulus["licking"], axis=0), lw=1.6, **style
-        )
+        ax.plot(rec.AROUND + 0.01, recordings.around_stimulus["licking"].mean(axis=0), lw=1.6, **style)
     ax.set(xlabel="time from the stimulus (s)", ylabel="trials (%)", ylim=(0, None))
     ax.yaxis.set_major_formatter(_percent)
 

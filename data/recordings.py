@@ -31,6 +31,7 @@ MORE_HOURS = 9
 """Of the sample's mouse, that the statistics of its behaviour are taken from besides the sample."""
 
 STRETCH, N_STRETCHES = 120.0, 5  # s of a probe, as long as the real excerpt, and how many are taken
+AROUND = np.arange(-1, 1, 0.02)  # s, of the steps around the stimulus
 MIN_SPIKES = 100  # of a unit in a stretch
 MIN_UNITS = 10  # of an area, to give its median rate
 
@@ -125,16 +126,19 @@ class Recordings:
     def around_stimulus(self) -> dict[str, np.ndarray]:
         """Left video from 1 s before to 1 s after each stimulus, in steps of 20 ms; each of shape (trials, 100).
 
-        ``licking`` (1 where the tongue moves), ``paw`` (px from the picture's corner to the paw nearer to the camera),
-        ``nose`` (x, px), ``energy`` (mean grey-level change at the whiskers).
+        ``licking`` (True where the tongue moves), ``paw`` (px from the picture's corner to the paw nearer to the
+        camera), ``nose`` (x, px), ``energy`` (mean grey-level change at the whiskers). And ``reward``, of shape
+        (trials,): s from the stimulus to the reward, NaN without one.
         """
         traces = []
         for session in self.having("pose('left', 'dlc')"):
             pose = session.pose("left", "dlc", ["paw_r", "nose_tip"])
-            steps = session.trials["stimOn_times"].dropna().to_numpy()[:, None] + np.arange(-1, 1, 0.02)
+            trials = session.trials.dropna(subset="stimOn_times")
+            steps = trials["stimOn_times"].to_numpy()[:, None] + AROUND
             frame = np.searchsorted(pose["times"], steps)
             traces.append(
                 {
+                    "reward": _reward(trials),
                     "licking": np.searchsorted(session.licks, steps + 0.02) > np.searchsorted(session.licks, steps),
                     "paw": np.hypot(pose["paw_r_x"], pose["paw_r_y"]).to_numpy()[frame],
                     "nose": pose["nose_tip_x"].to_numpy()[frame],
@@ -173,6 +177,11 @@ def _task(session: bwm.Session) -> tuple[float, float]:
     if not session.available.loc["trials", "present"]:
         return tuple(session.wheel.timestamps[[0, -1]])
     return session.trials["intervals_0"].iloc[0], session.trials["intervals_1"].iloc[-1]
+
+
+def _reward(trials: pd.DataFrame) -> np.ndarray:
+    """Seconds from the stimulus to the reward, NaN without one."""
+    return (trials["feedback_times"] - trials["stimOn_times"]).where(trials["feedbackType"] == 1).to_numpy()
 
 
 def _fit(trials: pd.DataFrame) -> pd.Series:
@@ -352,14 +361,21 @@ def pupil_snr(r: Recordings) -> float:
 def lick_rate(r: Recordings) -> float:
     """Licks a second in bouts: one over the median of the intervals below half a second.
 
-    What is stored are the frames in which the tongue is out, several for each lick: those within 60 ms are one.
+    What is stored are the frames in which the tongue is out, several for each lick: those within 40 ms are one.
     """
     intervals = []
     for session in r.having("licks"):
-        licks = session.licks[np.diff(session.licks, prepend=-1) > 0.06]
+        licks = session.licks[np.diff(session.licks, prepend=-1) > 0.04]
         intervals.append(np.diff(licks))
     intervals = np.concatenate(intervals)
     return 1 / np.median(intervals[intervals < 0.5])
+
+
+def licking(r: Recordings, start: float, stop: float, after_reward: bool = False) -> float:
+    """The share of steps of 20 ms with licks, from ``start`` to ``stop`` s after the stimulus, or after the reward."""
+    found = r.around_stimulus
+    steps = AROUND - (found["reward"] if after_reward else np.zeros(len(found["licking"])))[:, None]
+    return found["licking"][(steps >= start) & (steps < stop)].mean()
 
 
 def excerpts() -> dict[str, Recordings]:
@@ -382,7 +398,11 @@ def real_recordings(folder: Path) -> dict[str, Recordings]:
     passed = np.c_[units["slidingRP_viol"] == 1, units["noise_cutoff"] < 5, units["amp_median"] > 50e-6]
     stored = np.load(folder / "calibration" / "NYU-11_56956777_motor_regressors_stimOn-1s_to_1s_20ms.npz")
     names = {"licking": "licking", "paw": "paw_pos_l", "nose": "nose_pos", "energy": "whisking_l"}
-    found[NYU].around_stimulus = {name: stored[of] for name, of in names.items()}
+    known = ~np.isnan(stored["licking"]).any(axis=1)
+    traces = {name: stored[of][known] for name, of in names.items()}
+    # Stored are counts of frames, which depend on the cameras' rates; what is compared is whether there are any.
+    traces |= {"licking": traces["licking"] > 0, "reward": _reward(found[NYU].trials)[known]}
+    found[NYU].around_stimulus = traces
     found[SORTED].units = units.assign(label=passed.mean(axis=1), max_confidence=100 * units["slidingRP_viol"])
     waveforms = np.load(folder / "calibration" / "mean_waveforms_goodunits_82samples.npz")["waveforms_uV"]
     trough = waveforms.argmin(axis=1)

@@ -22,6 +22,7 @@ NON_DECISION = 0.075  # s from screen to muscle
 LAPSE, LAPSE_IDLE = 0.02, 0.12  # share of trials on which the mouse guesses, engaged and not
 IDLE_DELAY, IDLE_PACE = 3.6, 0.3  # s by which a mouse that is not engaged starts late (mean), and its slower reading
 EARLY = 0.245  # share of trials on which the wheel starts to creep before the stimulus can have been seen
+LICK_RATE = 7.0  # Hz, in a bout
 RESPONSE_WINDOW = 60.0  # s after which the trial ends without a choice
 
 
@@ -196,15 +197,17 @@ def tremble(rng: np.random.Generator, seconds: float, rate: int) -> np.ndarray:
 
 
 def lick_times(rng: np.random.Generator, trials: pd.DataFrame) -> np.ndarray:
-    """Times (s) of licks: a bout at about 7 Hz after each reward, a few licks elsewhere."""
+    """Times (s) of licks: a bout of about 1.5 s with each reward, at times before it comes, and short ones later."""
     rewards = trials.loc[trials["feedbackType"] == 1, "feedback_times"].to_numpy()
-    n_licks = 2 + rng.poisson(7, rewards.size)
-    bout = np.repeat(np.arange(rewards.size), n_licks)
-    order = np.arange(bout.size) - np.repeat(np.cumsum(n_licks) - n_licks, n_licks)
-    latency = 0.08 + rng.gamma(3, 0.03, rewards.size)
-    in_bouts = rewards[bout] + latency[bout] + order / 7 + rng.normal(0, 0.012, bout.size)
-    spurious = rng.uniform(trials["intervals_0"].iloc[0], trials["intervals_1"].iloc[-1], len(trials) // 10)
-    licks = np.sort(np.append(in_bouts, spurious))
+    n_licks = np.ceil(rng.gamma(8, 1.3, rewards.size)).astype(int)
+    again = np.repeat(np.arange(rewards.size), rng.poisson(0.5, rewards.size))
+    first = rewards + rng.normal(0.09, 0.08, rewards.size)
+    later = rewards[again] + n_licks[again] / LICK_RATE + rng.exponential(4, again.size)
+    later = later[later < trials["intervals_1"].iloc[-1]]
+    start, n_licks = np.append(first, later), np.append(n_licks, rng.geometric(0.3, later.size))
+    bout = np.repeat(np.arange(start.size), n_licks)
+    interval = pd.Series(rng.normal(1 / LICK_RATE, 0.02, bout.size))
+    licks = np.sort(start[bout] + interval.groupby(bout).cumsum().to_numpy() - 1 / LICK_RATE)
     return licks[np.append(True, np.diff(licks) > 0.08)]
 
 

@@ -58,7 +58,7 @@ EKS_COLUMNS = ("x", "y", "likelihood", "x_ens_median", "y_ens_median", "x_ens_va
 GRIP = 0.3  # rad that a paw goes with the wheel to either side before it lets go
 ALONG = (480, -110)  # px that a paw moves while the wheel turns 1 rad towards the camera
 STROKE = 0.1  # s that a paw is in the air between two grips
-TONGUE = 0.09  # s that the tongue is out
+TONGUE = 0.13  # s that the tongue is out
 # Standard deviation of a network's error, px of the left camera: of a mouse that is still, and what activity adds.
 JITTER = {"nose": (0.2, 0.5), "pupil": (0.6, 1.5), "paw": (0.12, 0.8), "tongue": (1, 0), "tube": (0.15, 0),
           "tail": (0.3, 0.3)}  # fmt: skip
