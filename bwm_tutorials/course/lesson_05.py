@@ -116,7 +116,7 @@ EXERCISES = {
         mistakes=(
             Mistake(
                 lambda session: int((_bits(session) == 2).sum()),
-                "You counted units that fail this criterion alone: the sum for refractory period and noise cutoff is 3.",
+                "You counted units that fail this one alone. A unit that fails the refractory period too has 3.",
                 "bitwise_fail is a category.",
             ),
             Mistake(
@@ -198,7 +198,7 @@ EXERCISES = {
         tolerance=0,
     ),
     "05.5": Exercise(
-        ask="Share of the probe's good units that are narrow (below .4 ms), as a fraction.",
+        ask="Share of the probe's good units that are narrow (below .4 ms), as a fraction to three decimals.",
         solve=narrow_share,
         code="(width[good_units] < 0.4).mean()",
         hint="The mean of True and False is a share. Select the good units first.",

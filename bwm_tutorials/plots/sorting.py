@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from ..spikes import MIN_AMPLITUDE, MIN_CONFIDENCE, SAMPLING_RATE, autocorrelogram
 from .style import BLUE, GREY, ORANGE, percent, say
 
+THRESHOLD = 40  # µV; what is below it can be seen without a sorter
 # Bit of bitwise_fail → criterion, and how its measure is written.
 CRITERIA = {
     1: ("refractory period", lambda unit: f"confidence {unit['max_confidence']:.0f} %"),
@@ -49,21 +50,23 @@ def voltage(
     found = found[found["um"].between(low, high)]
 
     fig, (left, right) = plt.subplots(1, 2, figsize=(9, 4), sharex=True, sharey=True)
-    as_seen = {"aspect": "auto", "origin": "lower", "cmap": "gray", "vmin": -100, "vmax": 100}
-    as_seen["extent"] = (0, 1000 * len(volts) / SAMPLING_RATE, low, high)
-    picture = left.imshow(1e6 * volts[:, sites].T, **as_seen)
-    right.imshow(1e6 * volts[:, sites].T, alpha=0.4, **as_seen)
+    microvolt = 1e6 * volts[:, sites].T
+    extent = (0, 1000 * len(volts) / SAMPLING_RATE, low, high)
+    as_seen = {"aspect": "auto", "origin": "lower", "cmap": "gray", "extent": extent, "interpolation": "nearest"}
+    # In steps of 20 µV, for noise in full depth makes a large file.
+    picture = left.imshow((microvolt / 20).round() * 20, vmin=-100, vmax=100, **as_seen)
+    right.imshow(microvolt > -THRESHOLD, vmin=0, vmax=1, **as_seen)
     left.set(ylabel="distance from the tip (µm)", xlabel="time (ms)", title="SIMULATED voltage")
-    right.set(xlabel="time (ms)", title="spikes in the tables, and their units")
-    fig.colorbar(picture, ax=(left, right), label="µV", shrink=0.6)
-    right.plot(found["ms"], found["um"], "o", mfc="none", mec=ORANGE, ms=11, mew=1.6)
+    right.set(xlabel="time (ms)", title=f"black: below −{THRESHOLD} µV. Circles: spikes, with their units")
+    fig.colorbar(picture, ax=left, shrink=0.6).ax.set_title("µV")
+    right.plot(found["ms"], found["um"], "o", mfc="none", mec=ORANGE, ms=13, mew=1.4)
     for spike in found.itertuples():
-        right.annotate(str(spike.unit), (spike.ms, spike.um), (7, 5), textcoords="offset points", color=ORANGE)
+        right.annotate(str(spike.unit), (spike.ms, spike.um), (8, 6), textcoords="offset points", color=ORANGE)
     good = (clusters.loc[found["unit"], "label"] == 1).to_numpy()
     say(
         f"Simulated voltage of {len(sites)} channels: {len(found)} spikes of {found['unit'].nunique()} units in "
         f"{1000 * len(volts) / SAMPLING_RATE:.0f} ms, {good.sum()} of the spikes from good units. The noise of these "
-        f"channels is about {1e6 * np.median(np.abs(volts[:, sites])) / 0.6745:.0f} µV."
+        f"channels is about {np.median(np.abs(microvolt)) / 0.6745:.0f} µV."
     )
     return fig
 
@@ -112,7 +115,7 @@ def criteria(
 
 
 def confidence_of_mixtures(confidence: pd.DataFrame, rates: pd.Series) -> Figure:
-    """Units with more and more spikes of another among their own, and whether the refractory criterion notices.
+    """How many units still pass the refractory criterion with more and more spikes of another among their own.
 
     Parameters
     ----------
@@ -122,23 +125,18 @@ def confidence_of_mixtures(confidence: pd.DataFrame, rates: pd.Series) -> Figure
     rates : Series
         Hz, by unit; slow units, below 2 Hz, are drawn apart.
     """
-    fig, (left, right) = plt.subplots(1, 2, figsize=(8.5, 3.4), sharex=True)
-    shares = 100 * confidence.columns.to_numpy()
+    fig, ax = plt.subplots(figsize=(6, 3.4))
     passes = confidence >= MIN_CONFIDENCE
     slow = rates[confidence.index] < 2
     told = []
     for units, colour, marker, name in ((~slow, BLUE, "o", "2 Hz or more"), (slow, ORANGE, "s", "below 2 Hz")):
-        left.plot(shares, confidence[units].T, color=colour, lw=0.8, alpha=0.6)
         if units.any():
-            right.plot(
-                shares, 100 * passes[units].mean(), marker, ls="-", color=colour, label=f"{name} ({units.sum()})"
-            )
+            label = f"{name} ({units.sum()} units)"
+            ax.plot(100 * confidence.columns, 100 * passes[units].mean(), marker, ls="-", color=colour, label=label)
             told.append(f"{passes.loc[units, 0.1].sum()} of {units.sum()} units of {name}")
-    left.axhline(MIN_CONFIDENCE, color=GREY, lw=1, ls="--")
-    left.set(ylabel="confidence (%)", xlabel="foreign spikes (%)")
-    right.axvline(10, color=GREY, lw=1, ls="--")
-    right.set(ylabel="units that pass (%)", xlabel="foreign spikes (%)", ylim=(-3, 103))
-    right.legend(title="firing rate")
+    ax.axvline(10, color=GREY, lw=1, ls="--")
+    ax.set(ylabel="units that pass (%)", xlabel="foreign spikes (%)", ylim=(-3, 103))
+    ax.legend(title="firing rate")
     say(f"With 10 % of another's spikes among their own, there pass {' and '.join(told)}.")
     return fig
 
@@ -190,7 +188,7 @@ def session_raster(
         s, from the first trial to the last.
     """
     fig, (above, below) = plt.subplots(2, 1, figsize=(8.5, 5), sharex=True, height_ratios=[3.5, 1])
-    seconds, um = 5.0, 20.0
+    seconds, um = 10.0, 40.0
     known = np.isfinite(spikes["depths"])
     n_times, n_depths = (
         int(np.nanmax(spikes[name]) // size) + 1 for name, size in (("times", seconds), ("depths", um))
@@ -198,10 +196,10 @@ def session_raster(
     time, depth = (spikes["times"][known] // seconds).astype(int), (spikes["depths"][known] // um).clip(0).astype(int)
     counts = np.bincount(depth * n_times + time, minlength=n_times * n_depths).reshape(n_depths, n_times)
     extent = (0, n_times * seconds / 60, 0, n_depths * um)
-    picture = above.imshow(np.log10(1 + counts / seconds), aspect="auto", origin="lower", cmap="Greys", extent=extent)
-    bar = fig.colorbar(picture, ax=above, label="spikes/s in 20 µm")
-    ticks = [0, 1, 3, 10, 30, 100]
-    bar.set_ticks(np.log10(1 + np.array(ticks)), labels=ticks)
+    ticks = np.array([0, 1, 3, 10, 30, 100])
+    as_map = {"aspect": "auto", "origin": "lower", "cmap": "Greys", "extent": extent, "interpolation": "nearest"}
+    picture = above.imshow(np.log10(1 + counts / seconds), vmin=0, vmax=np.log10(1 + ticks[-1]), **as_map)
+    fig.colorbar(picture, ax=above, label="spikes/s in 40 µm").set_ticks(np.log10(1 + ticks), labels=ticks)
     above.set(ylabel="distance from the tip (µm)")
     slip = np.reshape(drift_um, (len(drift_times), -1)).mean(axis=1)
     below.plot(drift_times / 60, slip, color=BLUE, lw=0.8)
