@@ -80,17 +80,17 @@ from bwm_tutorials.simulate.probe import voltage
 
 if probe:
     spikes, clusters, channels = probe.spikes, probe.clusters, probe.channels
-    largest = clusters.query("label == 1")["amp_median"].idxmax()
+    largest = clusters.sort_values(["label", "amp_median"]).index[-1]  # of the good units
     start = spikes["times"][spikes["clusters"] == largest][100] - 0.02  # s; one of its spikes, and 20 ms before
     volts = voltage(np.random.default_rng(1), spikes, probe.waveforms, start, start + 0.04)
     near = range(max(clusters["channels"][largest] - 50, 0), min(clusters["channels"][largest] + 50, 384))
     fig = bwm.plots.voltage(volts, start, near, channels, spikes, clusters)
 
 # %% [markdown]
-# The raw voltage is no part of the sample, and of a real session it is 45 GB. So this snippet is simulated, on every
-# recording: the mean waveform of each unit, put where the table of spikes says, and noise. That noise is gentler than a
-# real probe's, where channels share noise, movement and many small neurons far away. On the real data a snippet can be
-# *streamed*, for which one needs ibllib and a network (this is not run here):
+# Raw voltage is not in the sample, and a real session's is 45 GB. So this snippet is simulated, on every recording: the
+# mean waveform of each unit, put where the table of spikes says, and noise. A real probe's noise is worse: channels
+# share it, and it holds many small neurons far away. A real snippet can be *streamed*, with ibllib and a network (this
+# is not run here):
 #
 # ```python
 # loader = SpikeSortingLoader(pid=probe.pid, one=one)  # from brainbox.io.one
@@ -99,8 +99,7 @@ if probe:
 # volts = reader[first : first + 1200, : -reader.nsync]
 # ```
 #
-# Small spikes drown; a spike can be lost, or given to the wrong unit, or two neurons be taken for one. All that comes
-# later rests on these decisions.
+# Small spikes drown first. A spike can also be given to the wrong unit, and two neurons be taken for one.
 #
 # **Modify.** Draw another moment: put another number in place of 100.
 
@@ -165,7 +164,8 @@ def mix(own, foreign, share):
 # %%
 if probe:
     trains = {unit: spikes["times"][spikes["clusters"] == unit] for unit in clusters.index}
-    busiest, middle = clusters.query("label == 1")["firing_rate"].sort_values(ascending=False).index[[0, 20]]
+    by_rate = clusters.query("label == label.max()").sort_values("firing_rate").index
+    busiest, middle = by_rate[-1], by_rate[len(by_rate) // 2]
     for share in (0, 0.05, 0.1, 0.2, 0.4):
         mixture = mix(trains[middle], trains[busiest], share)
         print(share, round(bwm.spikes.sliding_refractory_period(mixture)["max_confidence"], 1))
@@ -193,9 +193,8 @@ if probe:
 # show. In 87 real insertions, sorted later, 18 % of units pass the first, 24 % the second and 64 % the third [4].
 #
 # Where the truth is known, read the rows. Units with a fault and label 1 are *false accepts*; those without a fault and
-# a lower label are *false rejects*. The test is strict, so rejects are many: slow units most of all. Say so if your
-# question is about slow neurons. And no test sees whether a unit was there all the time, or is half of a neuron that
-# was split in two.
+# a lower label are *false rejects*, slow units most of all: mind that if your question is about slow neurons. And no
+# test sees whether a unit was there all the time, or is half of a neuron that was split in two.
 #
 # **Exercise 05.1.** How many of `units` (all probes) fail the noise cutoff? Use `bitwise_fail`; `a & 2` is 2 where that
 # bit is set, and 0 elsewhere.
@@ -205,9 +204,9 @@ answer = ...
 check("05.1", answer)
 
 # %% [markdown]
-# How clean are the good ones? Count pairs of spikes within 2 ms, against chance. Chance is a *null*: each spike moved
-# by up to 50 ms either way, at random, which keeps the rate and breaks the refractory period. If a share f of spikes is
-# foreign, 2 f (1 − f) of the pairs are foreign, and those alone can be that close: of 10 %, 18 % of chance.
+# How clean are the good ones? Count pairs of spikes within 2 ms, against chance. The *null* is each spike moved by up to
+# 50 ms either way, at random: it keeps the rate and breaks the refractory period. If a share f of spikes is foreign,
+# 2 f (1 − f) of the pairs are, and only those can be that close: with 10 % foreign spikes, 18 % of chance.
 
 
 # %%
@@ -238,8 +237,6 @@ if probe:
 
 # %% [markdown]
 # ## 5 · Look at units
-#
-# A label is a number; look before you trust it.
 #
 # **Predict.** Of these three units, one passes everything. Which, and what is wrong with the others?
 
@@ -275,8 +272,8 @@ if probe:
     fig = bwm.plots.units_by_region(units)
 
 # %% [markdown]
-# One probe gives few units of a region; the map puts many together. Its analyses kept regions with enough of them, in
-# more than one session [3].
+# One probe gives few units of a region. The map's analyses kept regions with enough of them, in more than one session
+# [3].
 #
 # **Exercise 05.2.** How many Beryl regions have ten good units or more in this session?
 
@@ -321,8 +318,8 @@ check("05.3", answer)
 #
 # ## What is next
 #
-# [Lesson 06](06_neural_responses.ipynb): what makes these units fire. Before you leave, save the notebook (Ctrl+S) and
-# run the last cell: it packs your work.
+# Lesson 06, when it appears: what makes these units fire. Before you leave, save the notebook (Ctrl+S) and run the last
+# cell: it packs your work.
 #
 # ## References
 #
@@ -398,8 +395,8 @@ if probe:
     fig = bwm.plots.session_raster(spikes, drift["times"], drift["um"], task)
 
 # %% [markdown] tags=["extra"]
-# Look for bands that end, or begin, or bend. In 89 real insertions the drift is below 1 µm in half, and above 5.9 µm in
-# one of twenty [4].
+# Look for bands that end, or begin, or bend: units are lost and found there. The simulated brain slips gently. A real one
+# can also jump.
 
 # %% [markdown] tags=["extra"]
 # ## Extra C · Narrow and wide

@@ -132,3 +132,8 @@ def test_boxes_with_ibls_own_tools_run_and_agree(lesson, code, sample, session, 
     if "clusters" in names:
         assert np.array_equal(names["spikes"]["times"], probe.spikes.times)
         assert (names["clusters"]["acronym"] == probe.clusters["acronym"]).all()
+    if "metrics" in names:
+        assert (names["metrics"]["label"] == probe.clusters["label"]).all()
+        (clock,) = (f for f in sample.list_datasets(session.eid) if f"{probe.name}/" in f and ".timestamps." in f)
+        samples, seconds = np.load(sample.eid2path(session.eid) / clock).T
+        assert abs(names["seconds"] - np.interp(30_000, samples, seconds)) < 1e-6
