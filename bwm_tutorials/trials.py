@@ -70,14 +70,36 @@ def psychometric(trials: pd.DataFrame) -> pd.DataFrame:
         ``high``, the 95 % Wilson limits of ``p_right`` (Wilson 1927).
     """
     chosen = trials["choice"].to_numpy() != 0
-    right = pd.Series(trials["choice"].to_numpy()[chosen] == -1, index=signed_contrast(trials)[chosen])
-    table = right.groupby(level=0).agg(["size", "mean"]).set_axis(["n_trials", "p_right"], axis=1)
-    n, p = table["n_trials"], table["p_right"]
+    right = trials["choice"].to_numpy()[chosen] == -1
+    table = proportions(right, signed_contrast(trials)[chosen])
+    return table.rename(columns={"p": "p_right"}).rename_axis("signed_contrast")
+
+
+def proportions(holds: np.ndarray, by: np.ndarray | pd.Series | pd.Categorical) -> pd.DataFrame:
+    """How often something holds, in each group of trials.
+
+    Parameters
+    ----------
+    holds : array-like of bool, shape (n_trials,)
+        Or 1 and 0, with NaN for trials to leave out.
+    by : array-like, shape (n_trials,)
+        The group of each trial: its contrast, or bins of its latency (``pandas.cut``). NaN is left out.
+
+    Returns
+    -------
+    DataFrame
+        One row a group: ``n_trials``, ``p`` (fraction), and ``low`` and ``high``, the 95 % Wilson limits of ``p``
+        (Wilson 1927).
+    """
+    holds = pd.Series(np.asarray(holds, float))
+    groups = holds.dropna().groupby(pd.Series(getattr(by, "array", by)), observed=True)
+    table = groups.agg(["size", "mean"]).set_axis(["n_trials", "p"], axis=1)
+    n, p = table["n_trials"], table["p"]
     centre = (p + Z_95**2 / (2 * n)) / (1 + Z_95**2 / n)
     half = Z_95 * np.sqrt(p * (1 - p) / n + Z_95**2 / (4 * n**2)) / (1 + Z_95**2 / n)
     # At p of 0 and 1 the limit is p itself, but for the last bit.
     table["low"], table["high"] = np.minimum(centre - half, p), np.maximum(centre + half, p)
-    return table.rename_axis("signed_contrast")
+    return table
 
 
 def fit_psychometric(table: pd.DataFrame) -> pd.Series:
@@ -161,6 +183,73 @@ def response_latency(trials: pd.DataFrame) -> np.ndarray:
     return (trials["response_times"] - trials["stimOn_times"]).to_numpy()
 
 
+def latencies(trials: pd.DataFrame) -> pd.DataFrame:
+    """What goes by the name of reaction time: the three latencies of each trial, or as many as its table has.
+
+    Parameters
+    ----------
+    trials : DataFrame
+        Column stimOn_times; firstMovement_times, goCue_times and response_times where there are any.
+
+    Returns
+    -------
+    DataFrame
+        Indexed like ``trials``, in seconds, in this order: ``stimulus to movement`` (the Brain Wide Map's, as
+        `movement_latency`), ``go cue to movement`` (as ``brainbox.io.one.load_wheel_reaction_times``), ``stimulus to
+        response`` (as `response_latency`). A latency whose columns are missing is left out, so that the first column
+        is the best that there is.
+    """
+    ends = {
+        "stimulus to movement": ("stimOn_times", "firstMovement_times"),
+        "go cue to movement": ("goCue_times", "firstMovement_times"),
+        "stimulus to response": ("stimOn_times", "response_times"),
+    }
+    known = {name: pair for name, pair in ends.items() if set(pair) <= set(trials)}
+    return pd.DataFrame({name: trials[stop] - trials[start] for name, (start, stop) in known.items()})
+
+
+def select(
+    trials: pd.DataFrame,
+    side: int | None = None,
+    contrast: float | None = None,
+    outcome: str | None = None,
+    timing: str | None = None,
+) -> pd.DataFrame:
+    """The trials that fit, of those whose stimulus has a time.
+
+    Parameters
+    ----------
+    trials : DataFrame
+    side : {-1, 1}, optional
+        Of the stimulus: left, right.
+    contrast : float, optional
+        Percent.
+    outcome : {'rewarded', 'not rewarded', 'no choice'}, optional
+        A trial without a choice is not among those not rewarded.
+    timing : {'early', 'in time', 'late'}, optional
+        When the first movement came: before `EARLIEST`, until `LATEST`, later. MissingDataset if that is not known.
+
+    Returns
+    -------
+    DataFrame
+        Rows of ``trials``; None of a parameter takes all.
+    """
+    fits = trials["stimOn_times"].notna().to_numpy()
+    if side is not None:
+        fits &= stimulus_side(trials) == side
+    if contrast is not None:
+        fits &= np.isclose(np.abs(signed_contrast(trials)), contrast)
+    if outcome is not None:
+        chosen, rewarded = trials["choice"] != 0, trials["feedbackType"] == 1
+        found = {"rewarded": rewarded, "not rewarded": chosen & ~rewarded, "no choice": ~chosen}
+        fits &= found[outcome].to_numpy()
+    if timing is not None:
+        latency = movement_latency(trials)
+        early, late = latency < EARLIEST, latency > LATEST
+        fits &= {"early": early, "in time": ~(early | late | np.isnan(latency)), "late": late}[timing]
+    return trials[fits]
+
+
 def chronometric(trials: pd.DataFrame, latency: np.ndarray, signed: bool = True) -> pd.DataFrame:
     """How soon the mouse moved, or responded, at each contrast.
 
@@ -169,8 +258,8 @@ def chronometric(trials: pd.DataFrame, latency: np.ndarray, signed: bool = True)
     trials : DataFrame
         Columns contrastLeft, contrastRight.
     latency : ndarray, shape (n_trials,)
-        Seconds, as `movement_latency` or `response_latency` gives them. NaN are left out; trials without a choice
-        are not, for a median bears their 60 s.
+        Seconds, as `movement_latency` or `response_latency` gives them, or any other number of each trial. NaN are
+        left out; trials without a choice are not, for a median bears their 60 s.
     signed : bool
         False to take the contrasts of both sides together.
 

@@ -141,6 +141,78 @@ def first_movement_times(
     return np.where(found < feedback_times, found, np.nan)
 
 
+def displacement(timestamps: np.ndarray, position: np.ndarray, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
+    """How far the wheel turned between two times.
+
+    Parameters
+    ----------
+    timestamps, position : ndarray, shape (n_samples,)
+        The wheel: s, rad.
+    start, stop : array-like, shape (n_trials,)
+        s; NaN allowed.
+
+    Returns
+    -------
+    ndarray, shape (n_trials,)
+        rad, positive counter-clockwise, towards a report of right; NaN where a time is.
+    """
+    return np.interp(stop, timestamps, position) - np.interp(start, timestamps, position)
+
+
+def turn_against(
+    timestamps: np.ndarray, position: np.ndarray, start: np.ndarray, stop: np.ndarray, side: np.ndarray
+) -> np.ndarray:
+    """How far the wheel turned to the other side before it turned to this one.
+
+    Parameters
+    ----------
+    timestamps, position : ndarray, shape (n_samples,)
+        The wheel: s, rad.
+    start, stop : array-like, shape (n_trials,)
+        s, for example the first movement and the response; NaN allowed.
+    side : array-like, shape (n_trials,)
+        −1 left, +1 right (`trials.chosen_side`), 0 for none.
+
+    Returns
+    -------
+    ndarray, shape (n_trials,)
+        rad, 0 or more: the farthest that the wheel got from where it was at ``start``, in the direction opposite to
+        ``side``, by ``stop``. NaN without a side or a time.
+    """
+    start, stop, side = (np.asarray(values, float) for values in (start, stop, side))
+    at_start, at_stop = (np.interp(when, timestamps, position) for when in (start, stop))
+    found = np.full(start.shape, np.nan)
+    for i in np.flatnonzero(np.isfinite(start) & np.isfinite(stop) & (side != 0)):
+        first, last = np.searchsorted(timestamps, (start[i], stop[i]))
+        path = np.append(position[first:last], at_stop[i])
+        found[i] = max(0.0, (side[i] * (at_start[i] - path)).max())
+    return found
+
+
+def peak_speed(times: np.ndarray, speed: np.ndarray, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
+    """The wheel's highest speed between two times, whichever way it turns.
+
+    Parameters
+    ----------
+    times, speed : ndarray, shape (n_times,)
+        A regular grid (s) and the velocity on it (rad/s), as `interpolate` and `velocity` give them.
+    start, stop : array-like, shape (n_trials,)
+        s; NaN allowed.
+
+    Returns
+    -------
+    ndarray, shape (n_trials,)
+        rad/s, 0 or more; NaN where a time is NaN or no sample lies between.
+    """
+    start, stop = np.asarray(start, float), np.asarray(stop, float)
+    found = np.full(start.shape, np.nan)
+    for i in np.flatnonzero(np.isfinite(start) & np.isfinite(stop)):
+        first, last = np.searchsorted(times, (start[i], stop[i]))
+        if first < last:
+            found[i] = np.abs(speed[first:last]).max()
+    return found
+
+
 def _edges(moving: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Samples after which a mask turns on, and off."""
     return np.flatnonzero(~moving[:-1] & moving[1:]), np.flatnonzero(moving[:-1] & ~moving[1:])

@@ -4,18 +4,21 @@ import io
 from collections.abc import Callable, Iterable
 from contextlib import redirect_stdout
 from html import escape
+from typing import Any
 
 import ipywidgets
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from . import plots
 from .errors import DataError
-from .session import Insertion
-from .trials import PSYCHOMETRIC, fit_psychometric
+from .session import Insertion, Session
+from .trials import PSYCHOMETRIC, fit_psychometric, select, signed_contrast
 
-WIDE = {"width": "500px"}
+WIDE, NARROW = {"width": "500px"}, {"width": "220px"}
+ANY = "any"  # a word, for a choice whose value is None is shown as if nothing were chosen
 
 
 def psychometric(table: pd.DataFrame) -> ipywidgets.Widget:
@@ -33,6 +36,46 @@ def psychometric(table: pd.DataFrame) -> ipywidgets.Widget:
         for (name, (low, high)), step in zip(PSYCHOMETRIC.items(), (0.5, 0.1, 0.01, 0.01), strict=True)
     }
     return _with_handles(lambda **hand: plots.psychometric_by_hand(table, [hand], best), handles)
+
+
+def trial_viewer(session: Session) -> ipywidgets.Widget:
+    """The trials of a session, one at a time: ◀ and ▶ go through those that fit the filters.
+
+    Parameters
+    ----------
+    session : Session
+        Wheel and licks are drawn where it has them; by the first movement one can filter where the trials have it.
+    """
+    trials = session.trials
+    wheel, licks = (getattr(session, name) if session.available.loc[name, "present"] else None
+                    for name in ("wheel", "licks"))  # fmt: skip
+    filters: dict[str, list] = {
+        "side": [("left", -1), ("right", 1)],
+        "contrast": [(f"{level:g} %", level) for level in np.unique(np.abs(signed_contrast(trials)))],
+        "outcome": [(name, name) for name in ("rewarded", "not rewarded", "no choice")],
+    }
+    if "firstMovement_times" in trials:
+        filters["timing"] = [(name, name) for name in ("early", "in time", "late")]
+
+    def draw(number: int, **fits: Any) -> Figure:
+        found = select(trials, **{name: value for name, value in fits.items() if value != ANY})
+        if found.empty:
+            raise DataError(f"No trial fits these filters: set one of them to '{ANY}'.")
+        at = number % len(found)
+        print(f"{at + 1} of {len(found)} trials that fit.")
+        return plots.trial_panels(found.iloc[[at]], wheel, licks)
+
+    number = ipywidgets.IntText(value=0, description="number")
+    chosen = {
+        name: ipywidgets.Dropdown(options=[(ANY, ANY), *options], description=name, layout=NARROW)
+        for name, options in filters.items()
+    }
+    steps = [ipywidgets.Button(description=sign, tooltip=tip) for sign, tip in (("◀", "previous"), ("▶", "next"))]
+    for button, step in zip(steps, (-1, 1), strict=True):
+        button.on_click(lambda _, step=step: setattr(number, "value", number.value + step))
+    *_, picture, words = _with_handles(draw, {"number": number, **chosen}).children
+    rows = [ipywidgets.HBox(row, layout={"flex_flow": "row wrap"}) for row in ([number, *steps], list(chosen.values()))]
+    return ipywidgets.VBox([*rows, picture, words], layout={"align_items": "flex-start"})
 
 
 def unit_browser(probe: Insertion, units: Iterable[int] | None = None) -> ipywidgets.Widget:

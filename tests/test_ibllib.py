@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from bwm_tutorials import environment, pairing
+from bwm_tutorials import environment, pairing, wheel
 
 loaders = pytest.importorskip("brainbox.io.one")
 
@@ -132,6 +132,13 @@ def test_boxes_with_ibls_own_tools_run_and_agree(lesson, code, sample, session, 
     if "clusters" in names:
         assert np.array_equal(names["spikes"]["times"], probe.spikes.times)
         assert (names["clusters"]["acronym"] == probe.clusters["acronym"]).all()
+    if "onsets" in names:
+        moves = np.c_[names["onsets"], names["offsets"]]
+        assert np.allclose(moves, session.wheel_moves.intervals)
+        assert np.allclose(names["amplitudes"], session.wheel_moves.peakAmplitude)
+        assert np.allclose(names["velocity"][1:], wheel.velocity(names["position"])[1:], atol=1e-9)
+        go_cue = session.trials["firstMovement_times"] - session.trials["goCue_times"]
+        assert np.allclose(names["latency"], go_cue, equal_nan=True)
     if "metrics" in names:
         assert (names["metrics"]["label"] == probe.clusters["label"]).all()
         (clock,) = (f for f in sample.list_datasets(session.eid) if f"{probe.name}/" in f and ".timestamps." in f)

@@ -98,3 +98,13 @@ def test_a_handle_is_moved_in_the_browser(lab, page):
     page.keyboard.press("ArrowRight")
     page.locator(".widget-html-content", has_text="Log likelihood with bias 0.5, threshold 50").wait_for(timeout=10_000)
     assert picture.get_attribute("src") != before
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="there is no Chromium on this computer")
+def test_the_next_trial_is_shown_in_the_browser(lab, page):
+    run_all(page, lab, "04_wheel_and_reaction_times")
+    words = page.locator(".widget-html-content", has_text=re.compile("1 of [0-9]+ trials that fit"))
+    words.scroll_into_view_if_needed()
+    page.locator(".jupyter-button", has_text="▶").click()
+    page.locator(".widget-html-content", has_text=re.compile("2 of [0-9]+ trials that fit")).wait_for(timeout=10_000)

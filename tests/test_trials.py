@@ -604,3 +604,68 @@ def test_real_mice_follow_their_own_actions(recorded):
 def test_kernel_fit_needs_a_side_for_each_trial(session):
     with pytest.raises(ValueError, match="There are 480 trials, so past takes as many sides; it has 479"):
         trials.fit_kernel(session.trials, trials.stimulus_side(session.trials)[1:])
+
+
+# ------------------------------------------------------------------------------------ proportions, latencies, selection
+
+
+@given(st.lists(st.tuples(st.sampled_from([0.0, 1.0, np.nan]), st.sampled_from([0, 6.25, 100])), min_size=1))
+def test_proportions_count_each_known_trial_once(rows):
+    holds, by = map(np.array, zip(*rows, strict=True))
+    table = trials.proportions(holds, by)
+    assert table["n_trials"].sum() == np.isfinite(holds).sum()
+    assert np.isclose((table["n_trials"] * table["p"]).sum(), np.nansum(holds))
+    assert ((table["low"] <= table["p"]) & (table["p"] <= table["high"])).all()
+    assert table["low"].ge(-1e-12).all() and table["high"].le(1 + 1e-12).all()
+
+
+def test_proportions_by_bins_and_whatever_the_index():
+    latency = pd.Series([0.05, 0.3, np.nan, 0.4], index=[7, 8, 9, 10])
+    table = trials.proportions(pd.Series([True, True, False, False]), pd.cut(latency, [0, 0.1, 1]))
+    assert table["p"].to_list() == [1, 0.5] and table["n_trials"].to_list() == [1, 2]
+    assert [interval.right for interval in table.index] == [0.1, 1]
+
+
+def test_latencies_are_those_of_brainbox(session):
+    training = pytest.importorskip("brainbox.behavior.training")
+    from brainbox.io.one import load_wheel_reaction_times
+
+    table = trials.latencies(session.trials)
+    assert list(table) == ["stimulus to movement", "go cue to movement", "stimulus to response"]
+    theirs = load_wheel_reaction_times(session.eid, one=session.one)
+    assert np.allclose(table["go cue to movement"], theirs, equal_nan=True)
+    assert np.array_equal(table["stimulus to movement"], trials.movement_latency(session.trials), equal_nan=True)
+    medians, contrasts, _ = training.compute_reaction_time(session.trials)
+    response = trials.chronometric(session.trials, table["stimulus to response"])
+    assert np.allclose(response["median"], medians) and np.allclose(response.index, contrasts)
+
+
+def test_latencies_of_a_table_that_has_one(real):
+    table = trials.latencies(real.trials)
+    assert list(table) == ["stimulus to response"]
+    assert np.array_equal(table.iloc[:, 0], trials.response_latency(real.trials), equal_nan=True)
+
+
+def test_selected_trials_fit_and_the_kinds_make_up_the_whole(session):
+    table = session.trials
+    shown = table["stimOn_times"].notna().sum()
+    assert len(trials.select(table)) == shown
+    for name, kinds in {
+        "side": (-1, 1),
+        "contrast": (0, 6.25, 12.5, 25, 100),
+        "outcome": ("rewarded", "not rewarded", "no choice"),
+    }.items():
+        assert sum(len(trials.select(table, **{name: kind})) for kind in kinds) == shown
+    by_time = {kind: trials.select(table, timing=kind) for kind in ("early", "in time", "late")}
+    latency = {kind: trials.movement_latency(part) for kind, part in by_time.items()}
+    assert latency["early"].max() < 0.08 <= latency["in time"].min() and latency["in time"].max() <= 2
+    assert latency["late"].min() > 2
+    assert sum(map(len, by_time.values())) == np.isfinite(trials.movement_latency(table)).sum()
+    both = trials.select(table, side=-1, contrast=25, outcome="not rewarded")
+    assert (both["contrastLeft"] == 0.25).all() and (both["choice"] == -1).all() and len(both) > 0
+
+
+def test_trials_cannot_be_selected_by_movements_that_are_not_known(real):
+    assert len(trials.select(real.trials, outcome="rewarded")) > 100
+    with pytest.raises(MissingDataset, match="firstMovement_times"):
+        trials.select(real.trials, timing="early")

@@ -141,3 +141,118 @@ def test_constants_are_those_of_ibl():
     assert np.isclose(wheel.RESOLUTION, reference.samples_to_cm(1) / (reference.WHEEL_DIAMETER / 2))
     assert np.isclose(wheel.RADIUS_MM, reference.WHEEL_DIAMETER * 10 / 2)
     assert np.isclose(wheel.THRESHOLD, 0.282, atol=5e-4)
+
+
+# ------------------------------------------------------------------------------------------- velocity knows its future
+
+
+def test_velocity_knows_the_future_and_is_shifted_neither_way():
+    step = np.zeros(2001)
+    step[1000:] = 0.1
+    velocity = wheel.velocity(step)
+    assert np.abs(velocity[:990]).max() > 0.1, "before anything moved"
+    assert np.argmax(velocity) == 1000
+    assert np.allclose(velocity[1:2000], velocity[1999:0:-1], atol=1e-6), "as much before as after"
+
+
+def test_the_past_alone_gives_no_velocity_before_the_onset(session):
+    times, position = wheel.interpolate(session.wheel.timestamps, session.wheel.position)
+    velocity = wheel.velocity(position)
+    fast = bwm.trials.select(session.trials, contrast=100, outcome="rewarded", timing="in time")
+    whole, past = [], []
+    for onset in fast["firstMovement_times"]:
+        n = np.searchsorted(times, onset, side="right")
+        whole.append(np.abs(velocity[n - 10]))
+        past.append(np.abs(wheel.velocity(position[:n])[-10]))
+    assert np.median(past) < 0.3 * np.median(whole)
+
+
+# -------------------------------------------------------------------------------------------- between two times
+
+
+def first_and_response(session):
+    return session.trials["firstMovement_times"], session.trials["response_times"]
+
+
+def test_the_wheel_falls_to_the_left_and_rises_to_the_right(session):
+    turned = wheel.displacement(
+        session.wheel.timestamps,
+        session.wheel.position,
+        session.trials["stimOn_times"],
+        session.trials["response_times"],
+    )
+    side = bwm.trials.chosen_side(session.trials)
+    known = ~np.isnan(turned) & (side != 0)
+    assert (np.sign(turned[known]) == side[known]).mean() > 0.99
+    assert np.isnan(turned).sum() == session.trials["stimOn_times"].isna().sum()
+
+
+steps = st.lists(st.integers(-3, 3), min_size=3, max_size=40)
+
+
+def any_wheel(turns):
+    return np.arange(len(turns)) / 10, np.cumsum(turns) * wheel.RESOLUTION
+
+
+@given(steps, st.floats(0, 5), st.floats(0, 5), st.floats(0, 5))
+def test_displacements_add_up_and_change_sign(turns, a, b, c):
+    edges = any_wheel(turns)
+    whole = wheel.displacement(*edges, [a, b, a], [b, c, c])
+    assert np.isclose(whole[0] + whole[1], whole[2])
+    assert np.allclose(wheel.displacement(*edges, [b], [a]), -whole[0])
+    assert np.isnan(wheel.displacement(*edges, [np.nan], [a]))
+
+
+@given(steps, st.floats(0, 3), st.floats(0, 3), st.sampled_from([-1, 1]))
+def test_turns_against_a_side(turns, start, length, side):
+    times, position = any_wheel(turns)
+    stop = start + length
+    (against,) = wheel.turn_against(times, position, [start], [stop], [side])
+    fine = np.unique(np.concatenate([np.linspace(start, stop, 50), times[(times >= start) & (times <= stop)]]))
+    path = np.interp(fine, times, position) - np.interp(start, times, position)
+    assert np.isclose(against, max(0, (-side * path).max()))
+    (mirrored,) = wheel.turn_against(times, -position, [start], [stop], [-side])
+    assert against == mirrored
+    (net,) = wheel.displacement(times, position, [start], [stop])
+    assert against >= -side * net - 1e-12
+
+
+def test_no_side_and_no_time_give_no_turn():
+    edges = np.array([0.0, 1, 2]), np.array([0.0, 1, 0])
+    found = wheel.turn_against(*edges, [0, 0, np.nan, 0], [2, 2, 2, np.nan], [-1, 0, 1, 1])
+    assert np.array_equal(found, [1, np.nan, np.nan, np.nan], equal_nan=True)
+
+
+def test_changes_of_mind_are_where_brainbox_finds_the_wheel_change_direction(session):
+    times, position = wheel.interpolate(session.wheel.timestamps, session.wheel.position)
+    start, stop = first_and_response(session)
+    side = bwm.trials.chosen_side(session.trials)
+    against = wheel.turn_against(session.wheel.timestamps, session.wheel.position, start, stop, side)
+    known = ~np.isnan(against)
+    changes, _ = reference.direction_changes(times, wheel.velocity(position), np.c_[start, stop][known])
+    turns = np.array([len(found) for found in changes])
+    changed = against[known] > 0.05
+    assert changed.sum() > 30 and (turns[changed] > 0).all()
+    assert (turns[~changed] == 0).mean() > 0.5
+
+
+def test_peak_speed_is_the_highest_in_between(session):
+    times, position = wheel.interpolate(session.wheel.timestamps, session.wheel.position)
+    velocity = wheel.velocity(position)
+    theirs, _ = reference.velocity_filtered(position, 1000)
+    start, stop = first_and_response(session)
+    found = wheel.peak_speed(times, velocity, start, stop)
+    for trial in np.flatnonzero(start.notna())[::50]:
+        within = (times >= start[trial]) & (times < stop[trial])
+        assert np.isclose(found[trial], np.abs(theirs[within]).max())
+    assert np.array_equal(np.isnan(found), start.isna())
+    assert np.isnan(wheel.peak_speed(times, velocity, [5.0], [5.0]))
+
+
+def test_first_movements_of_any_size_are_those_put_in(session):
+    table, truth = session.trials, session.truth.trials
+    stimulus, feedback = table["stimOn_times"].to_numpy(), table["feedback_times"].to_numpy()
+    movements = wheel.movements(*wheel.interpolate(session.wheel.timestamps, session.wheel.position))
+    found = wheel.first_movement_times(*movements, stimulus, feedback, min_quiescence=0.4, min_amplitude=0)
+    off = np.abs(found - truth["movement_onset"].to_numpy())
+    assert np.nanmedian(off) < 0.01 and np.nanmean(off < 0.1) > 0.95

@@ -1,6 +1,7 @@
 """Widgets: each handle draws anew what its plain function draws, at once, and says so."""
 
 import io
+import time
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -67,3 +68,70 @@ def test_an_error_is_shown_where_the_handles_are(curve):
     assert words.value == "no trial &lt;3&gt;" and picture.value == before
     handles["n"].value = 2
     assert words.value == ""
+
+
+# The trial viewer
+
+
+def viewer_of(session):
+    """Its handles by name, what it shows, and its two buttons."""
+    above, below, picture, words = bwm.widgets.trial_viewer(session).children
+    number, *buttons = above.children
+    return {handle.description: handle for handle in (number, *below.children)}, picture, words, buttons
+
+
+@pytest.fixture
+def viewer(session):
+    with plt.rc_context():
+        bwm.plots.stamp(session)
+        yield viewer_of(session)
+
+
+def test_the_viewer_shows_the_trial_that_the_plain_function_draws(session, viewer, capsys):
+    handles, picture, words, _ = viewer
+    handles["side"].value, handles["timing"].value, handles["number"].value = -1, "early", 2
+    fits = bwm.trials.select(session.trials, side=-1, timing="early")
+    expected = io.BytesIO()
+    bwm.plots.trial_panels(fits.iloc[[2]], session.wheel, session.licks).savefig(expected, bbox_inches="tight")
+    assert picture.value == expected.getvalue()
+    assert words.value == f"3 of {len(fits)} trials that fit.\n{capsys.readouterr().out}"
+
+
+def test_the_viewer_shows_that_nothing_is_filtered_at_first(viewer):
+    handles, _, _, _ = viewer
+    assert [handle.label for handle in list(handles.values())[1:]] == ["any"] * 4
+
+
+def test_the_viewers_buttons_go_round(session, viewer):
+    _, _, words, (previous, following) = viewer
+    n = session.trials["stimOn_times"].notna().sum()
+    assert words.value.startswith(f"1 of {n} ")
+    previous.click()
+    assert words.value.startswith(f"{n} of {n} ")
+    following.click()
+    following.click()
+    assert words.value.startswith(f"2 of {n} ")
+
+
+def test_the_viewer_says_when_no_trial_fits(viewer):
+    handles, _, words, _ = viewer
+    handles["outcome"].value, handles["contrast"].value = "no choice", 100.0
+    handles["side"].value, handles["timing"].value = 1, "early"
+    assert words.value == "No trial fits these filters: set one of them to &#x27;any&#x27;."
+
+
+def test_the_viewer_draws_at_once(viewer):
+    _, _, _, (_, following) = viewer
+    took = []
+    for _ in range(9):
+        start = time.perf_counter()
+        following.click()
+        took.append(time.perf_counter() - start)
+    assert min(took) < 0.3
+
+
+def test_the_viewer_of_a_session_with_trials_alone(real):
+    with plt.rc_context():
+        bwm.plots.stamp(real)
+        handles, picture, words, _ = viewer_of(real)
+    assert "timing" not in handles and len(picture.value) > 1000 and "reported" in words.value

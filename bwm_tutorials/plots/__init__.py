@@ -16,16 +16,20 @@ from .sorting import (
     waveform_widths,
 )
 from .style import stamp
-from .trial import one_trial
+from .trial import one_trial, trial_panels
 from .units import probe, unit_panels, units_by_region
+from .wheel import changes_and_vigour, early_movements, latencies, wheel_movements, wheel_traces
 
 __all__ = [
     "among_mice",
     "beliefs",
+    "changes_and_vigour",
     "confidence_by_rate",
     "confidence_of_mixtures",
     "criteria",
     "download_prices",
+    "early_movements",
+    "latencies",
     "learning",
     "one_trial",
     "probe",
@@ -35,9 +39,12 @@ __all__ = [
     "session_course",
     "session_raster",
     "stamp",
+    "trial_panels",
     "unit_panels",
     "units_by_region",
     "voltage",
     "waveform_widths",
     "what_sessions_have",
+    "wheel_movements",
+    "wheel_traces",
 ]

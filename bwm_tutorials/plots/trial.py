@@ -7,9 +7,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from ..wheel import THRESHOLD
-from .style import BLUE, GREEN, GREY, PURPLE, say
+from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, say
 
 
 class Event(NamedTuple):
@@ -24,6 +25,21 @@ EVENTS = {
     "firstMovement_times": Event("first movement", PURPLE, 1.42),
     "feedback_times": Event("feedback", GREEN, 1.05),
 }
+
+
+class Mark(NamedTuple):
+    """How an event is drawn in a panel, where the legend names it."""
+
+    label: str
+    colour: str
+    style: str
+
+
+SHOWN = {
+    "firstMovement_times": Mark("first movement", PURPLE, "--"),
+    "response_times": Mark("response", ORANGE, "-"),
+}
+REPORTS = {1: "reported left", -1: "reported right", 0: "made no choice"}
 
 
 def one_trial(
@@ -95,15 +111,14 @@ def one_trial(
 
 
 def _draw_stimulus(ax: plt.Axes, trial: pd.Series, zero: float, end: float) -> str:
-    side = "right" if pd.notna(trial["contrastRight"]) else "left"
-    contrast = trial["contrastRight"] if side == "right" else trial["contrastLeft"]
+    contrast, side = _stimulus(trial)
     off = trial.get("stimOff_times", np.nan) - zero
     ax.barh(0.5, min(off, end) if pd.notna(off) else end, height=0.6, color=str(0.85 - 0.5 * contrast))
     ax.text(0, 0.5, f"{100 * contrast:.4g} % contrast, {side} ", va="center", ha="right", fontsize=9)
     ax.set(ylim=(0, 1), yticks=[])
     ax.spines["left"].set_visible(False)
     outcome = {1: "was rewarded", -1: "was not rewarded"}[int(trial["feedbackType"])]
-    report = {1: "reported left", -1: "reported right", 0: "made no choice"}[int(trial["choice"])]
+    report = REPORTS[int(trial["choice"])]
     seconds = trial["response_times"] - zero
     shown = f"A stimulus of {100 * contrast:g} % contrast on the {side}"
     return f"{shown}: the mouse {report} after {seconds:.2f} s and {outcome}."
@@ -151,3 +166,73 @@ def _draw_raster(
     units = np.unique(spikes["clusters"][first:last]).size
     rate = times.size / (end - start)
     return f"{units} units fire {times.size} spikes in these {end - start:.1f} s ({rate:.0f} a second)."
+
+
+def trial_panels(trials: pd.DataFrame, wheel: Mapping | None = None, licks: np.ndarray | None = None) -> Figure:
+    """Trials side by side, each with stimulus, wheel, licks and events on one axis.
+
+    Parameters
+    ----------
+    trials : DataFrame
+        Rows of the trials table whose stimulus has a time; three at most.
+    wheel : mapping, optional
+        ``timestamps`` (s) and ``position`` (rad).
+    licks : ndarray, optional
+        Times (s).
+    """
+    size = (2.6 + 2 * len(trials), 2 if wheel is None else 3.1)
+    fig, axes = plt.subplots(1, len(trials), figsize=size, sharey=True, squeeze=False)
+    marks = {name: mark for name, mark in SHOWN.items() if name in trials}
+    for ax, (number, trial) in zip(axes[0], trials.iterrows(), strict=True):
+        zero = trial["stimOn_times"]
+        events = {name: trial[name] - zero for name in marks if pd.notna(trial[name])}
+        start, end = min([-0.4, *events.values()]) - 0.1, max([0.0, *events.values()]) + 0.6
+        contrast, side = _stimulus(trial)
+        ax.axvspan(0, end, color=str(0.93 - 0.25 * contrast), lw=0, zorder=0)
+        ax.axvline(0, color="k", lw=1)
+        for name, time in events.items():
+            ax.axvline(time, color=SHOWN[name].colour, ls=SHOWN[name].style, lw=1.5)
+        if wheel is not None:
+            grid = np.linspace(start, end, 800)
+            position = np.interp(grid + zero, wheel["timestamps"], wheel["position"])
+            ax.plot(grid, position - np.interp(zero, wheel["timestamps"], wheel["position"]), color="k", lw=1.5)
+            for limit in (-THRESHOLD, THRESHOLD):
+                ax.axhline(limit, color=GREY, lw=0.8, ls=":")
+        if licks is not None:
+            within = licks[(licks >= zero + start) & (licks <= zero + end)] - zero
+            ax.plot(within, np.full(within.size, 0.04), "|", color=BLUE, ms=9, transform=ax.get_xaxis_transform())
+        title = f"trial {number}: {100 * contrast:g} %, {side}\n{REPORTS[int(trial['choice'])]}, {_outcome(trial)}"
+        ax.set_title(title, fontsize=9)
+        ax.set(xlim=(start, end))
+        ax.locator_params(axis="x", nbins=5)
+        say(_told(number, trial, events))
+    if wheel is None:
+        axes[0, 0].set(yticks=[])
+        for ax in axes[0]:
+            ax.spines["left"].set_visible(False)
+    else:
+        axes[0, 0].set(ylabel="wheel (rad): left −, right +")
+    handles = [Line2D([], [], color="k", lw=1, label="stimulus")]
+    handles += [Line2D([], [], color=mark.colour, ls=mark.style, label=mark.label) for mark in marks.values()]
+    handles += [Line2D([], [], color=BLUE, marker="|", ls="", label="licks")] if licks is not None else []
+    fig.legend(handles=handles, loc="outside upper center", ncols=4, fontsize=8)
+    fig.supxlabel("time from stimulus onset (s)", fontsize=9)
+    return fig
+
+
+def _stimulus(trial: pd.Series) -> tuple[float, str]:
+    side = "right" if pd.notna(trial["contrastRight"]) else "left"
+    return trial[f"contrast{side.capitalize()}"], side
+
+
+def _outcome(trial: pd.Series) -> str:
+    return "rewarded" if trial["feedbackType"] == 1 else "not rewarded"
+
+
+def _told(number: int, trial: pd.Series, events: Mapping[str, float]) -> str:
+    contrast, side = _stimulus(trial)
+    moved, response = (f"at {1000 * events[name]:.0f} ms".replace("-", "−") if name in events else "" for name in SHOWN)
+    return (
+        f"Trial {number}: {100 * contrast:g} % on the {side}; {moved and f'first movement {moved}, '}"
+        f"{REPORTS[int(trial['choice'])]} {response}, {_outcome(trial)}."
+    )
