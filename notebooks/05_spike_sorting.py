@@ -119,11 +119,6 @@ if probe:
 # If you select rows of `clusters`, keep their numbers. After `reset_index` the third good unit is called 2, and
 # `spikes.clusters == 2` is somebody else.
 
-# %%
-if probe:
-    n_spikes = pd.Series(spikes["clusters"]).value_counts().sort_index()
-    print("as counted in the table of clusters:", (n_spikes == clusters["spike_count"]).all())
-
 # %% [markdown]
 # ## 3 · Three criteria
 #
@@ -182,11 +177,10 @@ if probe:
 # %% tags=["nbval-check-output"]
 if probe:
     units = pd.concat([each.clusters for each in probes], keys=[each.name for each in probes])
-    faults = "unknown"
+    faults = pd.Series("unknown", units.index)
     if truth:
-        put_in = pd.concat([each.truth for each in probes], keys=[each.name for each in probes])
-        faults = put_in["fault"].replace("", "none").rename("put in")
-    print(pd.crosstab(faults, units["label"].round(2)))
+        faults = truth.units.set_index(["probe", "cluster_id"])["fault"].replace("", "none")
+    print(pd.crosstab(faults.rename("put in"), units["label"].round(2)))
 
 # %% [markdown]
 # In the release 12.2 %: 75,708 of 621,733 [1]; the simulated probes have more on purpose, so that lessons have units to
@@ -204,9 +198,9 @@ answer = ...
 check("05.1", answer)
 
 # %% [markdown]
-# How clean are the good ones? Count pairs of spikes within 2 ms, against chance. The *null* is each spike moved by up to
-# 50 ms either way, at random: it keeps the rate and breaks the refractory period. If a share f of spikes is foreign,
-# 2 f (1 − f) of the pairs are, and only those can be that close: with 10 % foreign spikes, 18 % of chance.
+# How clean are the good ones? Count pairs of spikes within 2 ms, against chance. For the null, each spike is moved by
+# up to 50 ms either way, at random: that keeps the rate and breaks the refractory period. If a share f of spikes is
+# foreign, 2 f (1 − f) of the pairs are, and only those can be that close: with 10 % foreign spikes, 18 % of chance.
 
 
 # %%
@@ -219,30 +213,33 @@ def moved(times):
 
 
 # %%
+groups, rows = {"good units": "label == 1", "units that fail": "bitwise_fail % 2 == 1"}, {}
+if probe:
+    for group, test in groups.items():
+        chosen = [trains[unit] for unit in clusters.query(test).index]
+        found = sum(close_pairs(times) for times in chosen)
+        null = np.array([sum(close_pairs(moved(times)) for times in chosen) for _ in range(10)])
+        rows[f"close pairs, {group} (of chance)"] = {"found": found / null.mean(), "null": null / null.mean()}
+
+# %%
 if probe:
     share = {"found": (units["label"] == 1).mean(), "published": "12.2 % [1]"}
-    share["put_in"] = (put_in["fault"] == "").mean() if truth else None
-    rows = {"good units (fraction)": share}
-    for kind, test in (("good units", "label == 1"), ("units that fail", "bitwise_fail % 2 == 1")):
-        chosen = clusters.query(test).index
-        found = sum(close_pairs(trains[unit]) for unit in chosen)
-        null = np.array([[close_pairs(moved(trains[unit])) for unit in chosen] for _ in range(10)])
-        chance = null.sum(axis=1).mean()
-        row = {"found": found / chance, "null": null.sum(axis=1) / chance}
-        if truth:
-            foreign = probe.truth.loc[chosen, "contamination"]
-            row["put_in"] = np.average(2 * foreign * (1 - foreign), weights=null.mean(axis=0))
-        rows[f"close pairs, {kind} (of chance)"] = row
-    fig = bwm.plots.scorecard(rows)
+    if truth:
+        share["put_in"] = (faults == "none").mean()
+        pairs = (2 * put_in["contamination"] * (1 - put_in["contamination"])).rename("foreign")
+        for row, test in zip(rows.values(), groups.values(), strict=True):
+            group = clusters.query(test).join(pairs)
+            row["put_in"] = np.average(group["foreign"], weights=group["spike_count"] ** 2.0)  # as many pairs
+    fig = bwm.plots.scorecard({"good units (fraction)": share} | rows)
 
 # %% [markdown]
 # ## 5 · Look at units
 #
-# **Predict.** Of these three units, one passes everything. Which, and what is wrong with the others?
+# **Predict.** A unit has lost its small spikes. How will its amplitudes look, and how the pairs?
 
 # %%
 if probe:
-    kinds = clusters.sort_values("spike_count", ascending=False).drop_duplicates("bitwise_fail")
+    kinds = clusters.sort_values(["label", "spike_count"], ascending=False).drop_duplicates("bitwise_fail")
     fig = bwm.plots.unit_panels(spikes, clusters, probe.waveforms, kinds.index[:3])
 
 # %% [markdown]
@@ -311,7 +308,7 @@ check("05.3", answer)
 # <details><summary>Answers</summary>
 #
 # 1. Refractory period and amplitude; 1/3.
-# 2. It has few spikes: by chance alone none would be that close either.
+# 2. It has so few spikes that chance alone would give next to none.
 # 3. The mapping; all units or good ones; how many make a region count; root and void.
 #
 # </details>
@@ -395,8 +392,8 @@ if probe:
     fig = bwm.plots.session_raster(spikes, drift["times"], drift["um"], task)
 
 # %% [markdown] tags=["extra"]
-# Look for bands that end, or begin, or bend: units are lost and found there. The simulated brain slips gently. A real one
-# can also jump.
+# Look for bands that end, or begin, or bend: units are lost and found there. The simulated brain slips gently. A real
+# one can also jump.
 
 # %% [markdown] tags=["extra"]
 # ## Extra C · Narrow and wide

@@ -2,6 +2,7 @@
 
 import io
 import re
+import shutil
 import time
 
 import matplotlib.pyplot as plt
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 
 import bwm_tutorials as bwm
-from bwm_tutorials import plots
+from bwm_tutorials import environment, plots, running
 from bwm_tutorials.plots.sorting import describe_fault
 from bwm_tutorials.plots.units import describe_unit
 from bwm_tutorials.simulate.probe import NOISE, voltage
@@ -128,7 +129,8 @@ def test_regions_are_counted_with_those_that_are_none_apart(said):
     )
     fig = check_figure(plots.units_by_region(units))
     assert said() == (
-        "5 good units of 7; 1 of the good ones are in no region. Most good units of a region: 3 in CA1; fewest: 1 in PO."
+        "5 good units of 7; 1 of the good ones are in no region. Most good units of a region: 3 in CA1; fewest: 1 in "
+        "PO."
     )
     rows = [label.get_text() for label in fig.axes[0].get_yticklabels()]
     assert rows[:3] == ["HPF · CA1, left", "HPF · CA1, right", "TH · PO, left"]
@@ -141,8 +143,8 @@ def test_mixtures_are_counted_at_ten_percent(said):
     confidence = pd.DataFrame({0: [100, 95, 92], 0.1: [99, 95, 40], 0.3: [10, 80, 0]}, index=[4, 7, 9])
     fig = check_figure(plots.confidence_of_mixtures(confidence, pd.Series({4: 5.0, 7: 1.0, 9: 1.9, 11: 30.0})))
     assert said() == (
-        "With 10 % of another's spikes among their own, there pass 1 of 1 units of 2 Hz or more and 1 of 2 units of below "
-        "2 Hz."
+        "With 10 % of another's spikes among their own, there pass 1 of 1 units of 2 Hz or more and 1 of 2 units of "
+        "below 2 Hz."
     )
     slow = fig.axes[0].lines[1].get_ydata()
     assert slow.tolist() == [100, 50, 0]
@@ -193,7 +195,16 @@ def test_mean_waveforms_are_largest_on_the_unit_s_own_channel(probe):
     assert (np.ptp(shapes, axis=1).argmax(axis=1) == 0).all()
 
 
-# What lesson 05 says in words
+# Lesson 05
+
+
+def test_the_lesson_goes_on_where_the_truth_is_unknown(small_sample, tmp_path):
+    """As on a real recording that has everything else."""
+    shutil.copytree(small_sample, tmp_path / "one")
+    lesson, out = environment.ROOT / "notebooks" / "05_spike_sorting.ipynb", tmp_path / "out.ipynb"
+    assert running.execute(lesson, out, {"SOURCE": str(tmp_path / "one")}).error == ""
+    text = out.read_text(encoding="utf-8")
+    assert "was moved without its truth" in text and "put in unknown" in text and "put in: " not in text
 
 
 def train(rng, rate, seconds=3600.0, refractory=0.0025):
