@@ -239,8 +239,9 @@ if probe:
 
 # %%
 if probe:
-    kinds = clusters.sort_values(["label", "spike_count"], ascending=False).drop_duplicates("bitwise_fail")
-    fig = bwm.plots.unit_panels(spikes, clusters, probe.waveforms, kinds.index[:3])
+    kinds = clusters.sort_values("spike_count", ascending=False).drop_duplicates("bitwise_fail")
+    three = kinds.sort_values("bitwise_fail").index[:3]  # the one with most spikes of each kind
+    fig = bwm.plots.unit_panels(spikes, clusters, probe.waveforms, three)
 
 # %% [markdown]
 # Left to right: does it fire all the time? Do amplitudes fade out above the dashed line, or are they cut? Is there a

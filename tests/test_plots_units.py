@@ -52,7 +52,7 @@ def test_voltage_names_the_spikes_of_the_table_that_lie_in_view(probe, said):
     text = said()
     assert f"{units.size} spikes of {np.unique(units).size} units in 50 ms" in text and "Simulated" in text
     assert "SIMULATED" in fig.axes[0].get_title()
-    assert sorted(int(note.get_text()) for note in fig.axes[1].texts) == sorted(units)
+    assert sorted(int(note.get_text().split(":")[0]) for note in fig.axes[1].texts) == sorted(units)
     noise = int(re.search(r"about (\d+) µV", text).group(1))
     assert 9 <= noise <= 15
 

@@ -40,13 +40,13 @@ def voltage(
     channels, clusters : DataFrame
         As `Insertion.channels` and `Insertion.clusters` give them.
     spikes : mapping
-        ``times`` (s, sorted) and ``clusters``.
+        ``times`` (s, sorted), ``clusters`` and ``amps`` (V).
     """
     place = channels.loc[sites, "axial_um"].sort_values(kind="stable")
     sites, low, high = place.index.to_numpy(), place.min() - 10, place.max() + 10
     seen = slice(*np.searchsorted(spikes["times"], [start, start + len(volts) / SAMPLING_RATE]))
     found = pd.DataFrame({"ms": 1000 * (spikes["times"][seen] - start), "unit": spikes["clusters"][seen]})
-    found["um"] = clusters["depths"].reindex(found["unit"]).to_numpy()
+    found["um"], found["size"] = clusters["depths"].reindex(found["unit"]).to_numpy(), 1e6 * spikes["amps"][seen]
     found = found[found["um"].between(low, high)]
 
     fig, (left, right) = plt.subplots(1, 2, figsize=(9, 4), sharex=True, sharey=True)
@@ -57,11 +57,15 @@ def voltage(
     picture = left.imshow((microvolt / 20).round() * 20, vmin=-100, vmax=100, **as_seen)
     right.imshow(microvolt > -THRESHOLD, vmin=0, vmax=1, **as_seen)
     left.set(ylabel="distance from the tip (µm)", xlabel="time (ms)", title="SIMULATED voltage")
-    right.set(xlabel="time (ms)", title=f"black: below −{THRESHOLD} µV. Circles: spikes, with their units")
+    right.set(xlabel="time (ms)", title=f"black: below −{THRESHOLD} µV; circles: spikes, their unit and size")
     fig.colorbar(picture, ax=left, shrink=0.6).ax.set_title("µV")
     right.plot(found["ms"], found["um"], "o", mfc="none", mec=ORANGE, ms=13, mew=1.4)
     for spike in found.itertuples():
-        right.annotate(str(spike.unit), (spike.ms, spike.um), (8, 6), textcoords="offset points", color=ORANGE)
+        beside = (
+            {"xytext": (9, -3), "ha": "left"} if spike.ms < 0.8 * extent[1] else {"xytext": (-9, -3), "ha": "right"}
+        )
+        right.annotate(f"{spike.unit}: {spike.size:.0f} µV", (spike.ms, spike.um), textcoords="offset points",
+                       color=ORANGE, fontsize=8, **beside)  # fmt: skip
     good = (clusters.loc[found["unit"], "label"] == 1).to_numpy()
     say(
         f"Simulated voltage of {len(sites)} channels: {len(found)} spikes of {found['unit'].nunique()} units in "
