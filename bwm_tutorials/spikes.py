@@ -1,377 +1,530 @@
-"""Spikes, and how well the units that they were sorted into are isolated.
+"""Spikes around events: counts and rates of all units at once.
 
-Times are seconds, amplitudes V, depths µm from the tip. The measures are those of the release's
-``clusters.metrics.pqt``, computed from the spikes alone.
+Times are seconds. A unit is a cluster of the sorting, called by its id. An interval holds its start and not its stop.
+The recording lasts from the first spike that is given to the last, so give a probe's spikes and choose among them by
+``units``; what leaves the recording was not seen, and is never counted as silence.
 """
 
-from bisect import bisect_left
-from collections.abc import Mapping
-from itertools import count
-from math import ceil
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
-from scipy.ndimage import gaussian_filter1d
-from scipy.special import gammainc
 
-SAMPLING_RATE = 30_000
-"""Samples a second of a Neuropixels probe; lags between spikes are counted in them."""
-
-MIN_CONFIDENCE = 90.0
-"""Percent: a unit passes if one can be at least this sure that its contamination is below `MAX_CONTAMINATION`."""
-MAX_CONTAMINATION = 10.0
-"""Percent of a unit's spikes that may be another neuron's."""
-MAX_NOISE_CUTOFF = 5.0
-"""Standard deviations: a unit passes below it."""
-MIN_AMPLITUDE = 50e-6
-"""V: a unit passes above it."""
-
-CONTAMINATIONS = np.arange(0.5, 35, 0.5)
-"""Percent: the contaminations that a unit is tested for."""
-REFRACTORY_PERIODS = np.arange(1, 301) / SAMPLING_RATE
-"""s: the refractory periods that it is tested at."""
-MIN_REFRACTORY_PERIOD = 0.0005
-"""s: only longer ones count, for a sorter rarely finds both of two spikes that overlap."""
-
-# Of the measures that no criterion rests on.
-VIOLATION = 0.0015  # s; an interval below it is too short for one neuron
-DUPLICATE = 0.0001  # s; spikes this close are one, found twice
-PRESENCE_BIN = 10.0  # s
-
-METRICS = (
-    "cluster_id",
-    "amp_max",
-    "amp_min",
-    "amp_median",
-    "amp_std_dB",
-    "contamination",
-    "contamination_alt",
-    "drift",
-    "missed_spikes_est",
-    "noise_cutoff",
-    "presence_ratio",
-    "presence_ratio_std",
-    "slidingRP_viol",
-    "spike_count",
-    "slidingRP_viol_forced",
-    "max_confidence",
-    "min_contamination",
-    "n_spikes_below2",
-    "firing_rate",
+# Lessons reach all of it as bwm.spikes. Quality stands apart because the simulation rests on it.
+from .quality import (  # noqa: F401
+    CONTAMINATIONS,
+    MAX_CONTAMINATION,
+    MAX_NOISE_CUTOFF,
+    MIN_AMPLITUDE,
+    MIN_CONFIDENCE,
+    REFRACTORY_PERIODS,
+    SAMPLING_RATE,
+    arrays,
+    autocorrelogram,
+    isi_histogram,
+    noise_cutoff,
+    quality_labels,
+    quality_metrics,
+    refractory_confidence,
+    sliding_refractory_period,
 )
+from .responses import CORRECTION, noise_correlations, selectivity, signed_rank  # noqa: F401
+
+Spikes = Mapping[str, np.ndarray]
+
+_BLOCK = 2**16  # spikes that are handled at a time: few enough to stay in the processor's cache
+_CELLS = 2**22  # and cells (unit, trial and bin) that they are counted in
 
 
-def quality_metrics(spikes: Mapping[str, np.ndarray], n_clusters: int) -> pd.DataFrame:
-    """The release's quality metrics of every unit, from its spikes.
+class TrialCounts(NamedTuple):
+    """Spike counts around events, as `trial_counts` gives them."""
+
+    counts: np.ndarray
+    units: pd.Index
+    trials: pd.Index
+    times: np.ndarray
+    events: str
+    window: tuple[float, float]
+    bin_size: float
+
+
+class Peth(NamedTuple):
+    """Rates around events, as `peth` gives them."""
+
+    mean: pd.DataFrame
+    sem: pd.DataFrame
+    n_trials: int | pd.Series
+    events: str
+    window: tuple[float, float]
+    bin_size: float
+
+
+def firing_rates(spikes: Spikes) -> pd.Series:
+    """Spikes a second of every unit, over the recording.
 
     Parameters
     ----------
     spikes : Bunch or other mapping
-        ``times`` (s, sorted), ``clusters`` (integers from 0 to ``n_clusters`` − 1), ``amps`` (V) and ``depths`` (µm;
-        NaN allowed), each of shape (n_spikes,), as ``Insertion.spikes`` gives them.
-    n_clusters : int
-        How many units there are; some may have no spikes.
+        ``times`` (s, sorted) and ``clusters`` (integers), each of shape (n_spikes,), as ``Insertion.spikes`` gives
+        them.
+
+    Returns
+    -------
+    Series
+        Hz, by cluster id; of units that have spikes. Those of `quality_metrics`.
+    """
+    times, clusters = _checked(spikes)
+    n_spikes = np.bincount(clusters)
+    units = np.flatnonzero(n_spikes)
+    with np.errstate(divide="ignore"):  # spikes at one moment make a recording of no length
+        rates = n_spikes[units] / (times[-1] - times[0])
+    return pd.Series(rates, pd.Index(units, name="cluster"), name="firing_rate")
+
+
+def around(events: npt.ArrayLike, window: tuple[float, float]) -> pd.DataFrame:
+    """The interval around each event.
+
+    Parameters
+    ----------
+    events : array-like, shape (n_events,)
+        s; NaN allowed. A column of the trials' table brings its name and its trials' numbers.
+    window : tuple
+        Start and stop, s from the event.
 
     Returns
     -------
     DataFrame
-        One row a unit, in order of ``cluster_id``; float64 but for ``cluster_id`` (int64) and ``bitwise_fail``
-        (uint8). The recording lasts from the first spike of any unit to the last.
-
-        - ``amp_max``, ``amp_min``, ``amp_median``: V; the median is taken in dB.
-        - ``amp_std_dB``: standard deviation of the amplitudes in dB; NaN for one spike.
-        - ``contamination``: the intervals below 1.5 ms, by twice the number that independent spikes would give
-          (0 for a clean unit, .5 if all are noise); of spikes within .1 ms only the first counts.
-        - ``contamination_alt``: the fraction of foreign spikes that the intervals below 1.5 ms suggest (after Hill
-          et al. 2011), the recording taken from the unit's own first spike to its last.
-        - ``drift``: µm an hour by which the depth changes from spike to spike, either way summed.
-        - ``missed_spikes_est``: fraction of spikes too small to be found, if amplitudes are symmetric about their
-          peak (after Hill et al. 2011); at most .5, NaN for 500 spikes or fewer.
-        - ``noise_cutoff``: see `noise_cutoff`.
-        - ``presence_ratio``, ``presence_ratio_std``: of the recording's bins of 10 s, the fraction that has spikes,
-          and the standard deviation of the spike counts.
-        - ``spike_count``, ``firing_rate``: number of spikes, and spikes a second of the recording.
-        - ``slidingRP_viol``, ``slidingRP_viol_forced``, ``max_confidence``, ``min_contamination``,
-          ``n_spikes_below2``: see `sliding_refractory_period`.
-        - ``label``, ``bitwise_fail``: see `quality_labels`.
-
-        Without spikes, count, rate, presence and label are 0, and the other measures NaN.
+        One row an event: ``start`` and ``stop`` (s). Its ``attrs`` have the name of the ``events`` and the ``window``.
 
     Raises
     ------
     ValueError
-        The spikes lack an array, are not in order, have no amplitude, or belong to a unit that is not there.
-
-    Notes
-    -----
-    Agrees with ``brainbox.metrics.single_units.quick_unit_metrics``. Described in IBL's white paper on spike sorting
-    (https://doi.org/10.6084/m9.figshare.19705522) and by Hill, Mehta and Kleinfeld (J Neurosci 31:8699, 2011).
+        The window does not stop after its start, or the events have more than one dimension.
     """
-    times, clusters, amps, depths = _checked(spikes, n_clusters)
-    ends = np.cumsum(np.bincount(clusters, minlength=n_clusters))
-    units = np.split(np.argsort(clusters, kind="stable"), ends[:-1])
-    # One spike makes a recording of no length: its rate is infinite.
-    with np.errstate(divide="ignore", invalid="ignore"):
-        rows = [_unit_metrics(times[u], amps[u], depths[u], times[0], times[-1]) for u in units]
-    metrics = pd.DataFrame(rows, columns=METRICS[1:], dtype=float)
-    metrics.insert(0, "cluster_id", np.arange(n_clusters))
-    return metrics.join(quality_labels(metrics))
+    start, stop = map(float, window)
+    if not start < stop:
+        raise ValueError(f"A window stops after its start; this is from {start} to {stop} s.")
+    if np.ndim(events) != 1:
+        raise ValueError(f"Events are one time each, of shape (n_events,); these have the shape {np.shape(events)}.")
+    events = pd.Series(events)
+    times = events.to_numpy(float)
+    table = pd.DataFrame({"start": times + start, "stop": times + stop}, index=events.index)
+    table.attrs = {"events": "events" if events.name is None else str(events.name), "window": (start, stop)}
+    return table
 
 
-def quality_labels(metrics: pd.DataFrame) -> pd.DataFrame:
-    """Which of the three criteria of the release each unit passes.
+def aligned(
+    spikes: Spikes, unit: int, events: npt.ArrayLike, window: tuple[float, float] = (-0.2, 0.5)
+) -> pd.DataFrame:
+    """The spikes of one unit around events, one by one: what a raster shows.
 
     Parameters
     ----------
-    metrics : DataFrame
-        Columns ``max_confidence`` (percent; at least `MIN_CONFIDENCE`), ``noise_cutoff`` (below `MAX_NOISE_CUTOFF`)
-        and ``amp_median`` (V; above `MIN_AMPLITUDE`). NaN does not pass.
+    spikes, events, window
+        As in `trial_counts`.
+    unit : int
+        Cluster id.
 
     Returns
     -------
     DataFrame
-        Indexed as ``metrics``: ``label``, the fraction of criteria passed (1 is a good unit), and ``bitwise_fail``
-        (uint8), the sum of 1, 2 and 4 for those failed, in this order.
+        One row a spike and event: ``trial`` (position among the events, from 0) and ``time`` (s from the event). A
+        spike in the windows of two events has two rows; events that `trial_counts` leaves out have none.
     """
-    passes = np.c_[
-        metrics["max_confidence"] >= MIN_CONFIDENCE,
-        metrics["noise_cutoff"] < MAX_NOISE_CUTOFF,
-        metrics["amp_median"] > MIN_AMPLITUDE,
-    ]
-    failed = np.packbits(~passes, axis=1, bitorder="little").ravel()
-    return pd.DataFrame({"label": passes.mean(axis=1), "bitwise_fail": failed}, index=metrics.index)
+    trains, _ = _trains(spikes, [unit])
+    table = around(events, window)
+    times = trains.times[np.asarray(spikes["clusters"]) == unit]
+    first, last = np.searchsorted(times, table["start"]), np.searchsorted(times, table["stop"])
+    n = np.where(_inside(trains, *table.to_numpy().T), last - first, 0)
+    trial = np.repeat(np.arange(n.size), n)
+    nth = np.arange(trial.size) - np.repeat(np.cumsum(n) - n, n)
+    return pd.DataFrame({"trial": trial, "time": times[first[trial] + nth] - np.asarray(events, float)[trial]})
 
 
-def autocorrelogram(times: np.ndarray, bin_size: float = 1 / SAMPLING_RATE, n_bins: int = 300) -> np.ndarray:
-    """How many pairs of spikes lie how far apart.
+def counts_in_intervals(
+    spikes: Spikes, intervals: npt.ArrayLike | pd.DataFrame, units: npt.ArrayLike | None = None
+) -> pd.DataFrame:
+    """How many spikes each unit has in each interval.
 
     Parameters
     ----------
-    times : ndarray, shape (n_spikes,)
-        Of one unit: s, sorted.
+    spikes : Bunch or other mapping
+        As in `firing_rates`.
+    intervals : DataFrame or array-like, shape (n_intervals, 2)
+        Start and stop (s), as `around` gives them; in any order, overlaps allowed.
+    units : array-like of int, optional
+        Cluster ids, in the order wanted. Default all that have spikes.
+
+    Returns
+    -------
+    DataFrame
+        Units (rows, by cluster id) × intervals (columns, by the rows of ``intervals``), float64. NaN where an interval
+        is not known (NaN) or leaves the recording. Has the ``attrs`` of ``intervals``. Agrees with
+        ``brainbox.population.decode.get_spike_counts_in_bins``, which counts 0 there.
+
+    Raises
+    ------
+    ValueError
+        Spikes are not in order, an interval ends before it starts, none lies in the recording, or a unit has no
+        spikes.
+    """
+    trains, units = _trains(spikes, units)
+    table = intervals if isinstance(intervals, pd.DataFrame) else pd.DataFrame(np.asarray(intervals))
+    if table.shape[1] != 2:
+        raise ValueError(f"Intervals are start and stop, of shape (n_intervals, 2); these have shape {table.shape}.")
+    edges = table.to_numpy(float)
+    if (edges[:, 0] > edges[:, 1]).any():
+        raise ValueError("An interval ends before it starts: the first column is the start, the second the stop.")
+    inside = np.flatnonzero(_inside(trains, *edges.T))
+    counts = np.full((units.size, len(table)), np.nan)
+    for part, interval, of, _ in _found(trains, *edges[inside].T, units.size):
+        n = part.stop - part.start
+        here = np.bincount(of * n + interval, minlength=units.size * n)
+        counts[:, inside[part]] = here.reshape(units.size, n)
+    result = pd.DataFrame(counts, units, table.index)
+    result.attrs = dict(table.attrs)
+    return result
+
+
+def trial_counts(
+    spikes: Spikes,
+    events: npt.ArrayLike,
+    window: tuple[float, float] = (-0.2, 0.5),
+    bin_size: float = 0.01,
+    units: npt.ArrayLike | None = None,
+) -> TrialCounts:
+    """Spike counts of each unit around each event, in bins.
+
+    Parameters
+    ----------
+    spikes, units
+        As in `counts_in_intervals`.
+    events, window
+        As in `around`.
     bin_size : float
-        s; rounded to samples of the probe.
-    n_bins : int
-        How many bins, from lag 0 upwards.
+        s; the window holds a whole number of bins.
 
     Returns
     -------
-    ndarray of int, shape (n_bins,)
-        Pairs, not only of neighbours, by lag: bin i is for i × ``bin_size`` or more and less than
-        (i + 1) × ``bin_size``, times being cut to whole samples. Agrees with ``phylib.stats.correlograms``.
+    TrialCounts
+        - ``counts``: units × trials × bins, int16 (int32 if a window has more spikes than that can count).
+        - ``units``: cluster ids.
+        - ``trials``: which events were counted, by the index of ``events`` or by position. An event that is NaN, or
+          whose window leaves the recording, is not among them.
+        - ``times``: the middle of each bin, s from the event.
+        - ``events`` (their name), ``window``, ``bin_size``.
+
+        Agrees with ``brainbox.singlecell.bin_spikes2D``, which counts 0 where it does not know.
 
     Raises
     ------
     ValueError
-        ``bin_size`` is less than a sample.
+        As `counts_in_intervals`, or bins do not fill the window.
     """
-    samples = _samples(times)
-    width = round(bin_size * SAMPLING_RATE)
-    if width < 1:
-        raise ValueError(f"A bin is at least one sample wide, 1/{SAMPLING_RATE} s; bin_size is {bin_size} s.")
-    pairs = np.zeros(n_bins, int)
-    first = np.arange(samples.size)
-    for ahead in count(1):  # each spike with the next, with the one after that, … as long as any is close enough
-        first = first[first < samples.size - ahead]
-        lags = (samples[first + ahead] - samples[first]) // width
-        close = lags < n_bins
-        if not close.any():
-            return pairs
-        first = first[close]
-        pairs += np.bincount(lags[close], minlength=n_bins)
+    trains, units = _trains(spikes, units)
+    table = around(events, window)
+    centres = _centres(window, bin_size)
+    inside = _inside(trains, *table.to_numpy().T)
+    start, stop = table[inside].to_numpy().T
+    most = np.diff(np.searchsorted(trains.times, [start, stop]), axis=0).max()
+    dtype = np.int16 if most <= np.iinfo(np.int16).max else np.int32
+    counts = np.zeros((units.size, start.size, centres.size), dtype)
+    for part, trial, cell, n in _binned(trains, start, stop, units.size, centres.size, bin_size):
+        one = np.flatnonzero(n)
+        of, bins = np.divmod(cell[one], centres.size)
+        counts[of, part.start + trial[one], bins] = n[one]
+    return TrialCounts(counts, units, table.index[inside], centres, **table.attrs, bin_size=bin_size)
 
 
-def refractory_confidence(times: np.ndarray) -> pd.DataFrame:
-    """How sure one can be that less than so much of a unit is contamination, were its refractory period so long.
-
-    A neuron is silent for some milliseconds after each of its spikes, so pairs of spikes that are closer come from
-    two neurons. Were the contamination just so much, a certain number of such pairs would be expected by chance; the
-    confidence is the probability that chance gives more than there are (Poisson).
+def peth(
+    spikes: Spikes,
+    events: npt.ArrayLike,
+    window: tuple[float, float] = (-0.2, 0.5),
+    bin_size: float = 0.01,
+    units: npt.ArrayLike | None = None,
+    condition: npt.ArrayLike | None = None,
+) -> Peth:
+    """The mean rate of each unit around events (peri-event time histogram), not smoothed.
 
     Parameters
     ----------
-    times : ndarray, shape (n_spikes,)
-        Of one unit: s, sorted.
+    spikes, events, window, bin_size, units
+        As in `trial_counts`.
+    condition : array-like, shape (n_events,), optional
+        A label for each event, to average events of each label by themselves; NaN leaves an event out.
+
+    Returns
+    -------
+    Peth
+        - ``mean``, ``sem``: tables of Hz. Rows are units (by cluster id; with a condition by label and cluster id),
+          columns the middles of the bins (s from the event). ``sem`` is the standard error of the mean over trials,
+          NaN for a single one.
+        - ``n_trials``: how many events were averaged; with a condition, of each label. Left out are those that
+          `trial_counts` leaves out.
+        - ``events`` (their name), ``window``, ``bin_size``.
+
+        Agrees with ``brainbox.singlecell.calculate_peths`` at ``smoothing=0``.
+
+    Raises
+    ------
+    ValueError
+        As `trial_counts`, or there is not one label for each event.
+    """
+    trains, units = _trains(spikes, units)
+    table = around(events, window)
+    centres = _centres(window, bin_size)
+    start, stop = table.to_numpy().T
+    inside = _inside(trains, start, stop)
+    code, labels = np.zeros(len(table), int), None
+    if condition is not None:
+        if np.shape(condition) != (len(table),):
+            raise ValueError(f"There are {len(table)} events, and condition has the shape {np.shape(condition)}.")
+        code, labels = pd.factorize(pd.Series(condition), sort=True)
+        if not len(labels):
+            raise ValueError("None of the events has a label: condition is NaN everywhere.")
+    chosen = [inside & (code == c) for c in range(1 if labels is None else len(labels))]
+    moments = [_moments(trains, start[t], stop[t], units.size, centres.size, bin_size) for t in chosen]
+    mean, sem = (np.concatenate(part) / bin_size for part in zip(*moments, strict=True))
+    rows, n_trials = units, int(inside.sum())
+    if labels is not None:
+        labels = pd.Index(labels, name=getattr(condition, "name", None) or "condition")
+        rows = pd.MultiIndex.from_product([labels, units])
+        n_trials = pd.Series([t.sum() for t in chosen], labels, name="n_trials")
+    columns = pd.Index(centres, name="time")
+    mean, sem = (pd.DataFrame(values, rows, columns) for values in (mean, sem))
+    return Peth(mean, sem, n_trials, **table.attrs, bin_size=bin_size)
+
+
+def smoothed(rates: Peth, sigma: float) -> Peth:
+    """Rates smoothed by a Gaussian.
+
+    Parameters
+    ----------
+    rates : Peth
+    sigma : float
+        Its standard deviation, s; 0 changes nothing.
+
+    Returns
+    -------
+    Peth
+        ``mean`` smoothed, so that it also knows about 2 ``sigma`` of the time to come; ``sem`` is NaN, for it does not
+        follow from that of the bins.
+    """
+    from scipy.ndimage import gaussian_filter1d
+
+    if sigma == 0:
+        return rates
+    mean = rates.mean.copy()
+    mean[:] = gaussian_filter1d(mean.to_numpy(), sigma / rates.bin_size, axis=1, mode="nearest")
+    return rates._replace(mean=mean, sem=mean * np.nan)
+
+
+def responsive_units(
+    spikes: Spikes,
+    events: npt.ArrayLike,
+    response: tuple[float, float],
+    baseline: tuple[float, float],
+    units: npt.ArrayLike | None = None,
+) -> pd.DataFrame:
+    """Which units fire otherwise after (or about) an event than before it (Wilcoxon's signed-rank test over trials).
+
+    Parameters
+    ----------
+    spikes, events, units
+        As in `trial_counts`.
+    response, baseline : tuple
+        The windows that are compared, equally long: start and stop, s from the event. Trials of which either leaves
+        the recording are left out.
 
     Returns
     -------
     DataFrame
-        Confidence (percent): rows are `CONTAMINATIONS` (percent), columns `REFRACTORY_PERIODS` (s). Agrees with
-        ``slidingRP.metrics.computeMatrix``.
+        One row a unit, by cluster id: ``baseline`` and ``response``, mean rates (Hz); ``effect``, ``p`` and
+        ``p_adjusted`` as `responses.signed_rank` gives them: ``p_adjusted`` is corrected for the number of units
+        (Benjamini–Hochberg), ``p`` is not. Its ``attrs`` have ``events`` (their name), ``response``, ``baseline``,
+        ``test``, ``correction``, ``n_trials`` and ``trials`` (those that were compared).
+
+    Raises
+    ------
+    ValueError
+        The windows overlap or differ in length, or as `counts_in_intervals`.
 
     Notes
     -----
-    If a fraction f of the spikes is another neuron's, 2 f (1 − f) of the pairs are foreign, but 2 f are expected:
-    strong contamination is taken for less than it is, 25 % for some 19 %.
+    Agrees with ``brainbox.task.closed_loop.responsive_units``, which allows windows of different length. There, rates
+    of units that do not respond differ in rank all the same: one spike is a higher rate in the shorter window.
     """
-    within, by_chance = _pairs(times)
-    return pd.DataFrame(
-        _confidence(within, by_chance, CONTAMINATIONS[:, None]),
-        index=pd.Index(CONTAMINATIONS, name="contamination"),
-        columns=pd.Index(REFRACTORY_PERIODS, name="refractory_period"),
-    )
-
-
-def sliding_refractory_period(times: np.ndarray) -> dict[str, float]:
-    """Whether a unit keeps a refractory period, of whichever length suits it best.
-
-    Parameters
-    ----------
-    times : ndarray, shape (n_spikes,)
-        Of one unit: s, sorted.
-
-    Returns
-    -------
-    dict
-        From `refractory_confidence` at periods above `MIN_REFRACTORY_PERIOD`. Agrees with
-        ``slidingRP.metrics.slidingRP``.
-
-        - ``max_confidence``: percent, that the contamination is below `MAX_CONTAMINATION`.
-        - ``min_contamination``: percent, the smallest of `CONTAMINATIONS` that the unit is below with
-          `MIN_CONFIDENCE`; NaN if there is none.
-        - ``n_spikes_below2``: pairs of spikes 2 ms or less apart.
-        - ``slidingRP_viol``: against its name, 1 if the unit passes (``min_contamination`` is `MAX_CONTAMINATION`
-          or less) and 0 if it fails.
-        - ``slidingRP_viol_forced``: 1 if there are too few spikes to tell (no ``min_contamination``), but none 2 ms
-          or less apart, at a rate above .5 Hz.
-    """
-    within, by_chance = _pairs(times)
-
-    def confidence(contamination: float) -> float:
-        return _confidence(within, by_chance, contamination)[REFRACTORY_PERIODS > MIN_REFRACTORY_PERIOD].max()
-
-    row = bisect_left(CONTAMINATIONS, MIN_CONFIDENCE, key=confidence)  # confidence rises with contamination
-    smallest = CONTAMINATIONS[row] if row < CONTAMINATIONS.size else np.nan
-    below_2_ms = within[60]  # lags up to 60 samples
-    return {
-        "max_confidence": confidence(MAX_CONTAMINATION),
-        "min_contamination": smallest,
-        "n_spikes_below2": below_2_ms,
-        "slidingRP_viol": float(smallest <= MAX_CONTAMINATION),
-        "slidingRP_viol_forced": float(np.isnan(smallest) and below_2_ms == 0 and by_chance > 0.5 * times.size),
-    }
-
-
-def noise_cutoff(amps: np.ndarray) -> float:
-    """How abruptly the distribution of a unit's amplitudes ends on its lower side, where spikes drown in noise.
-
-    A unit whose spikes are all found has a tail on both sides. In a histogram with 99 bins from 0 to the largest
-    amplitude, of which the empty ones do not count, the second bin is held against the upper half of those above
-    the peak.
-
-    Parameters
-    ----------
-    amps : ndarray, shape (n_spikes,)
-        Of one unit: V (or any unit).
-
-    Returns
-    -------
-    float
-        By how many standard deviations of the upper bins' heights the second bin is higher than their mean; NaN if
-        they have no spread, as with few spikes. Agrees with ``brainbox.metrics.single_units.noise_cutoff``.
-    """
-    if amps.size < 2:
-        return np.nan
-    heights, _ = np.histogram(amps, np.linspace(0, amps.max(), 100))
-    peak = heights.argmax()
-    tail = heights[peak + ceil(np.count_nonzero(heights[peak:-1]) / 2) :]
-    tail = tail[tail > 0]
-    if not tail.size or tail.std() == 0:
-        return np.nan
-    return (heights[heights > 0][1] - tail.mean()) / tail.std()
-
-
-def _unit_metrics(times: np.ndarray, amps: np.ndarray, depths: np.ndarray, start: float, stop: float) -> dict:
-    """One row of `quality_metrics`, without the labels."""
-    seconds = stop - start
-    # As in the release: a recording that ends in the second half of a bin has one more, which is always empty.
-    n_bins = ceil((stop + PRESENCE_BIN / 2 - start) / PRESENCE_BIN)
-    counts = np.bincount(((times - start) / PRESENCE_BIN).astype(int), minlength=n_bins)
-    row = {
-        "presence_ratio": (counts > 0).mean(),
-        "presence_ratio_std": counts.std(),
-        "spike_count": times.size,
-        "firing_rate": times.size / seconds,
-    }
-    if not times.size:
-        return row
-    decibel = 20 * np.log10(amps)
-    return row | {
-        "amp_max": amps.max(),
-        "amp_min": amps.min(),
-        "amp_median": 10 ** (np.median(decibel) / 20),
-        "amp_std_dB": decibel.std(ddof=1, dtype=float) if amps.size > 1 else np.nan,
-        "contamination": _contamination(times, seconds),
-        "contamination_alt": _contamination_alt(times),
-        "drift": np.abs(np.diff(depths)).sum() / seconds * 3600,
-        "missed_spikes_est": _missed_spikes(amps),
-        "noise_cutoff": noise_cutoff(amps),
-        **sliding_refractory_period(times),
-    }
-
-
-def _contamination(times: np.ndarray, seconds: float) -> float:
-    times = times[np.diff(times, prepend=-np.inf) > DUPLICATE]
-    violations = (np.diff(times) < VIOLATION).sum()
-    return violations * seconds / (2 * (VIOLATION - DUPLICATE) * times.size**2)
-
-
-def _contamination_alt(times: np.ndarray) -> float:
-    violations = (np.diff(times) < VIOLATION).sum()
-    c = violations * (times[-1] - times[0]) / (2 * VIOLATION * times.size**2)
-    # As in the release, which solves f (1 + f) = c; Hill et al. have f (1 − f) = c, the same where f is small.
-    return (np.sqrt(1 + 4 * c) - 1) / 2
-
-
-def _missed_spikes(amps: np.ndarray) -> float:
-    if amps.size <= 500:
-        return np.nan
-    density = gaussian_filter1d(np.histogram(amps, amps.size // 10, density=True)[0], 4)
-    peak = density.argmax()
-    # What lies beyond the height at which the lower side ends has no counterpart there.
-    unmatched = peak + np.abs(density[peak:] - density[0]).argmin()
-    return min(density[unmatched:].sum() / density.sum(), 0.5)
-
-
-def _pairs(times: np.ndarray) -> tuple[np.ndarray, int]:
-    """How many pairs of spikes lie within each of `REFRACTORY_PERIODS`, and how many 1 to 2 s apart.
-
-    The latter is what chance gives for each second of lag: refractoriness and bursts are over by then.
-    """
-    samples = _samples(times)
-    before_1_s, before_2_s = (np.searchsorted(samples, samples + n * SAMPLING_RATE) for n in (1, 2))
-    within = np.cumsum(autocorrelogram(times, n_bins=REFRACTORY_PERIODS.size))
-    return within, (before_2_s - before_1_s).sum()
-
-
-def _confidence(within: np.ndarray, by_chance: int, contamination: float | np.ndarray) -> np.ndarray:
-    """Percent: the probability that chance, at this contamination (percent), gives more pairs than there are."""
-    # Twice, because either spike of a pair may be the foreign one.
-    expected = 2 * contamination / 100 * by_chance * REFRACTORY_PERIODS
-    return 100 * gammainc(within + 1, expected)  # P(Poisson count > within)
-
-
-def _samples(times: np.ndarray) -> np.ndarray:
-    return (times * SAMPLING_RATE).astype(np.int64)
-
-
-def _checked(spikes: Mapping[str, np.ndarray], n_clusters: int) -> list[np.ndarray]:
-    names = ("times", "clusters", "amps", "depths")
-    if missing := [name for name in names if name not in spikes]:
-        raise ValueError(f"Quality metrics take {', '.join(names)} of spikes; these lack {', '.join(missing)}.")
-    times, clusters, amps, _ = arrays = [np.asarray(spikes[name]) for name in names]
-    if times.ndim != 1 or len({array.shape for array in arrays}) > 1:
-        shapes = ", ".join(f"{name} {array.shape}" for name, array in zip(names, arrays, strict=True))
-        raise ValueError(f"The arrays of spikes must be of one length; they are {shapes}.")
-    if not times.size:
-        raise ValueError("There are no spikes, so there is nothing to measure.")
-    if not (np.isfinite(times[[0, -1]]).all() and (times[:-1] <= times[1:]).all()):
-        raise ValueError("Times of spikes must be sorted and without NaN: sort all arrays by times first.")
-    if clusters.dtype.kind not in "iu" or not 0 <= clusters.min() <= clusters.max() < n_clusters:
+    if baseline[0] < response[1] and response[0] < baseline[1]:
         raise ValueError(
-            f"Clusters of spikes must be integers from 0 to {n_clusters - 1}; they are {clusters.dtype} from "
-            f"{clusters.min()} to {clusters.max()}."
+            f"The response window, {response[0]} to {response[1]} s, overlaps the baseline, {baseline[0]} to "
+            f"{baseline[1]} s, so the same spikes would be on both sides: move one of them."
         )
-    if not 0 <= amps.min() <= amps.max() < np.inf:
-        raise ValueError("Amplitudes of spikes must be finite and not below 0 V: leave out the spikes that have none.")
-    return arrays
+    seconds = response[1] - response[0]
+    if not np.isclose(seconds, baseline[1] - baseline[0]):
+        raise ValueError(
+            f"The response window lasts {seconds:.6g} s and the baseline {baseline[1] - baseline[0]:.6g} s, but ranks "
+            "compare counts of equal times only: make them equally long."
+        )
+    during, before = (counts_in_intervals(spikes, around(events, window), units) for window in (response, baseline))
+    known = (during.notna() & before.notna()).all()
+    during, before = during.loc[:, known.to_numpy()], before.loc[:, known.to_numpy()]
+    rates = pd.DataFrame({"baseline": before.mean(axis=1) / seconds, "response": during.mean(axis=1) / seconds})
+    table = rates.join(signed_rank((during - before).to_numpy()).set_index(rates.index))
+    table.attrs = {
+        "events": during.attrs["events"],
+        "response": tuple(response),
+        "baseline": tuple(baseline),
+        "test": "Wilcoxon signed rank",
+        "correction": CORRECTION,
+        "n_trials": int(known.sum()),
+        "trials": tuple(known.index[known]),
+    }
+    return table
+
+
+class _Trains(NamedTuple):
+    """Spikes in order of time, and for each possible cluster id its row in the result (−1 if it is not wanted)."""
+
+    times: np.ndarray
+    clusters: np.ndarray
+    row: np.ndarray
+
+
+def _moments(
+    trains: _Trains, start: np.ndarray, stop: np.ndarray, n_units: int, n_bins: int, bin_size: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard error, over trials, of the spikes in a bin; each of shape (n_units, n_bins)."""
+    n_trials = start.size
+    total = np.zeros(n_units * n_bins)
+    crowded = [np.empty((2, 0), int)]  # cells with more than one spike, and how many; the square of others is the count
+    for _, _, cell, n in _binned(trains, start, stop, n_units, n_bins, bin_size):
+        total += np.bincount(cell, minlength=total.size)
+        several = np.flatnonzero(n > 1)
+        crowded.append(np.array([cell[several], n[several]]))
+    cell, n = np.concatenate(crowded, axis=1)
+    more = np.bincount(cell, n * (n - 1), total.size)
+    with np.errstate(divide="ignore", invalid="ignore"):  # no trial, or one
+        mean = total / n_trials
+        squares = total + more - total * mean
+        sem = np.sqrt(squares.clip(0) / (n_trials * np.float64(n_trials - 1)))
+    return mean.reshape(n_units, n_bins), sem.reshape(n_units, n_bins)
+
+
+def _binned(
+    trains: _Trains, start: np.ndarray, stop: np.ndarray, n_units: int, n_bins: int, bin_size: float
+) -> Iterator[tuple[slice, np.ndarray, np.ndarray, np.ndarray]]:
+    """The spikes in intervals, of some intervals at a time, in bins.
+
+    Yields which intervals; of each spike in them: which of these intervals, the cell (row × ``n_bins`` + bin), and how
+    many spikes are in this cell of this interval, told by one of them, 0 by the others. Most cells are empty: this
+    costs far less than to go through them all.
+    """
+    n_cells = n_units * n_bins
+    slots = np.empty(4 * (_CELLS + n_cells), np.uint8)
+    for part, interval, cell, since in _found(trains._replace(row=trains.row * n_bins), start, stop, n_cells):
+        since /= bin_size
+        bins = since.astype(int)
+        # What rounding puts behind the last bin is in the interval all the same.
+        cell += np.minimum(bins, n_bins - 1, out=bins)
+        place = interval * n_cells + cell
+        # All spikes of a cell write their number into its slot, one stays, and all count for that one.
+        number = np.arange(cell.size, dtype=np.uint16 if cell.size < 2**16 else np.uint32)
+        slot = slots.view(number.dtype)
+        slot[place] = number
+        yield part, interval, cell, np.bincount(slot.take(place), minlength=cell.size)
+
+
+def _found(
+    trains: _Trains, start: np.ndarray, stop: np.ndarray, n_cells: int
+) -> Iterator[tuple[slice, np.ndarray, np.ndarray, np.ndarray]]:
+    """The spikes in intervals, of some intervals at a time.
+
+    Yields which intervals; then of each spike in them: which of these intervals (from 0), the row of its unit, and
+    the time since the start of the interval. ``n_cells`` is how many counts an interval has.
+    """
+    times, clusters, row = trains
+    first, last = np.searchsorted(times, start), np.searchsorted(times, stop)
+    n_spikes = last - first
+    block = np.cumsum(n_spikes / _BLOCK + n_cells / _CELLS).astype(int)
+    edges = np.flatnonzero(np.diff(block, prepend=-1, append=-1))
+    some = (row < 0).any()
+    for i, j in pairwise(edges):
+        pieces = [slice(*piece) for piece in zip(first[i:j], last[i:j], strict=True)]
+        of = row.take(np.concatenate([clusters[piece] for piece in pieces]))
+        interval = np.repeat(np.arange(j - i), n_spikes[i:j])
+        since = np.concatenate([times[piece] for piece in pieces]) - np.repeat(start[i:j], n_spikes[i:j])
+        if some:
+            wanted = np.flatnonzero(of >= 0)
+            interval, of, since = interval[wanted], of[wanted], since[wanted]
+        yield slice(int(i), int(j)), interval, of, since
+
+
+def _centres(window: tuple[float, float], bin_size: float) -> np.ndarray:
+    n_bins = (window[1] - window[0]) / bin_size if bin_size > 0 else 0
+    if n_bins < 0.5 or abs(n_bins - round(n_bins)) > 1e-6:
+        raise ValueError(
+            f"A window holds a whole number of bins; {window[0]} to {window[1]} s is {n_bins:.6g} bins of {bin_size} s."
+        )
+    return np.round(window[0] + bin_size * (np.arange(round(n_bins)) + 0.5), 9)
+
+
+def _inside(trains: _Trains, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
+    """Which intervals lie in the recording: neither NaN nor partly outside."""
+    begin, end = trains.times[[0, -1]]
+    inside = (start >= begin) & (stop <= end)
+    if not inside.any():
+        raise ValueError(
+            f"None of {inside.size} intervals lies in the recording, which lasts from {begin:.3f} to "
+            f"{end:.3f} s: times of events are seconds on the same clock."
+        )
+    return inside
+
+
+def _trains(spikes: Spikes, units: npt.ArrayLike | None) -> tuple[_Trains, pd.Index]:
+    """The spikes, checked, and the ids of the units that are wanted."""
+    times, clusters = _checked(spikes)
+    size = int(clusters.max()) + 1
+    wanted = np.arange(size) if units is None else _ids(units)
+    present = _present(clusters, wanted, max(size, wanted.max() + 1))
+    if units is None:
+        wanted = np.flatnonzero(present)
+    elif (without := wanted[~present[wanted]]).size:
+        some = ", ".join(map(str, without[:5])) + (", …" if without.size > 5 else "")
+        raise ValueError(
+            f"{without.size} of {wanted.size} units have no spikes among these ({some}): give the spikes of all units, "
+            "or leave these out."
+        )
+    row = np.full(size, -1)
+    row[wanted] = np.arange(wanted.size)
+    return _Trains(times, clusters, row), pd.Index(wanted, name="cluster")
+
+
+def _present(clusters: np.ndarray, wanted: np.ndarray, size: int) -> np.ndarray:
+    """Which ids below ``size`` have spikes, as far as it is wanted."""
+    present = np.zeros(size, bool)
+    for i in range(0, clusters.size, _BLOCK):
+        block, missing = clusters[i : i + _BLOCK], wanted[~present[wanted]]
+        if not missing.size:
+            break
+        if missing.size > 8:
+            present |= np.bincount(block, minlength=size) > 0
+        else:  # soon, for most units fire from the beginning; and looking for a few is faster than counting all
+            present[missing] = [(block == unit).any() for unit in missing]
+    return present
+
+
+def _ids(units: npt.ArrayLike) -> np.ndarray:
+    ids = np.asarray(units)
+    if ids.ndim != 1 or not ids.size or ids.dtype.kind not in "iu" or ids.min() < 0 or np.unique(ids).size < ids.size:
+        raise ValueError("Units are cluster ids, whole numbers and each once: of a mask take the ids that it selects.")
+    return ids.astype(int)
+
+
+def _checked(spikes: Spikes) -> list[np.ndarray]:
+    _, clusters = found = arrays(spikes, "times", "clusters")
+    if clusters.dtype.kind not in "iu" or (clusters.dtype.kind == "i" and clusters.min() < 0):
+        raise ValueError(f"Clusters of spikes must be integers from 0 on; these are {clusters.dtype}.")
+    return found

@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 from . import plots
 from .errors import DataError
 from .session import Insertion, Session
-from .trials import PSYCHOMETRIC, fit_psychometric, select, signed_contrast
+from .spikes import peth, smoothed
+from .trials import PSYCHOMETRIC, fit_psychometric, select, signed_contrast, stimulus_side
 
 WIDE, NARROW = {"width": "500px"}, {"width": "220px"}
 ANY = "any"  # a word, for a choice whose value is None is shown as if nothing were chosen
@@ -94,6 +95,40 @@ def unit_browser(probe: Insertion, units: Iterable[int] | None = None) -> ipywid
         return plots.unit_panels(probe.spikes, probe.clusters, probe.waveforms, [unit])
 
     return _with_handles(draw, {"unit": handle})
+
+
+def peth_explorer(session: Session, probe: Insertion) -> ipywidgets.Widget:
+    """The mean rate of any good unit around any event, by any condition, in bins of any width.
+
+    Parameters
+    ----------
+    session : Session
+    probe : Insertion
+    """
+    trials, spikes = session.trials, probe.good_spikes
+    conditions = {
+        "all trials": None,
+        "side of the stimulus": pd.Series(np.where(stimulus_side(trials) < 0, "left", "right"), name="stimulus"),
+        "choice": trials["choice"].map({1: "left", -1: "right"}),
+        "feedback": trials["feedbackType"].map({1: "reward", -1: "no reward"}).rename("feedback"),
+        "block": trials["probabilityLeft"].map({0.8: "left", 0.2: "right"}).rename("block"),
+    }
+    events = {name: event for event, name in plots.responses.EVENTS.items() if event in trials}
+
+    def draw(unit: int, event: str, condition: str, bin_size: float, smoothing: float) -> Figure:
+        rates = peth(spikes, trials[event], (-0.4, 0.6), bin_size, [unit], conditions[condition])
+        return plots.rates_around([smoothed(rates, smoothing)], unit)
+
+    return _with_handles(
+        draw,
+        {
+            "unit": ipywidgets.Dropdown(options=np.unique(spikes["clusters"]).tolist(), description="unit"),
+            "event": ipywidgets.Dropdown(options=events, description="event"),
+            "condition": ipywidgets.Dropdown(options=list(conditions), description="by"),
+            "bin_size": ipywidgets.Dropdown(options=[0.005, 0.01, 0.02, 0.05, 0.1], value=0.02, description="bin (s)"),
+            "smoothing": ipywidgets.Dropdown(options=[0, 0.01, 0.02, 0.05], description="smooth (s)"),
+        },
+    )
 
 
 def _with_handles(draw: Callable[..., Figure], handles: dict[str, ipywidgets.Widget]) -> ipywidgets.Widget:

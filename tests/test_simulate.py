@@ -1,6 +1,8 @@
 """The sample: the rules of the task, the marks of its origin, and analyses that find what was put in."""
 
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -10,6 +12,22 @@ import bwm_tutorials as bwm
 from bwm_tutorials.environment import ROOT
 from bwm_tutorials.simulate import neurons, recording, task
 from bwm_tutorials.simulate.probe import TRACKS
+from bwm_tutorials.simulate.sample import _ALSO
+
+
+def test_the_sample_s_version_knows_all_the_code_that_it_depends_on():
+    """In a fresh interpreter: whatever else of the package the simulation loads, a change there builds it anew."""
+    code = """
+import pkgutil, sys
+from importlib import import_module
+from bwm_tutorials import simulate
+for module in pkgutil.iter_modules(simulate.__path__):
+    import_module(f"bwm_tutorials.simulate.{module.name}")
+print(*(name.split(".")[1] for name in sys.modules if name.count(".") == 1 and name.startswith("bwm_tutorials.")))
+"""
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    # Where it is written to, and what is said of faults, change no byte of it.
+    assert {f"{name}.py" for name in {*loaded} - {"simulate", "environment", "errors"}} == {*_ALSO}
 
 
 def test_contrasts_and_sides():

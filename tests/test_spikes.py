@@ -1,348 +1,404 @@
-"""Quality metrics of units, against brainbox, slidingRP and phylib, and against what was put into the units."""
+"""Counts and rates around events: against brainbox, pynapple and counting by hand."""
 
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from iblutil.util import Bunch
 
 import bwm_tutorials as bwm
 from bwm_tutorials import spikes
-
-HOUR = 3600.0
-MICROVOLT = 1e-6
+from bwm_tutorials.simulate import recording
 
 
-def train(rng, rate, seconds=HOUR, silence=0.003):
-    """The spike times of one neuron: Poisson, but for the silence after each spike."""
-    times = np.sort(rng.uniform(0, seconds, rng.poisson(rate * seconds)))
-    return times[np.diff(times, prepend=-1) > silence]
+def random_spikes(seed, n=20_000, n_units=12, seconds=100, gaps=False):
+    """Spikes of units of very different rates, with the release's types."""
+    rng = np.random.default_rng(seed)
+    share = rng.lognormal(0, 1.5, n_units)
+    clusters = np.append(rng.choice(n_units, n - n_units, p=share / share.sum()), np.arange(n_units))
+    if gaps:
+        clusters = clusters * 3 + 5
+    return Bunch(times=np.sort(rng.uniform(0, seconds, n)), clusters=rng.permutation(clusters).astype(np.uint16))
 
 
-def lognormal(rng, n, median=150 * MICROVOLT, spread=0.15):
-    return median * np.exp(rng.normal(0, spread, n))
+@st.composite
+def recordings(draw):
+    """Spikes on a grid of 1/64 s, many at once, and events on a grid of 1/32 s, where sums have no rounding."""
+    seed, n = draw(st.integers(0, 2**32 - 1)), draw(st.integers(2, 400))
+    rng = np.random.default_rng(seed)
+    times = np.sort(rng.integers(0, draw(st.sampled_from([64, 640, 6400])), n)) / 64
+    clusters = rng.choice(rng.choice(50, draw(st.integers(1, 6)), replace=False), n)
+    events = rng.integers(-20, 32 * max(times[-1], 1) + 20, draw(st.integers(1, 20))) / 32
+    events[rng.random(events.size) < 0.1] = np.nan
+    start, n_bins = draw(st.integers(-20, 10)) / 16, draw(st.integers(1, 12))
+    bin_size = draw(st.sampled_from([1 / 16, 1 / 8, 1 / 2]))
+    window = (start, start + n_bins * bin_size)
+    inside = (events + window[0] >= times[0]) & (events + window[1] <= times[-1])
+    assume(inside.any())
+    kind = draw(st.sampled_from([np.uint16, np.int32, np.int64]))
+    return Bunch(times=times, clusters=clusters.astype(kind)), events, window, bin_size, inside
 
 
-def of_one_unit(times, amps, cluster=0):
-    return {"times": times, "clusters": np.full(times.size, cluster), "amps": amps, "depths": np.full(times.size, 9.0)}
+def by_hand(found, events, window, bin_size):
+    """Counts of units × events × bins, spike by spike."""
+    units = np.unique(found["clusters"])
+    counts = np.zeros((units.size, events.size, round((window[1] - window[0]) / bin_size)), int)
+    for e, event in enumerate(events):
+        for time, cluster in zip(found["times"], found["clusters"], strict=True):
+            if event + window[0] <= time < event + window[1]:
+                counts[np.searchsorted(units, cluster), e, int((time - event - window[0]) / bin_size)] += 1
+    return units, counts
 
 
-def recording(*units):
-    """Spikes of several units in order of time, with the release's types."""
-    times, clusters, amps, depths = (
-        np.concatenate([unit[name] for unit in units]) for name in ("times", "clusters", "amps", "depths")
+# --- counted by hand ---------------------------------------------------------------------------------------------
+
+
+@given(recordings())
+def test_spikes_one_by_one_are_those_that_are_counted(made):
+    found, events, window, bin_size, inside = made
+    ours = spikes.trial_counts(found, events, window, bin_size)
+    for unit, counts in zip(ours.units, ours.counts, strict=True):
+        rows = spikes.aligned(found, unit, events, window)
+        assert rows["time"].between(*window, inclusive="left").all() and inside[rows["trial"]].all()
+        bins = ((rows["time"] - window[0]) / bin_size).astype(int)
+        by_one = np.zeros((events.size, counts.shape[1]), int)
+        np.add.at(by_one, (rows["trial"], bins), 1)
+        assert (by_one[inside] == counts).all()
+
+
+def test_smoothing_keeps_what_is_level_and_moves_nothing(probe, session):
+    rates = spikes.peth(probe.good_spikes, session.trials["feedback_times"], (-0.5, 0.5), 0.01)
+    assert spikes.smoothed(rates, 0) is rates
+    bump = rates._replace(mean=rates.mean * 0 + 4.0)
+    bump.mean.iloc[:, 50] = 104.0
+    smooth = spikes.smoothed(bump, 0.02)
+    assert np.allclose(smooth.mean.sum(axis=1), bump.mean.sum(axis=1)) and smooth.sem.isna().all(axis=None)
+    assert (smooth.mean.idxmax(axis=1) == bump.mean.columns[50]).all()
+    width = np.average((bump.mean.columns - bump.mean.columns[50]) ** 2, weights=smooth.mean.iloc[0] - 4) ** 0.5
+    assert abs(width - 0.02) < 0.001
+
+
+@given(recordings())
+def test_counts_and_rates_are_those_counted_by_hand(made):
+    found, events, window, bin_size, inside = made
+    units, counts = by_hand(found, events[inside], window, bin_size)
+    ours = spikes.trial_counts(found, events, window, bin_size)
+    assert (ours.counts == counts).all() and ours.counts.dtype == np.int16
+    assert list(ours.units) == list(units) and list(ours.trials) == list(np.flatnonzero(inside))
+    whole = spikes.counts_in_intervals(found, spikes.around(events, window))
+    assert (whole.loc[:, inside] == counts.sum(axis=2)).all(axis=None) and whole.loc[:, ~inside].isna().all(axis=None)
+    rates = spikes.peth(found, events, window, bin_size)
+    n = inside.sum()
+    assert rates.n_trials == n
+    np.testing.assert_allclose(rates.mean, counts.mean(axis=1) / bin_size)
+    if n > 1:
+        np.testing.assert_allclose(rates.sem, counts.std(axis=1, ddof=1) / np.sqrt(n) / bin_size, atol=1e-6)
+    else:
+        assert rates.sem.isna().all(axis=None)
+    np.testing.assert_allclose(rates.mean.columns, window[0] + bin_size * (np.arange(counts.shape[2]) + 0.5))
+    assert (rates.mean.columns == ours.times).all()
+
+
+@given(recordings(), st.integers(-1000, 1000), st.integers(0, 2**32 - 1))
+def test_neither_the_clock_nor_the_order_of_units_and_events_matters(made, shift, seed):
+    found, events, window, bin_size, _ = made
+    first = spikes.trial_counts(found, events, window, bin_size)
+    later = Bunch(found, times=found["times"] + shift)
+    assert (spikes.trial_counts(later, events + shift, window, bin_size).counts == first.counts).all()
+    rng = np.random.default_rng(seed)
+    units, order = rng.permutation(first.units), rng.permutation(events.size)
+    other = spikes.trial_counts(found, events[order], window, bin_size, units)
+    row = pd.Series(range(len(first.units)), first.units)[units]
+    column = pd.Series(range(len(first.trials)), first.trials)[order[other.trials]]
+    assert (other.counts == first.counts[row][:, column]).all()
+    one, all_of_them = (
+        spikes.peth(found, events[o], window, bin_size, u) for o, u in ((order, units), (slice(None), None))
     )
-    order = np.argsort(times, kind="stable")
-    return Bunch(
-        times=times[order],
-        clusters=clusters[order].astype(np.uint16),
-        amps=amps[order].astype(np.float32),
-        depths=depths[order].astype(np.float32),
-    )
+    pd.testing.assert_frame_equal(one.mean, all_of_them.mean.loc[units])
+    pd.testing.assert_frame_equal(one.sem, all_of_them.sem.loc[units], atol=1e-9)
 
 
-# --- brainbox gives the same -------------------------------------------------------------------------------------
+@given(recordings(), st.integers(1, 4))
+def test_a_peth_by_condition_is_that_of_its_events_alone(made, n_labels):
+    found, events, window, bin_size, inside = made
+    label = pd.Series(np.arange(events.size) % n_labels, name="side").astype(float)
+    label[5::5] = np.nan
+    ours = spikes.peth(found, events, window, bin_size, condition=label)
+    assert ours.mean.index.names == ["side", "cluster"]
+    for value, n in ours.n_trials.items():
+        chosen = np.where(label == value, events, np.nan)
+        assert n == (inside & (label == value)).sum()
+        if n:
+            alone = spikes.peth(found, chosen, window, bin_size)
+            pd.testing.assert_frame_equal(ours.mean.loc[value], alone.mean)
+            pd.testing.assert_frame_equal(ours.sem.loc[value], alone.sem)
+        else:
+            assert ours.mean.loc[value].isna().all(axis=None)
 
 
-def agree(found, n_clusters):
-    """Hold our table against brainbox's, which is right for units without spikes as long as all are named."""
-    single_units = pytest.importorskip("brainbox.metrics.single_units")
-    ours = spikes.quality_metrics(found, n_clusters)
-    with np.errstate(all="ignore"):
-        theirs = single_units.quick_unit_metrics(
-            found["clusters"], found["times"], found["amps"], found["depths"], cluster_ids=np.arange(n_clusters)
-        )
-    # Brainbox counts the spikes of one unit in integers, of several in floats.
-    pd.testing.assert_frame_equal(ours, pd.DataFrame(theirs), rtol=1e-6, atol=1e-12, check_dtype=n_clusters > 1)
-    return ours
+@given(st.integers(0, 2**32 - 1), st.integers(1, 6))
+def test_no_spike_is_lost_or_counted_twice(seed, n):
+    found = random_spikes(seed, 2000)
+    edges = np.linspace(found.times[0], found.times[-1], n + 1)
+    counts = spikes.counts_in_intervals(found, np.c_[edges[:-1], edges[1:]])
+    last = found.clusters[found.times == found.times[-1]]  # an interval does not hold its stop
+    total = np.bincount(found.clusters) - np.bincount(last, minlength=12)
+    assert (counts.sum(axis=1) == total).all()
 
 
-def test_the_sample_s_metrics_are_brainbox_s(probe):
-    metrics = agree(probe.spikes, len(probe.clusters))
-    assert set(metrics) <= set(probe.clusters), "the release has these columns"
-    assert metrics["bitwise_fail"].nunique() > 3
+@pytest.mark.parametrize("bin_size", [0.7, 0.05, 0.01, 0.001])
+@pytest.mark.parametrize("gaps", [False, True])
+def test_bins_add_up_to_their_window_whatever_the_rounding(bin_size, gaps):
+    """Also where the work is done in many parts, and with events so close that windows overlap."""
+    found = random_spikes(1, 400_000, n_units=40, gaps=gaps)
+    events = np.sort(np.random.default_rng(2).uniform(1, 99, 500))
+    ours = spikes.trial_counts(found, events, (-0.2, 0.5), bin_size)
+    whole = spikes.counts_in_intervals(found, spikes.around(events, (-0.2, 0.5)))
+    assert (ours.counts.sum(axis=2) == whole).all(axis=None) and whole.to_numpy().sum() > 1e6
+    rates = spikes.peth(found, events, (-0.2, 0.5), bin_size)
+    np.testing.assert_allclose(rates.mean, ours.counts.mean(axis=1) / bin_size)
+    np.testing.assert_allclose(rates.sem, ours.counts.std(axis=1, ddof=1) / np.sqrt(500) / bin_size, atol=1e-9)
+
+
+def test_more_spikes_than_16_bits_can_count_are_counted():
+    times = np.sort(np.append(np.linspace(0.1, 0.2, 40_000), np.arange(5.0)))
+    found = Bunch(times=times, clusters=np.zeros(times.size, int))
+    ours = spikes.trial_counts(found, [0.1, 2.5], (-0.05, 0.15), 0.2)
+    assert ours.counts.dtype == np.int32 and list(ours.counts.ravel()) == [40_000, 0]
+    rates = spikes.peth(found, [0.1, 2.5], (-0.05, 0.15), 0.2)
+    assert np.isclose(rates.mean.iloc[0, 0], 1e5) and np.isclose(rates.sem.iloc[0, 0], 1e5)
+
+
+# --- IBL's code and pynapple give the same -----------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def real_spikes():
-    """The real excerpt has no amplitudes and depths; these are drawn."""
-    one = bwm.connect("real")
-    (eid,) = one.search(subject="probe_excerpt")
-    found = one.load_object(eid, "spikes", collection="alf/probe00")
-    rng = np.random.default_rng(1)
-    n = found["times"].size
-    return Bunch(found, amps=lognormal(rng, n), depths=rng.uniform(0, 3840, n))
+def case(session, probe):
+    """A probe of the sample, events of which none leaves the recording, and their names."""
+    return probe.spikes, session.trials["stimOn_times"].dropna()
 
 
-def test_a_real_recording_s_metrics_are_brainbox_s(real_spikes):
-    metrics = agree(real_spikes, 500)
-    assert (metrics["spike_count"] == 0).sum() == 500 - 289
-    assert (metrics["max_confidence"] >= 90).sum() > 50 and (metrics["n_spikes_below2"] > 0).sum() > 20
+def test_the_peth_is_brainbox_s_without_smoothing(case):
+    found, events = case
+    singlecell = pytest.importorskip("brainbox.singlecell")
+    units = np.unique(found.clusters)
+    theirs, binned = singlecell.calculate_peths(
+        found.times, found.clusters, units, events.to_numpy(), 0.2, 0.5, 0.02, smoothing=0
+    )
+    ours = spikes.peth(found, events, bin_size=0.02)
+    np.testing.assert_allclose(ours.mean, theirs.means, atol=1e-9)
+    np.testing.assert_allclose(ours.mean.columns, theirs.tscale, atol=1e-12)
+    # Theirs is the standard deviation of these trials, ours the standard error of what they are a sample of.
+    np.testing.assert_allclose(ours.sem, theirs.stds / np.sqrt(len(events) - 1), atol=1e-9)
+    assert (spikes.trial_counts(found, events, bin_size=0.02).counts == binned.transpose(1, 0, 2)).all()
 
 
-def bursting(rng, seconds):
-    first = train(rng, 3, seconds, silence=0.05)
-    return np.sort(np.concatenate([first, first + 0.004, first + rng.uniform(0.006, 0.015, first.size)]))
+def test_brainbox_smooths_by_default_and_so_lowers_every_peak(case):
+    found, events = case
+    singlecell = pytest.importorskip("brainbox.singlecell")
+    theirs, _ = singlecell.calculate_peths(found.times, found.clusters, np.unique(found.clusters), events.to_numpy())
+    ours = spikes.peth(found, events, bin_size=0.025)
+    assert (theirs.means.max(axis=1) < ours.mean.max(axis=1)).mean() > 0.95
 
 
-def found_twice(rng, seconds):
-    times = train(rng, 4, seconds)
-    return np.sort(np.concatenate([times, times[::3], times[::7] + 0.00009, times[::5] + 0.0003]))
+def test_counts_are_brainbox_s(case):
+    found, events = case
+    singlecell = pytest.importorskip("brainbox.singlecell")
+    units = np.unique(found.clusters)
+    theirs, times = singlecell.bin_spikes2D(found.times, found.clusters, units, events.to_numpy(), 0.2, 0.5, 0.01)
+    ours = spikes.trial_counts(found, events)
+    assert (ours.counts == theirs.transpose(1, 0, 2)).all()
+    np.testing.assert_allclose(ours.times, times, atol=1e-12)
 
 
-TRAINS = {
-    "empty": lambda rng, seconds: np.empty(0),
-    "one spike": lambda rng, seconds: rng.uniform(0, seconds, 1),
-    "two spikes": lambda rng, seconds: rng.uniform(0, seconds / 2) + np.array([0, rng.choice([0, 0.001, 1.5])]),
-    "few spikes": lambda rng, seconds: np.sort(rng.uniform(0, seconds, rng.integers(3, 30))),
-    "slow": lambda rng, seconds: train(rng, 0.3, seconds),
-    "clean": lambda rng, seconds: train(rng, 8, seconds),
-    "fast": lambda rng, seconds: train(rng, 150, seconds, silence=0.001),
-    "poisson": lambda rng, seconds: train(rng, 12, seconds, silence=0),
-    "bursting": bursting,
-    "found twice": found_twice,
-    "gone after half": lambda rng, seconds: train(rng, 6, seconds / 2),
-    "500 spikes": lambda rng, seconds: np.sort(rng.uniform(0, seconds, 500)),
-    "501 spikes": lambda rng, seconds: np.sort(rng.uniform(0, seconds, 501)),
-}
+def test_brainbox_gives_units_that_are_not_in_order_another_unit_s_spikes():
+    singlecell = pytest.importorskip("brainbox.singlecell")
+    found, events = random_spikes(0), np.arange(5, 95.0)
+    units = np.arange(12)[::-1]
+    theirs, _ = singlecell.bin_spikes2D(found.times, found.clusters, units, events, 0.2, 0.5, 0.1)
+    ours = spikes.trial_counts(found, events, bin_size=0.1, units=units)
+    hers = spikes.trial_counts(found, events, bin_size=0.1)
+    assert (ours.counts == hers.counts[::-1]).all()
+    assert (theirs.transpose(1, 0, 2) != ours.counts).any()
 
 
-def cut_off(rng, n):
-    amps = lognormal(rng, 3 * n + 20)
-    return amps[amps > 150 * MICROVOLT][:n]
+def test_counts_in_intervals_are_brainbox_s_in_the_recording(case):
+    found, events = case
+    decode = pytest.importorskip("brainbox.population.decode")
+    intervals = spikes.around(events, (0.03, 0.33))
+    theirs, units = decode.get_spike_counts_in_bins(found.times, found.clusters, intervals.to_numpy())
+    ours = spikes.counts_in_intervals(found, intervals)
+    assert (ours == theirs).all(axis=None) and (ours.index == units).all() and (ours.columns == events.index).all()
+    # Outside of it, brainbox counts 0.
+    beyond = np.array([[10.0, 11.0], [1e6, 1e6 + 1]])
+    theirs, _ = decode.get_spike_counts_in_bins(found.times, found.clusters, beyond)
+    assert (theirs[:, 1] == 0).all() and spikes.counts_in_intervals(found, beyond)[1].isna().all()
 
 
-AMPLITUDES = {
-    "whole": lognormal,
-    "cut off": cut_off,
-    "small": lambda rng, n: lognormal(rng, n, 30 * MICROVOLT),
-    "tiny": lambda rng, n: lognormal(rng, n, 1e-10),
-    "equal": lambda rng, n: np.full(n, 100 * MICROVOLT),
-    "few levels": lambda rng, n: rng.choice([60, 70, 200], n) * MICROVOLT,
-    "uniform": lambda rng, n: rng.uniform(50, 250, n) * MICROVOLT,
-    "with outliers": lambda rng, n: lognormal(rng, n) * np.where(rng.random(n) < 0.003, 20, 1),
-}
+def test_counts_in_regular_bins_are_bincount2D_s(case):
+    found, _ = case
+    processing = pytest.importorskip("brainbox.processing")
+    start, stop = 100.0, 700.0
+    theirs, times, _ = processing.bincount2D(
+        *(found[name][(found.times >= start) & (found.times < stop)] for name in ("times", "clusters")),
+        xbin=0.5,
+        ybin=np.unique(found.clusters),
+        xlim=[start, stop],
+    )
+    ours = spikes.counts_in_intervals(found, np.c_[times[:-1], times[1:]])
+    assert (ours == theirs[:, :-1]).all(axis=None)
 
 
-@settings(max_examples=60)
-@given(
-    units=st.lists(
-        st.tuples(*(st.sampled_from(sorted(kinds)) for kinds in (TRAINS, AMPLITUDES))), min_size=1, max_size=8
-    ),
-    seconds=st.sampled_from([7, 14.9, 25, 60, 95, 150]),
-    start=st.sampled_from([0, 12.34, -3]),
-    amplitudes=st.sampled_from([np.float32, np.float64]),
-    clusters=st.sampled_from([np.uint16, np.int64]),
-    seed=st.integers(0, 2**32 - 1),
-)
-def test_any_recording_s_metrics_are_brainbox_s(units, seconds, start, amplitudes, clusters, seed):
-    rng = np.random.default_rng(seed)
-    found = []
-    for i, (timing, amplitude) in enumerate(units):
-        times = start + TRAINS[timing](rng, seconds)
-        found.append(of_one_unit(times, AMPLITUDES[amplitude](rng, times.size), i))
-        found[-1]["depths"] = rng.normal(2000, 10, times.size)
-    found = recording(*found)
-    assume(found["times"].size)
-    found["amps"] = found["amps"].astype(amplitudes)
-    found["clusters"] = found["clusters"].astype(clusters)
-    agree(found, len(units))
-
-
-def test_confidence_is_slidingRP_s(real_spikes):
-    reference = pytest.importorskip("slidingRP.metrics")
-    for unit in pd.Series(real_spikes["clusters"]).value_counts().index[:100:20]:
-        times = real_spikes["times"][real_spikes["clusters"] == unit]
-        theirs, contamination, period, *_ = reference.computeMatrix(
-            times, {"sampleRate": 30000, "binSizeCorr": 1 / 30000}
+def test_spikes_around_events_are_pynapple_s(case):
+    nap = pytest.importorskip("pynapple")
+    found, events = case
+    units = spikes.firing_rates(found).nlargest(5).index
+    ours = spikes.trial_counts(found, events, (-0.2, 0.5), 0.1, units)
+    for unit, counts in zip(units, ours.counts, strict=True):
+        theirs = nap.compute_perievent(
+            nap.Ts(found.times[found.clusters == unit]), nap.Ts(events.to_numpy()), (-0.2, 0.5)
         )
-        ours = spikes.refractory_confidence(times)
-        np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-9)
-        np.testing.assert_allclose(ours.index, contamination)
-        np.testing.assert_allclose(ours.columns, period + 0.5 / 30000)  # theirs are the middles of bins
+        theirs = np.array([np.histogram(theirs[i].t, np.linspace(-0.2, 0.5, 8))[0] for i in range(len(events))])
+        # It holds a spike's time from the event to the nanosecond, so that one at the edge of a bin may change sides.
+        assert (theirs != counts).sum() <= 2 and theirs.sum() == counts.sum() > 1000
 
 
-@settings(max_examples=60)
-@given(st.lists(st.floats(0, 1), max_size=60), st.sampled_from([1, 15, 300]), st.integers(1, 200))
-def test_the_autocorrelogram_counts_every_pair(times, width, n_bins):
-    times = np.sort(times)
-    samples = np.floor(times * 30000).astype(int)
-    lags = np.subtract.outer(samples, samples)[np.tril_indices(times.size, -1)] // width
-    expected = np.bincount(lags[lags < n_bins], minlength=n_bins)
-    assert (spikes.autocorrelogram(times, width / 30000, n_bins) == expected).all()
+def test_rates_are_those_of_the_quality_metrics(probe):
+    rates = spikes.firing_rates(probe.spikes)
+    theirs = spikes.quality_metrics(probe.spikes, len(probe.clusters)).set_index("cluster_id")["firing_rate"]
+    np.testing.assert_allclose(rates, theirs[rates.index])
+    assert rates.index.name == probe.clusters.index.name
 
 
-@pytest.mark.parametrize("bin_size", [1 / 30000, 0.0005, 0.01])
-def test_the_autocorrelogram_is_phylib_s(real_spikes, bin_size):
-    reference = pytest.importorskip("phylib.stats")
-    times = real_spikes["times"][real_spikes["clusters"] == pd.Series(real_spikes["clusters"]).mode()[0]]
-    theirs = reference.correlograms(
-        times, np.zeros(times.size, int), [0], sample_rate=30000, bin_size=bin_size, window_size=0.2, symmetrize=False
-    )[0, 0]
-    ours = spikes.autocorrelogram(times, bin_size, theirs.size)
-    assert ours.sum() > 100 and (ours == theirs).all()
+# --- the sample's truth ------------------------------------------------------------------------------------------
 
 
-# --- the metrics find what was put in ----------------------------------------------------------------------------
+def test_responses_begin_when_they_were_put_in():
+    made = recording.behave(7, 60, after=None)
+    side, contrast = bwm.trials.stimulus_side(made.trials), np.abs(bwm.trials.signed_contrast(made.trials))
+    errors = []
+    for number, track in enumerate(("parietal", "collicular")):
+        probe = recording.insert(7, number, track, made, 60, {"stimulus": 0.5})
+        truth = probe.truth_units
+        for unit in truth.index[(truth["stimulus_gain"] > 3) & (truth["rate"] > 3)]:
+            strong = (side == truth["stimulus_side"][unit]) & (contrast >= 25)
+            rates = spikes.peth(probe.spikes, made.trials["stimOn_times"].where(strong), (-0.5, 0.3), 0.02, [unit])
+            mean = rates.mean.loc[unit]
+            rest = mean[mean.index < 0]
+            first = mean.index[(mean.index > 0) & (mean > rest.mean() + 4 * rest.std())][0]
+            errors.append(first - 0.01 - truth["stimulus_latency"][unit])
+    assert len(errors) >= 5 and np.abs(errors).max() < 0.02, errors
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_each_fault_fails_its_own_criterion(seed):
-    rng = np.random.default_rng(seed)
-    own, foreign = train(rng, 5), train(rng, 2)
-    both = np.sort(np.concatenate([own, foreign]))
-    amps = lognormal(rng, 2 * both.size)
-    whole, cut = amps[: own.size], amps[amps > np.median(amps)][: own.size]
-    found = spikes.quality_metrics(
-        recording(
-            of_one_unit(own, whole, 0),
-            of_one_unit(both, amps[: both.size], 1),
-            of_one_unit(own[: cut.size], cut, 2),
-            of_one_unit(own, whole / 5, 3),
-            of_one_unit(both[: cut.size], cut / 10, 4),
-        ),
-        n_clusters=5,
-    )
-    assert list(found["bitwise_fail"]) == [0, 1, 2, 4, 7]
-    assert np.allclose(found["label"], [1, 2 / 3, 2 / 3, 2 / 3, 0])
+# --- what is not known is not silence ----------------------------------------------------------------------------
+
+GOOD = random_spikes(3, 3000, n_units=6, seconds=60, gaps=True)
 
 
-def smallest_contamination(percent, seed):
-    rng = np.random.default_rng(seed)
-    both = [train(rng, 6 * share) for share in (1 - percent / 100, percent / 100)]
-    return spikes.sliding_refractory_period(np.sort(np.concatenate(both)))["min_contamination"]
+def test_events_that_are_not_known_or_leave_the_recording_are_not_counted():
+    events = pd.Series([10.0, np.nan, 0.1, 59.8, 30.0, -5.0], index=list("abcdef"), name="stimOn_times")
+    ours = spikes.trial_counts(GOOD, events)
+    assert list(ours.trials) == ["a", "e"] and ours.counts.shape == (6, 2, 70)
+    assert (ours.events, ours.window, ours.bin_size) == ("stimOn_times", (-0.2, 0.5), 0.01)
+    whole = spikes.counts_in_intervals(GOOD, spikes.around(events, (-0.2, 0.5)))
+    assert list(whole.columns[whole.isna().all()]) == ["b", "c", "d", "f"] and whole[["a", "e"]].notna().all(axis=None)
+    assert whole.attrs == {"events": "stimOn_times", "window": (-0.2, 0.5)}
+    rates = spikes.peth(GOOD, events)
+    assert (rates.n_trials, rates.events, rates.window, rates.bin_size) == (2, "stimOn_times", (-0.2, 0.5), 0.01)
+    pd.testing.assert_frame_equal(rates.mean, spikes.peth(GOOD, [10, 30]).mean)
 
 
-def test_contamination_is_found_but_strong_contamination_is_taken_for_less():
-    found = {percent: [smallest_contamination(percent, seed) for seed in range(30)] for percent in (2, 25)}
-    assert 2 < np.mean(found[2]) < 4 and max(found[2]) < 10
-    # Of 25 % from one other neuron 2 × 0.25 × 0.75 of the pairs are foreign, and 2 × 0.25 are expected.
-    assert np.isclose(np.mean(found[25]), 25 * 0.75, atol=2) and min(found[25]) > 10
+def test_ids_of_units_may_have_gaps_and_come_in_any_order():
+    assert list(spikes.firing_rates(GOOD).index) == [5, 8, 11, 14, 17, 20]
+    ours = spikes.counts_in_intervals(GOOD, [[10, 20], [20, 30]], units=[14, 5])
+    assert list(ours.index) == [14, 5]
+    for unit in (14, 5):
+        times = GOOD.times[GOOD.clusters == unit]
+        assert list(ours.loc[unit]) == [((times >= t) & (times < t + 10)).sum() for t in (10, 20)]
 
 
-def test_confidence_rises_with_contamination_and_is_none_without_spikes():
-    confidence = spikes.refractory_confidence(train(np.random.default_rng(0), 5))
-    assert (confidence.diff().iloc[1:] >= 0).all(axis=None) and confidence.iloc[-1].max() > 99
-    assert (spikes.refractory_confidence(np.empty(0)) == 0).all(axis=None)
+def test_a_unit_with_one_spike_is_found_wherever_it_is():
+    for n_rare in (1, 30):
+        found = random_spikes(5, 300_000)
+        rare = np.arange(20, 20 + n_rare)
+        found.clusters[-n_rare:] = rare
+        assert list(spikes.counts_in_intervals(found, [[10, 20]]).index) == [*range(12), *rare]
 
 
-@pytest.mark.parametrize(("rate", "forced"), [(0.3, 0), (0.5, 1)])
-def test_too_few_spikes_to_tell_pass_only_by_force(rate, forced):
-    single = train(np.random.default_rng(0), rate, silence=0.05)
-    in_pairs = np.sort(np.concatenate([single, single[::10] + 0.0025]))
-    found = spikes.sliding_refractory_period(in_pairs)
-    assert np.isnan(found["min_contamination"]) and found["n_spikes_below2"] == 0 and found["max_confidence"] < 90
-    assert (found["slidingRP_viol"], found["slidingRP_viol_forced"]) == (0, forced)
+def test_spikes_at_one_moment_have_an_infinite_rate():
+    assert list(spikes.firing_rates({"times": np.ones(3), "clusters": np.array([0, 0, 4])})) == [np.inf, np.inf]
 
 
-def test_independent_spikes_have_a_contamination_of_one_half():
-    rng = np.random.default_rng(0)
-    times = train(rng, 20, silence=0)
-    (found,) = spikes.quality_metrics(recording(of_one_unit(times, lognormal(rng, times.size))), 1)["contamination"]
-    assert np.isclose(found, 0.5, atol=0.05)
-
-
-@pytest.mark.parametrize("missed", [0, 0.1, 0.3])
-def test_missed_spikes_are_estimated(missed):
-    rng = np.random.default_rng(0)
-    amps = np.sort(rng.normal(150, 20, 20_000))[round(missed * 20_000) :] * MICROVOLT
-    times = np.sort(rng.uniform(0, HOUR, amps.size))
-    (found,) = spikes.quality_metrics(recording(of_one_unit(times, amps)), 1)["missed_spikes_est"]
-    assert np.isclose(found, missed, atol=0.05)
-
-
-def test_a_unit_that_is_lost_halfway_is_present_for_half():
-    rng = np.random.default_rng(0)
-    whole, half = train(rng, 5), train(rng, 5, HOUR / 2)
-    found = spikes.quality_metrics(
-        recording(of_one_unit(whole, lognormal(rng, whole.size)), of_one_unit(half, lognormal(rng, half.size), 1)), 2
-    )
-    assert np.allclose(found["presence_ratio"], [1, 0.5], atol=0.01)
-    assert np.allclose(found["firing_rate"], [5, 2.5], rtol=0.05)
-
-
-def test_a_unit_without_spikes_has_a_row_and_fails():
-    found = spikes.quality_metrics(recording(of_one_unit(np.arange(9.0), np.ones(9), cluster=1)), 3)
-    assert list(found["cluster_id"]) == [0, 1, 2] and list(found["spike_count"]) == [0, 9, 0]
-    known = found.iloc[0].dropna()
-    assert dict(known[known != 0]) == {"bitwise_fail": 7}
-    assert set(known.index) == {
-        *("cluster_id", "spike_count", "firing_rate", "presence_ratio", "presence_ratio_std", "label", "bitwise_fail")
-    }
-
-
-@settings(max_examples=20)
-@given(st.permutations(range(4)), st.integers(0, 2**32 - 1))
-def test_numbers_of_units_do_not_matter(numbers, seed):
-    rng = np.random.default_rng(seed)
-    units = [train(rng, rate, 120) for rate in (0, 0.5, 5, 20)]
-    amps = [lognormal(rng, times.size) for times in units]
-    first, second = (
-        spikes.quality_metrics(recording(*map(of_one_unit, units, amps, order)), 4).drop(columns="cluster_id")
-        for order in (range(4), numbers)
-    )
-    pd.testing.assert_frame_equal(second.iloc[numbers].reset_index(drop=True), first)
-
-
-def test_labels_at_their_thresholds():
-    columns = ["max_confidence", "noise_cutoff", "amp_median"]
-    rows = {
-        (90, 4.99, 50.1e-6): (1, 0),
-        (89.9, 4.99, 50.1e-6): (2 / 3, 1),
-        (90, 5, 50.1e-6): (2 / 3, 2),
-        (90, 4.99, 50e-6): (2 / 3, 4),
-        (90, np.nan, 50e-6): (1 / 3, 6),
-        (np.nan, np.nan, np.nan): (0, 7),
-    }
-    metrics = pd.DataFrame(rows.keys(), columns=columns, index=range(10, 16))
-    found = spikes.quality_labels(metrics)
-    assert list(found.index) == list(metrics.index) and found["bitwise_fail"].dtype == np.uint8
-    np.testing.assert_allclose(found, list(rows.values()))
-
-
-# --- what cannot be measured is refused --------------------------------------------------------------------------
-
-GOOD = recording(of_one_unit(np.arange(5.0), np.full(5, 1e-4)))
+def test_signed_counts_can_be_subtracted():
+    counts = spikes.trial_counts(GOOD, [10, 30]).counts
+    assert (counts[0] - counts[1:]).min() < 0
 
 
 @pytest.mark.parametrize(
     ("change", "says"),
     [
         ({"times": GOOD.times[::-1]}, "must be sorted"),
-        ({"times": np.where(GOOD.times == 2, np.nan, GOOD.times)}, "without NaN"),
-        ({"times": np.full(5, np.nan)}, "without NaN"),
-        ({"times": np.append(GOOD.times[:4], np.inf)}, "must be sorted"),
-        ({"clusters": GOOD.clusters + 1}, "from 0 to 0; they are uint16 from 1 to 1"),
-        ({"clusters": GOOD.clusters.astype(int) - 1}, "from -1 to -1"),
-        ({"clusters": GOOD.clusters.astype(float)}, "must be integers"),
-        ({"amps": GOOD.amps[:4]}, r"of one length; they are times \(5,\), clusters \(5,\), amps \(4,\)"),
-        ({"amps": GOOD.amps * np.nan}, "finite"),
-        ({"amps": -GOOD.amps}, "not below 0 V"),
+        ({"times": np.where(GOOD.times > 30, np.nan, GOOD.times)}, "without NaN"),
+        ({"clusters": GOOD.clusters[:-1]}, "of one length"),
+        ({"clusters": GOOD.clusters.astype(float)}, "integers from 0 on; these are float64"),
+        ({"clusters": GOOD.clusters.astype(int) - 6}, "integers from 0 on"),
         ({name: array[:0] for name, array in GOOD.items()}, "There are no spikes"),
     ],
 )
-def test_bad_spikes_are_refused_in_one_sentence(change, says):
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda found: spikes.firing_rates(found),
+        lambda found: spikes.peth(found, [10]),
+        lambda found: spikes.trial_counts(found, [10]),
+        lambda found: spikes.counts_in_intervals(found, [[10, 11]]),
+        lambda found: spikes.responsive_units(found, [10], (0, 0.2), (-0.2, 0)),
+    ],
+)
+def test_bad_spikes_are_refused_in_one_sentence(function, change, says):
     with pytest.raises(ValueError, match=says) as refused:
-        spikes.quality_metrics(GOOD | change, 1)
+        function(GOOD | change)
     assert str(refused.value).count(". ") == 0 and str(refused.value).endswith(".")
 
 
-def test_spikes_of_an_older_sorting_are_refused():
-    with pytest.raises(ValueError, match="these lack amps, depths"):
-        spikes.quality_metrics({"times": GOOD.times, "clusters": GOOD.clusters}, 1)
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"events": [10_000, 20_000]}, "None of 2 intervals lies in the recording, which lasts from 0.0"),
+        ({"events": [np.nan]}, "None of 1"),
+        ({"events": [[10, 11]]}, "these have the shape (1, 2)"),
+        ({"window": (0.5, -0.2)}, "stops after its start; this is from 0.5 to -0.2 s"),
+        ({"window": (0, np.nan)}, "stops after its start"),
+        ({"bin_size": 0.03}, "is 23.3333 bins of 0.03 s"),
+        ({"bin_size": 0}, "whole number of bins"),
+        ({"bin_size": 5}, "whole number of bins"),
+        ({"units": [5, 6, 8, 900]}, "2 of 4 units have no spikes among these (6, 900)"),
+        ({"units": [5, 5]}, "each once"),
+        ({"units": [-5]}, "whole numbers"),
+        ({"units": np.ones(6, bool)}, "of a mask take the ids"),
+        ({"condition": np.full(3, np.nan)}, "None of the events has a label"),
+        ({"condition": [1, 2]}, "There are 3 events, and condition has the shape (2,)"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_in_one_sentence(arguments, says):
+    with pytest.raises(ValueError, match=re.escape(says)) as refused:
+        spikes.peth(GOOD, **({"events": [10, 20, 30]} | arguments))
+    assert str(refused.value).count(". ") == 0 and str(refused.value).endswith(".")
 
 
-def test_a_bin_below_a_sample_is_refused():
-    with pytest.raises(ValueError, match="at least one sample"):
-        spikes.autocorrelogram(GOOD.times, bin_size=1e-5)
+def test_intervals_that_are_none_are_refused():
+    with pytest.raises(ValueError, match="ends before it starts"):
+        spikes.counts_in_intervals(GOOD, [[11, 10]])
+    with pytest.raises(ValueError, match="start and stop"):
+        spikes.counts_in_intervals(GOOD, [10, 11])
 
 
 def test_importing_costs_no_more_than_it_must():
-    loaded = (
-        "import sys, bwm_tutorials.spikes; print([m for m in ('scipy.stats', 'matplotlib', 'one') if m in sys.modules])"
-    )
+    heavy = ("scipy.stats", "matplotlib", "one", "numba")
+    loaded = f"import sys, bwm_tutorials.spikes; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -5,6 +5,7 @@ be told apart by colour-blind readers and read as text on white.
 """
 
 from .behaviour import among_mice, beliefs, learning, psychometric, psychometric_by_hand, session_course
+from .responses import alignments, p_values, raster, rates_around, responsive, trajectories
 from .score import scorecard
 from .sessions import download_prices, what_sessions_have
 from .sorting import (
@@ -21,6 +22,7 @@ from .units import probe, unit_panels, units_by_region
 from .wheel import changes_and_vigour, early_movements, latencies, wheel_movements, wheel_traces
 
 __all__ = [
+    "alignments",
     "among_mice",
     "beliefs",
     "changes_and_vigour",
@@ -32,13 +34,18 @@ __all__ = [
     "latencies",
     "learning",
     "one_trial",
+    "p_values",
     "probe",
     "psychometric",
     "psychometric_by_hand",
+    "raster",
+    "rates_around",
+    "responsive",
     "scorecard",
     "session_course",
     "session_raster",
     "stamp",
+    "trajectories",
     "trial_panels",
     "unit_panels",
     "units_by_region",

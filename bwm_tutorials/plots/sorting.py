@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..spikes import MIN_AMPLITUDE, MIN_CONFIDENCE, SAMPLING_RATE, autocorrelogram
+from ..quality import MIN_AMPLITUDE, MIN_CONFIDENCE, SAMPLING_RATE, autocorrelogram
 from .style import BLUE, GREY, ORANGE, percent, say
 
 THRESHOLD = 40  # µV; what is below it can be seen without a sorter

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..spikes import SAMPLING_RATE, autocorrelogram
+from ..quality import SAMPLING_RATE, autocorrelogram
 from .style import BLUE, GREY, ORANGE, say
 
 NOT_REGIONS = ("root", "void")  # the whole brain, and what is not brain

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from iblutil.util import Bunch
 
-from ..spikes import quality_metrics
+from ..quality import quality_metrics
 from . import video
 from .write import write_sorting
 

@@ -8,7 +8,7 @@ import pandas as pd
 from iblutil.util import Bunch
 
 from .. import wheel
-from ..spikes import quality_metrics
+from ..quality import quality_metrics
 from . import encoder, mouse, neurons, passive, probe, task, video
 
 CAMERAS = tuple(video.CAMERAS)

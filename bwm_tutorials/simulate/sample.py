@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _STAMP = "complete.json"
 # Code outside of this package that the sample depends on.
-_ALSO = ("blocks.py", "pose.py", "spikes.py", "tables.py", "wheel.py")
+_ALSO = ("blocks.py", "pose.py", "quality.py", "tables.py", "wheel.py")
 
 
 def ensure(folder: Path | None = None, rebuild: bool = False, name: str = "sample") -> Path:

@@ -9,7 +9,7 @@ import pandas as pd
 from iblutil.util import Bunch
 
 from .. import tables
-from ..spikes import SAMPLING_RATE
+from ..quality import SAMPLING_RATE
 from . import passive, video
 
 TRIALS_REVISION = "#2025-03-03#"

@@ -1,0 +1,210 @@
+"""What spike counts tell of the trials: which units respond, what they are selective for, what they share.
+
+Counts are tables of units × trials, as `spikes.counts_in_intervals` gives them; a trial whose count is NaN is left out.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+CORRECTION = "Benjamini-Hochberg"
+
+
+def signed_rank(difference: np.ndarray) -> pd.DataFrame:
+    """Wilcoxon's signed-rank test of every unit: whether its differences lie about 0.
+
+    Parameters
+    ----------
+    difference : ndarray, shape (n_units, n_trials)
+
+    Returns
+    -------
+    DataFrame
+        One row a unit: ``effect``, the rank-biserial correlation (1 if every difference is above 0, −1 if below);
+        ``p``, two-sided, by the normal approximation; ``p_adjusted``, for as many tests as there are units. Zeros are
+        left out; a unit that has nothing else has effect 0 and p 1. Agrees with ``scipy.stats.wilcoxon``.
+    """
+    from scipy.special import ndtr
+    from scipy.stats import rankdata
+
+    zero = difference == 0
+    # Zeros have the lowest ranks: those of the others begin with 1 without them.
+    ranks = np.where(zero, 0, rankdata(np.abs(difference), axis=1) - zero.sum(axis=1, keepdims=True))
+    lead = (ranks * np.sign(difference)).sum(axis=1)
+    # If signs were drawn by coin, the lead would have this standard deviation, with ties and without.
+    with np.errstate(invalid="ignore"):
+        z = np.nan_to_num(lead / np.sqrt((ranks**2).sum(axis=1)))
+        effect = np.nan_to_num(lead / ranks.sum(axis=1))
+    p = 2 * ndtr(-np.abs(z))
+    return pd.DataFrame({"effect": effect, "p": p, "p_adjusted": adjusted(p)})
+
+
+def selectivity(
+    counts: pd.DataFrame,
+    variable: npt.ArrayLike,
+    condition: npt.ArrayLike | pd.DataFrame | None = None,
+    null: int | np.ndarray = 2000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Whether each unit's count tells the two values of a variable apart (condition-combined Mann–Whitney test).
+
+    Trials are compared only with trials of the same condition, so that a unit that knows the stimulus is not taken for
+    one that knows the choice, which goes along with it.
+
+    Parameters
+    ----------
+    counts : DataFrame
+        Units × trials, as `counts_in_intervals` gives them.
+    variable : array-like, shape (n_trials,)
+        Of two values: the choice, the side of the stimulus, the feedback, the block. NaN leaves a trial out.
+    condition : array-like, shape (n_trials,), or DataFrame, optional
+        The other variables: a label for each trial, or a table whose rows are compared. NaN leaves a trial out.
+        Default all trials together.
+    null : int or ndarray, shape (n, n_trials)
+        How many times the variable is shuffled among the trials of a condition. What is slow or comes in blocks must
+        not be shuffled, for rates are slow too: give sequences that it could have had instead, as
+        `trials.pseudosessions` does for ``probabilityLeft``.
+    seed : int
+        Of the shuffles.
+
+    Returns
+    -------
+    DataFrame
+        One row a unit: ``auc``, the probability that a trial of the higher value has the higher count, over pairs of
+        trials of the same condition (.5: no difference); ``p``, two-sided, the share of the null that lies as far from
+        .5, the recording itself counted in; ``p_adjusted``, for as many tests as there are units. Its ``attrs`` have
+        those of ``counts``, and ``test``, ``null``, ``correction``, ``values`` (lower and higher), ``n_trials`` and
+        ``trials`` (those that were compared).
+
+    Raises
+    ------
+    ValueError
+        The variable does not have two values in the trials that are known, no condition has both, the null's values are
+        others, or lengths differ.
+
+    Notes
+    -----
+    The test of Steinmetz et al. (2019, Nature 576:266) and of the Brain Wide Map (International Brain Laboratory 2025),
+    with pseudosessions after Harris (2020, "Nonsense correlations in neuroscience").
+    """
+    from scipy.stats import rankdata
+
+    n_trials = counts.shape[1]
+    value, values = pd.factorize(_for_each(variable, n_trials, "variable"), sort=True)
+    group = _groups(condition, n_trials)
+    known = (value >= 0) & (group >= 0) & counts.notna().all().to_numpy()
+    if len(values) != 2:
+        raise ValueError(
+            f"A variable has two values and NaN elsewhere; this one has {len(values)}: "
+            f"{', '.join(map(str, values[:5]))}{', …' if len(values) > 5 else ''}."
+        )
+    high, (group, _) = value[known] == 1, pd.factorize(group[known])
+    ranks = np.empty((len(counts), high.size))
+    of_group = group[:, None] == np.arange(group.max(initial=0) + 1)
+    for trials in of_group.T:
+        ranks[:, trials] = rankdata(counts.to_numpy()[:, known][:, trials], axis=1)
+    if np.ndim(null):
+        described, shuffled = f"{len(null)} given sequences", _same_values(np.asarray(null), known, values)
+    else:
+        described, shuffled = f"{null} shuffles within conditions", np.tile(high, (null, 1))
+        rng = np.random.default_rng(seed)
+        for trials in of_group.T:
+            shuffled[:, trials] = rng.permuted(shuffled[:, trials], axis=1)
+    auc = _auc(high[None], ranks, of_group)[0]
+    if np.isnan(auc).any():
+        raise ValueError("In no condition has the variable both values: take a condition that does not determine it.")
+    as_far = ~(np.abs(_auc(shuffled, ranks, of_group) - 0.5) < np.abs(auc - 0.5))
+    p = (1 + as_far.sum(axis=0)) / (1 + len(shuffled))
+    table = pd.DataFrame({"auc": auc, "p": p, "p_adjusted": adjusted(p)}, counts.index)
+    table.attrs = counts.attrs | {
+        "test": "condition-combined Mann-Whitney",
+        "null": described,
+        "correction": CORRECTION,
+        "values": tuple(values.tolist()),
+        "n_trials": high.size,
+        "trials": tuple(counts.columns[known]),
+    }
+    return table
+
+
+def noise_correlations(counts: pd.DataFrame, condition: npt.ArrayLike | pd.DataFrame | None = None) -> pd.DataFrame:
+    """How the counts of each pair of units vary together from trial to trial, where nothing else is known to differ.
+
+    Parameters
+    ----------
+    counts : DataFrame
+        Units × trials, as `counts_in_intervals` gives them.
+    condition : array-like, shape (n_trials,), or DataFrame, optional
+        A label for each trial, or a table whose rows are compared: each unit's mean over the trials of a condition is
+        taken away. NaN leaves a trial out. Default one mean for all.
+
+    Returns
+    -------
+    DataFrame
+        Units × units: Pearson correlation of what remains. NaN for a unit with itself, and where nothing varies. Slow
+        drift is part of it. Its ``attrs`` have those of ``counts``, ``n_trials`` and ``trials``.
+    """
+    group = _groups(condition, counts.shape[1])
+    known = (group >= 0) & counts.notna().all().to_numpy()
+    values, group = counts.to_numpy(float)[:, known], group[known]
+    rest = np.empty_like(values)
+    for g in np.unique(group):
+        rest[:, group == g] = values[:, group == g] - values[:, group == g].mean(axis=1, keepdims=True)
+    # What is left of equal counts is rounding, not variation.
+    rest[np.abs(rest).max(axis=1, initial=0) < 1e-9] = np.nan
+    rest /= np.linalg.norm(rest, axis=1, keepdims=True)
+    correlations = rest @ rest.T
+    np.fill_diagonal(correlations, np.nan)
+    table = pd.DataFrame(correlations, counts.index, counts.index)
+    table.attrs = counts.attrs | {"n_trials": group.size, "trials": tuple(counts.columns[known])}
+    return table
+
+
+def adjusted(p: np.ndarray) -> np.ndarray:
+    """P values corrected for their number: those below .05 hold 5 % false ones on average (Benjamini–Hochberg 1995)."""
+    from scipy.stats import false_discovery_control
+
+    return false_discovery_control(p)
+
+
+def _auc(high: np.ndarray, ranks: np.ndarray, of_group: np.ndarray) -> np.ndarray:
+    """For each way to call trials high, and each unit: the share of pairs in a group whose high trial ranks higher.
+
+    ``high`` is (n, n_trials), ``ranks`` (n_units, n_trials), ``of_group`` (n_trials, n_groups). Sums of ranks are
+    multiples of ½ and exact in floating point, so that ties with the null are ties on any computer.
+    """
+    high, of_group = high.astype(float), of_group.astype(float)
+    n_high = high @ of_group
+    n_low = of_group.sum(axis=0) - n_high
+    wins = high @ ranks.T - (n_high * (n_high + 1) / 2).sum(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore"):  # no pair at all
+        return wins / (n_high * n_low).sum(axis=1, keepdims=True)
+
+
+def _same_values(null: np.ndarray, known: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Where the sequences of a null have the higher value, in the trials that are known."""
+    if null.ndim != 2 or null.shape[1] != known.size:
+        raise ValueError(f"There are {known.size} trials, so the null is of shape (n, {known.size}), not {null.shape}.")
+    null = null[:, known]
+    if not np.isin(null, values).all():
+        raise ValueError(
+            f"The variable is {values[0]} or {values[1]} in the trials compared, and the null has other values there."
+        )
+    return null == values[1]
+
+
+def _groups(condition: npt.ArrayLike | pd.DataFrame | None, n_trials: int) -> np.ndarray:
+    """Number of each trial's condition, −1 where it is not known."""
+    if condition is None:
+        return np.zeros(n_trials, int)
+    if isinstance(condition, pd.DataFrame):
+        _for_each(condition.index, n_trials, "condition")
+        return condition.groupby(list(condition)).ngroup().to_numpy()
+    return pd.factorize(_for_each(condition, n_trials, "condition"))[0]
+
+
+def _for_each(labels: npt.ArrayLike, n_trials: int, name: str) -> np.ndarray:
+    labels = np.asarray(labels)
+    if labels.shape != (n_trials,):
+        raise ValueError(f"There are {n_trials} trials in the counts, and {name} has the shape {labels.shape}.")
+    return labels

@@ -1,0 +1,404 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 06 · Neural responses
+#
+# After this lesson you can
+#
+# - make a peri-event time histogram in five lines, in Hz, and then in one;
+# - choose the event that a response belongs to, and say what the others hide;
+# - test which units respond, correct for their number, and ask what it is that they respond to;
+# - tell a unit that knows the block from one that drifts.
+
+# %% [markdown]
+# | | |
+# |---|---|
+# | You need | lessons [00](00_start_here.ipynb) and [03](03_decision_task.ipynb); [05](05_spike_sorting.ipynb) helps |
+# | Time | 25 minutes to read, 20 to practise; the extras another 30 |
+# | Data | the synthetic sample (260 MB, built on this computer) |
+# | Where you are | sixth on the student's path: 03 → 04 → 05 → **06** → 07; last of the class |
+#
+# Words in *italics* are in the [glossary](glossary.md).
+
+# %% [markdown] tags=["teacher"]
+# **Teacher's notes.** 45 minutes: 10 for the histogram and its exercise, 10 for the events and the handles, 15 for the
+# test with hunt and exercise, 10 for the block. Before section 4 ask: "name three things that happen within .13 s of
+# the stimulus." Do not skip section 5: its figure is the one that people remember. When late, leave out the handles.
+#
+# Misconceptions (wrong beliefs to listen for), each recognised by an exercise:
+#
+# - The height of a histogram is a rate.
+# - A unit that fires after the stimulus responds to the stimulus.
+# - A rate that differs between blocks knows the block.
+
+# %% [markdown]
+# The next cell says which recording the lesson runs on. Leave it for now.
+
+# %% tags=["parameters"]
+SOURCE = "sample"  # or "real", or the path of a folder of recordings
+EID = None  # a session's id; None opens the source's main session
+
+# %%
+import bwm_tutorials as bwm
+import numpy as np
+import pandas as pd
+
+one = bwm.connect(SOURCE)
+session = bwm.Session(EID, one)
+bwm.plots.stamp(session)
+check, hint, solution = bwm.exercises("06", session)
+session
+
+# %% [markdown]
+# **Remember?** (1) Lesson 04: how soon after the stimulus can a movement answer it? (2) Lesson 05: what is a good unit?
+#
+# <details><summary>Answers</summary>(1) Not before some 80 ms. (2) One that passes all three tests of quality: `label`
+# 1.</details>
+
+# %% [markdown]
+# ## 1 · Five lines, and one
+#
+# A neuron fires some spikes a second, in no visible order. To see what an event does to it, line up many trials at the
+# event and count in short bins: a *peri-event time histogram*, PETH. We take the good units of the last probe, and of
+# these the one that changes most at feedback. It was *chosen* for that: the figure will show a response, and prove
+# none.
+
+# %%
+trials = session.trials
+probes = session.get("insertions")
+if probes:
+    probe = probes[-1]
+    spikes = probe.good_spikes
+    table = bwm.spikes.responsive_units(spikes, trials["feedback_times"], (0.0, 0.3), (-0.3, 0.0))
+    unit = table["effect"].abs().idxmax()
+
+# %% tags=["nbval-check-output"]
+if probes:
+    times = spikes.times[spikes.clusters == unit]
+    events = trials["feedback_times"].dropna()
+    around = [times[(times > event - 0.2) & (times < event + 0.5)] - event for event in events]
+    in_bin, edges = np.histogram(np.concatenate(around), bins=70, range=(-0.2, 0.5))
+    print(f"unit {unit}: {in_bin.max()} spikes in the fullest of {len(in_bin)} bins, {len(events)} events")
+
+# %% [markdown]
+# **Exercise 06.1.** What is the rate of this unit in the fullest bin, in Hz? Use `in_bin`, `events`, and the width of a
+# bin, .01 s.
+
+# %%
+answer = ...
+check("06.1", answer)
+
+# %% [markdown]
+# In one line, for all units at once, with the standard error over trials. An event whose window leaves the recording is
+# left out, not counted as silence. `condition` splits the trials.
+
+# %%
+outcome = trials["feedbackType"].map({1: "reward", -1: "no reward"}).rename("feedback")
+if probes:
+    rates = bwm.spikes.peth(spikes, trials["feedback_times"], condition=outcome)
+    aligned = bwm.spikes.aligned(spikes, unit, trials["feedback_times"])
+    fig = bwm.plots.raster(aligned, rates, unit)
+
+# %% [markdown]
+# Each row is a trial, each tick a spike. Look down the rows as well: if the unit fires more in some parts of the
+# session than in others, that is *drift*, and will matter in section 5.
+#
+# ## 2 · Which event?
+#
+# Stimulus, movement and feedback follow each other within a second. Whatever one of them does to a unit is seen around
+# all three.
+#
+# **Predict.** Our unit was chosen for feedback. Around the stimulus, is its response (a) as sharp, (b) broader and
+# lower, (c) gone?
+
+# %%
+if probes:
+    names = [name for name in ("stimOn_times", "firstMovement_times", "feedback_times") if name in trials]
+    wide = {name: bwm.spikes.peth(spikes, trials[name], (-0.4, 0.6), 0.02) for name in names}
+    fig = bwm.plots.rates_around(list(wide.values()), unit)
+
+# %% [markdown]
+# (b), since latencies vary from trial to trial. A response belongs to the event around which it is sharpest. What ramps
+# up between two events is sharp around neither.
+#
+# **Modify.** Look at other units, other events, other conditions. The cell needs a running notebook. Wide bins and
+# smoothing make a curve pretty and its times wrong.
+
+# %%
+bwm.widgets.peth_explorer(session, probe) if probes else None
+
+# %% [markdown]
+# ## 3 · Which units respond?
+#
+# For each unit compare its count after the stimulus with its count before, trial by trial: *Wilcoxon's signed-rank
+# test* asks whether the differences lie about 0. With 60 units, 3 have p below .05 by chance. `p_adjusted` is corrected
+# for that: among those below .05, about 5 % are false (*Benjamini–Hochberg*).
+
+# %%
+on = trials["stimOn_times"]
+response, baseline = (0.03, 0.13), (-0.1, 0.0)
+truth = session.get("truth")
+if probes:
+    tests = bwm.spikes.responsive_units(spikes, on, response, baseline)
+    knows = probe.truth["stimulus_gain"] != 0 if truth else None
+    fig = bwm.plots.responsive(tests, probe.clusters["acronym"], knows)
+
+# %% [markdown]
+# `root` is no region: the channel lies outside all that have a name. Do not count it as one.
+#
+# **Exercise 06.2, a hunt.** This script counts the units that fire 1.5 times as much after the stimulus as before it.
+# Its two windows last equally long, but it finds too few. Mend the baseline, and give the number.
+
+# %%
+if probes:
+    before = bwm.spikes.counts_in_intervals(spikes, bwm.spikes.around(on, (-0.1, 0.1)))
+    after = bwm.spikes.counts_in_intervals(spikes, bwm.spikes.around(on, (0.0, 0.2)))
+    print((after.mean(axis=1) > 1.5 * before.mean(axis=1)).sum())
+
+# %%
+answer = ...
+check("06.2", answer)
+
+# %% [markdown]
+# ## 4 · Respond to what?
+#
+# The test is right: these units do fire more after the stimulus than before. The sentence "they respond to the
+# stimulus" is another matter. In many trials the wheel moves within the window.
+#
+# **Exercise 06.3.** Repeat the test in those trials only in which the first movement comes later than .15 s after the
+# stimulus. How many units have `p_adjusted` below .05 now? `on.where(...)` keeps the times of some trials and makes the
+# others NaN, which are left out.
+
+# %%
+if "firstMovement_times" in trials:
+    latency = bwm.trials.movement_latency(trials)
+    print((latency > 0.15).sum(), "of", len(trials), "trials")
+
+# %%
+answer = ...
+check("06.3", answer)
+
+# %% [markdown]
+# What is lost has two causes: units that follow the movement, and power, because fewer trials are left, and weaker
+# stimuli among them. No single choice of trials separates the two; the extras compare like with like.
+#
+# ## 5 · The block trap
+#
+# Which units know the block? Before the stimulus comes, the count of a unit that knows should differ between blocks.
+#
+# **Predict.** In the null session, whose neurons know nothing, which share of units has p below .05: (a) 0 %, (b) 5 %,
+# (c) 25 %?
+
+
+# %%
+def before_stimulus(probe):
+    return bwm.spikes.counts_in_intervals(probe.good_spikes, bwm.spikes.around(on, (-0.4, -0.1)))
+
+
+block = trials["probabilityLeft"].where(trials["probabilityLeft"] != 0.5)
+pseudo = bwm.trials.pseudosessions(len(trials), 1000, seed=1)
+null = session.get("null")
+if null and block.nunique() == 2:
+    nothing = before_stimulus(null.insertions[-1])
+    shuffled = bwm.spikes.selectivity(nothing, block)["p"]
+    right = bwm.spikes.selectivity(nothing, block, null=pseudo)["p"]
+    fig = bwm.plots.p_values({"trials shuffled": shuffled, "pseudosessions": right}, "the null session")
+
+# %% [markdown]
+# With shuffled trials (c) is usual: from session to session 5 to 40 %. Rates drift over minutes, blocks last minutes,
+# and two slow things agree by accident; shuffling makes the block fast, and so asks the wrong question.
+# *Pseudosessions* (lesson 03) are as slow as the real blocks. The same trap waits for every slow variable: arousal,
+# thirst, the trial's number.
+#
+# ## 6 · What was put in
+#
+# The null of the stimulus: the same test around times moved at random by up to 20 s. That of the block: each of some
+# pseudosessions taken for the real one. In the sample many units know things, so that few units teach; in the brain it
+# is far fewer.
+
+# %%
+rows = {}
+if probes:
+    rng = np.random.default_rng(1)
+    moved = [on + rng.uniform(-20, 20, len(on)) for _ in range(40)]
+    found = [bwm.spikes.responsive_units(spikes, at, response, baseline) for at in moved]
+    rows["respond after the stimulus (fraction)"] = {
+        "found": (tests["p_adjusted"] < 0.05).mean(),
+        "put_in": knows.reindex(tests.index).mean() if truth else None,
+        "null": [(table["p_adjusted"] < 0.05).mean() for table in found],
+        "published": ".004 [1]",
+    }
+
+# %%
+if probes and block.nunique() == 2:
+    before, taken = before_stimulus(probe), np.where(np.isnan(block), np.nan, pseudo[:100])
+    by_chance = [(bwm.spikes.selectivity(before, each, null=pseudo)["p"] < 0.05).mean() for each in taken]
+    rows["know the block, p < .05 (fraction)"] = {
+        "found": (bwm.spikes.selectivity(before, block, null=pseudo)["p"] < 0.05).mean(),
+        "put_in": (probe.truth["block_gain"] != 0).reindex(before.index).mean() if truth else None,
+        "null": by_chance,
+        "published": ".053 [2]",
+    }
+if rows:
+    fig = bwm.plots.scorecard(rows)
+
+# %% [markdown]
+# If more units respond after the stimulus than know it, section 4 says why. And see how wide the null of the block is.
+# All units of a session share one sequence of blocks, so they are wrong together: a share that is far from 5 % in one
+# session need not mean a thing. The published shares are of other tests each, and not to be mixed: [1] of a strict one,
+# [2] of a looser one of its preprint.
+#
+# ## Recap
+#
+# - A rate is spikes per trial and per second.
+# - A response belongs to the event around which it is sharpest.
+# - Correct for the number of units. Then ask what else happened in the window.
+# - What is slow needs a null that is as slow.
+#
+# ## Exit ticket
+#
+# 1. A histogram over 200 trials, in bins of 20 ms, peaks at 80 spikes. How many Hz?
+# 2. 40 of 400 units have p below .05. How many would by chance? What do you report?
+# 3. "9 % of units encode the block (rank-sum test over trials)." What do you ask?
+#
+# <details><summary>Answers</summary>
+#
+# 1. 80 / 200 / .02 s = 20 Hz.
+# 2. 20; how many are left when corrected, and the size of the effects.
+# 3. What the same test finds against pseudosessions, or in a recording without blocks.
+#
+# </details>
+#
+# ## What is next
+#
+# Much of what units do goes along with movement: pose and video, as that lesson appears. Before you leave, save the
+# notebook (Ctrl+S) and run the last cell: it packs your work.
+#
+# ## References
+#
+# 1. International Brain Laboratory, [A brain-wide map of neural activity during complex
+#    behaviour](https://doi.org/10.1038/s41586-025-09235-0). *Nature* (2025).
+# 2. Its [preprint](https://doi.org/10.1101/2023.07.04.547681). *bioRxiv* (2023).
+# 3. Steinmetz et al., [Distributed coding of choice, action and engagement across the mouse
+#    brain](https://doi.org/10.1038/s41586-019-1787-x). *Nature* (2019).
+# 4. Harris, [Nonsense correlations in neuroscience](https://doi.org/10.1101/2020.11.29.402719). *bioRxiv* (2020).
+
+# %% [markdown] tags=["extra"]
+# ---
+# # Extras
+#
+# ## Extra A · All units at once
+#
+# Each row is a unit, in all panels the same; red is more, blue is less than its mean.
+
+# %% tags=["extra"]
+if probes:
+    short = {plain: wide[name] for name, plain in bwm.plots.responses.EVENTS.items() if name in wide}
+    fig = bwm.plots.alignments(short)
+
+# %% [markdown] tags=["extra"]
+# The rates of all units at one moment are a point; over time it moves. The two directions in which it moves most
+# (*principal components*) make a map.
+
+# %% tags=["extra"]
+if probes:
+    made_side = trials["choice"].map({1: "left", -1: "right"}).rename("choice")
+    rates = bwm.spikes.peth(spikes, trials["firstMovement_times"], (-0.4, 0.6), 0.02, condition=made_side)
+    path = bwm.spikes.smoothed(rates, 0.03).mean.unstack("choice").T.swaplevel().sort_index()
+    path = path - path.mean()
+    _, _, components = np.linalg.svd(path, full_matrices=False)
+    plane = path @ components[:2].T
+    fig = bwm.plots.trajectories({name: plane.loc[name] for name in ("left", "right")})
+
+# %% [markdown] tags=["extra"]
+# ## Extra B · Choice, at equal stimulus and block
+#
+# Left choices mostly follow left stimuli. To ask for the choice alone, compare trials of the same side and block: the
+# *condition-combined* test [3] counts, among pairs of such trials, how often the one with the left choice has more
+# spikes, and shuffles choices among them.
+
+# %% tags=["extra"]
+made = trials["choice"].where(trials["choice"] != 0)
+condition = pd.DataFrame({"side": bwm.trials.stimulus_side(trials), "block": trials["probabilityLeft"]})
+if probes:
+    window = bwm.spikes.around(trials["firstMovement_times"], (-0.1, 0.0))
+    counts = bwm.spikes.counts_in_intervals(spikes, window)
+    all_trials = bwm.spikes.selectivity(counts, made)
+    print("tell the choice, all trials together:", (all_trials["p_adjusted"] < 0.05).sum())
+
+# %% [markdown] tags=["extra"]
+# **Exercise 06.4.** How many do, with `p_adjusted` below .05, among trials of the same side and block?
+
+# %% tags=["extra"]
+answer = ...
+check("06.4", answer)
+
+# %% [markdown] tags=["extra"]
+# ## Extra C · The trials that chose
+#
+# **Exercise 06.5, a hunt.** Each unit fires more for one side. This script chooses that side, and tests whether the
+# unit really does, one-sided. It finds too many, in the null session as well. Choose in the even trials and test in the
+# odd ones. How many units are left?
+
+# %% tags=["extra"]
+from scipy.stats import mannwhitneyu
+
+
+def sided(counts, choose, test):
+    mean = [counts[:, choose & (side == which)].mean(axis=1) for which in (-1, 1)]
+    left, right = (counts[:, test & (side == which)] for which in (-1, 1))
+    p_left = mannwhitneyu(left, right, axis=1, alternative="greater").pvalue
+    p_right = mannwhitneyu(right, left, axis=1, alternative="greater").pvalue
+    return (np.where(mean[0] > mean[1], p_left, p_right) < 0.05).sum()
+
+
+# %% tags=["extra"]
+if probes:
+    side = bwm.trials.stimulus_side(trials)[on.notna()]
+    even = np.arange(len(side)) % 2 == 0
+    odd, every = ~even, even | ~even
+    seen = bwm.spikes.around(on[on.notna()], response)
+    counted = bwm.spikes.counts_in_intervals(spikes, seen).to_numpy()
+    print("this session:", sided(counted, every, every), "of", len(counted))
+
+# %% tags=["extra"]
+answer = ...
+check("06.5", answer)
+
+# %% [markdown] tags=["extra"]
+# ## Extra D · The block, in this session
+#
+# **Exercise 06.6.** How many units of this session's probe have p below .05 for the block, against pseudosessions? The
+# scorecard has their share.
+
+# %% tags=["extra"]
+answer = ...
+check("06.6", answer)
+
+# %% [markdown] tags=["extra"]
+# **With IBL's own tools.** brainbox, a part of ibllib, which is not installed with the lessons, computes the same rates
+# and a similar test:
+#
+# ```python
+# from brainbox.singlecell import calculate_peths
+# from brainbox.task.closed_loop import responsive_units
+#
+# spikes = probe.good_spikes
+# events = session.trials["stimOn_times"].dropna().to_numpy()
+# good = probe.clusters.query("label == 1").index
+# binned = {"pre_time": 0.2, "post_time": 0.5, "bin_size": 0.01, "smoothing": 0}
+# peths, _ = calculate_peths(spikes.times, spikes.clusters, good, events, **binned)
+# windows = {"pre_time": (0.1, 0), "post_time": (0.03, 0.13)}
+# ids, _, p, _ = responsive_units(spikes.times, spikes.clusters, events, **windows)
+# ```
+
+# %%
+bwm.provenance(session)
+bwm.progress()
+bwm.save()
