@@ -316,8 +316,8 @@ check("05.3", answer)
 #
 # ## What is next
 #
-# Lesson 06, when it appears: what makes these units fire. Before you leave, save the notebook (Ctrl+S) and run the last
-# cell: it packs your work.
+# [Lesson 06](06_neural_responses.ipynb): what makes these units fire. Before you leave, save the notebook (Ctrl+S) and
+# run the last cell: it packs your work.
 #
 # ## References
 #
