@@ -99,7 +99,8 @@ if probe:
 # volts = reader[first : first + 1200, : -reader.nsync]
 # ```
 #
-# Small spikes drown first. A spike can also be given to the wrong unit, and two neurons be taken for one.
+# Small spikes drown first (sizes are from trough to peak). A spike can also be given to the wrong unit, and two neurons
+# be taken for one.
 #
 # **Modify.** Draw another moment: put another number in place of 100.
 

@@ -129,14 +129,13 @@ def test_regions_are_counted_with_those_that_are_none_apart(said):
     )
     fig = check_figure(plots.units_by_region(units))
     assert said() == (
-        "5 good units of 7; 1 of the good ones are in no region. Most good units of a region: 3 in CA1; fewest: 1 in "
-        "PO."
+        "5 good units of 7; of the good ones 1 in no region. Most good units of a region: 3 in CA1; fewest: 1 in PO."
     )
     rows = [label.get_text() for label in fig.axes[0].get_yticklabels()]
     assert rows[:3] == ["HPF · CA1, left", "HPF · CA1, right", "TH · PO, left"]
     assert rows[3:] == ["root, left: no region", "void, left: no region"]
     plots.units_by_region(units[5:])
-    assert said() == "1 good units of 2; 1 of the good ones are in no region."
+    assert said() == "1 good units of 2; of the good ones 1 in no region."
 
 
 def test_mixtures_are_counted_at_ten_percent(said):

@@ -100,6 +100,7 @@ def criteria(
             kind = ordered[ordered["bitwise_fail"] == (0 if verdict == "passes" else bit)]
             if kind.empty:
                 ax.text(0.5, 0.5, f"no unit {verdict}\nthis one alone", ha="center", transform=ax.transAxes)
+                ax.set_axis_off()
                 continue
             unit = kind.iloc[which % len(kind)]
             chosen = spikes["clusters"] == unit.name

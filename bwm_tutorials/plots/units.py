@@ -69,7 +69,7 @@ def unit_panels(
         unit = clusters.loc[number]
         chosen = np.flatnonzero(spikes["clusters"] == number)
         times, amps = spikes["times"][chosen], 1e6 * spikes["amps"][chosen]
-        counts, edges = np.histogram(times / 60, np.arange(0, minutes + 1, 0.5))
+        counts, edges = np.histogram(times / 60, np.arange(0, minutes + 0.05, 0.5))
         row[0].stairs(counts / 30, edges, color=BLUE)
         row[0].set(ylabel="rate (Hz)", ylim=(0, None), xlim=(0, minutes))
         few = slice(None, None, 1 + times.size // 1500)
@@ -128,7 +128,7 @@ def units_by_region(units: pd.DataFrame) -> Figure:
     inside = counts[~counts.index.get_level_values("none")]
     regions = inside.groupby("Beryl")["sum"].sum()
     good = counts["sum"].sum()
-    told = f"{good} good units of {len(units)}; {good - regions.sum()} of the good ones are in no region."
+    told = f"{good} good units of {len(units)}; of the good ones {good - regions.sum()} in no region."
     if len(regions):
         ends = [f"{regions[name]} in {name}" for name in (regions.idxmax(), regions.idxmin())]
         told += f" Most good units of a region: {ends[0]}; fewest: {ends[1]}."
