@@ -56,7 +56,7 @@ def test_the_same_seed_gives_the_same_voltage(probe):
     assert np.array_equal(first, same) and not np.array_equal(first, other)
 
 
-def test_spikes_of_a_real_table_stand_out_of_the_noise(probe):
+def test_large_spikes_of_the_sample_stand_out_of_the_noise(probe):
     """At the largest unit's spikes its channel is far below what noise alone reaches."""
     largest = probe.clusters["amp_median"].idxmax()
     times = probe.spikes.times[probe.spikes.clusters == largest][:20]
