@@ -8,9 +8,17 @@ from .behaviour import among_mice, beliefs, learning, psychometric, psychometric
 from .responses import alignments, p_values, raster, rates_around, responsive, trajectories
 from .score import scorecard
 from .sessions import download_prices, what_sessions_have
+from .sorting import (
+    confidence_by_rate,
+    confidence_of_mixtures,
+    criteria,
+    session_raster,
+    voltage,
+    waveform_widths,
+)
 from .style import stamp
 from .trial import one_trial, trial_panels
-from .units import probe
+from .units import probe, unit_panels, units_by_region
 from .wheel import changes_and_vigour, early_movements, latencies, wheel_movements, wheel_traces
 
 __all__ = [
@@ -18,6 +26,9 @@ __all__ = [
     "among_mice",
     "beliefs",
     "changes_and_vigour",
+    "confidence_by_rate",
+    "confidence_of_mixtures",
+    "criteria",
     "download_prices",
     "early_movements",
     "latencies",
@@ -32,9 +43,14 @@ __all__ = [
     "responsive",
     "scorecard",
     "session_course",
+    "session_raster",
     "stamp",
     "trajectories",
     "trial_panels",
+    "unit_panels",
+    "units_by_region",
+    "voltage",
+    "waveform_widths",
     "what_sessions_have",
     "wheel_movements",
     "wheel_traces",
