@@ -13,13 +13,7 @@ import bwm_tutorials as bwm
 from bwm_tutorials import plots
 from bwm_tutorials.course.lesson_00 import example_trial
 
-
-@pytest.fixture(autouse=True)
-def closed_figures(session):
-    with plt.rc_context():
-        plots.stamp(session)
-        yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("stamped")
 
 
 def stamp_of(figure):

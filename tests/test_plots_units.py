@@ -5,7 +5,6 @@ import re
 import shutil
 import time
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,18 +15,7 @@ from bwm_tutorials.plots.sorting import describe_fault
 from bwm_tutorials.plots.units import describe_unit
 from bwm_tutorials.simulate.probe import NOISE, voltage
 
-
-@pytest.fixture(autouse=True)
-def closed_figures(session):
-    with plt.rc_context():
-        plots.stamp(session)
-        yield
-    plt.close("all")
-
-
-@pytest.fixture
-def said(capsys):
-    return lambda: " ".join(capsys.readouterr().out.split())
+pytestmark = pytest.mark.usefixtures("stamped")
 
 
 def check_figure(fig):

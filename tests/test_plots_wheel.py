@@ -1,6 +1,5 @@
 """Figures of the wheel and of latencies: their sentences say what is drawn, also where nothing is found."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,20 +7,10 @@ import pytest
 import bwm_tutorials as bwm
 from bwm_tutorials import plots, wheel
 
+pytestmark = pytest.mark.usefixtures("stamped")
+
+
 BINS = [-np.inf, 0, 0.08, 0.2, 1, np.inf]
-
-
-@pytest.fixture(autouse=True)
-def closed_figures(session):
-    with plt.rc_context():
-        plots.stamp(session)
-        yield
-    plt.close("all")
-
-
-@pytest.fixture
-def said(capsys):
-    return lambda: " ".join(capsys.readouterr().out.split())
 
 
 def stroke(onset, seconds=6.0, amplitude=0.3):
