@@ -146,3 +146,8 @@ def test_boxes_with_ibls_own_tools_run_and_agree(lesson, code, sample, session, 
         ours = pose.speed(pose.likelihood_filter(left), "paw_r", "left")
         known = ~np.isnan(ours[1:-1])
         assert np.corrcoef(names["paw_speed"][1:-1][known], ours[1:-1][known])[0, 1] > 0.9999
+    if "metrics" in names:
+        assert (names["metrics"]["label"] == probe.clusters["label"]).all()
+        (clock,) = (f for f in sample.list_datasets(session.eid) if f"{probe.name}/" in f and ".timestamps." in f)
+        samples, seconds = np.load(sample.eid2path(session.eid) / clock).T
+        assert abs(names["seconds"] - np.interp(30_000, samples, seconds)) < 1e-6

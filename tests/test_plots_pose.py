@@ -3,7 +3,6 @@
 import io
 import time
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,17 +11,7 @@ import bwm_tutorials as bwm
 from bwm_tutorials import plots, pose
 
 
-@pytest.fixture(autouse=True)
-def closed_figures(session):
-    with plt.rc_context():
-        plots.stamp(session)
-        yield
-    plt.close("all")
-
-
-@pytest.fixture
-def said(capsys):
-    return lambda: " ".join(capsys.readouterr().out.split())
+pytestmark = pytest.mark.usefixtures("stamped")
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +22,6 @@ def left(session):
 @pytest.fixture(scope="module")
 def trial(session):
     return session.trials.iloc[10]
-
-
-def drawn(ax, colour, marker):
-    (line,) = (line for line in ax.lines if line.get_color() == colour and line.get_marker() == marker)
-    return np.ravel(line.get_data())
 
 
 def test_the_frame_nearest_to_each_moment_is_drawn(session, probe, left, trial, said):
@@ -145,7 +129,7 @@ def test_arousal_says_how_it_changed(said):
     times = pd.Index(np.arange(-50, 150) / 50, name="time")
     rise = pd.DataFrame(np.tile(np.where(times > 0, 2.0, 0), (10, 1)), columns=times)
     plots.arousal({"pupil (px)": rise}, pd.Series(["reward"] * 5 + ["no reward"] * 5))
-    assert said().endswith("of feedback".replace("of feedback", "+2.00 after no reward, +2.00 after reward."))
+    assert said().endswith("+2.00 after no reward, +2.00 after reward.")
 
 
 def test_lags_say_who_comes_first_and_how_wide_the_null_is(said):

@@ -9,9 +9,17 @@ from .pose import arousal, choice_at_equal_movement, lags, licks, paw_and_wheel,
 from .responses import alignments, p_values, raster, rates_around, responsive, trajectories
 from .score import scorecard
 from .sessions import download_prices, what_sessions_have
+from .sorting import (
+    confidence_by_rate,
+    confidence_of_mixtures,
+    criteria,
+    session_raster,
+    voltage,
+    waveform_widths,
+)
 from .style import stamp
 from .trial import one_trial, trial_panels
-from .units import probe
+from .units import probe, unit_panels, units_by_region
 from .wheel import changes_and_vigour, early_movements, latencies, wheel_movements, wheel_traces
 
 __all__ = [
@@ -21,6 +29,9 @@ __all__ = [
     "beliefs",
     "changes_and_vigour",
     "choice_at_equal_movement",
+    "confidence_by_rate",
+    "confidence_of_mixtures",
+    "criteria",
     "download_prices",
     "early_movements",
     "lags",
@@ -38,11 +49,16 @@ __all__ = [
     "responsive",
     "scorecard",
     "session_course",
+    "session_raster",
     "stamp",
     "trackers",
     "trajectories",
     "trial_panels",
     "trial_pose",
+    "unit_panels",
+    "units_by_region",
+    "voltage",
+    "waveform_widths",
     "what_sessions_have",
     "wheel_movements",
     "wheel_traces",

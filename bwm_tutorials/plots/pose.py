@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from ..pose import common_pixels
 from ..spikes import Peth
-from .style import BLUE, COLOURS, GREEN, GREY, ORANGE, PURPLE, percent, say
+from .style import BLUE, COLOURS, GREEN, GREY, ORANGE, PURPLE, minus, percent, say
 
 PAWS = {"paw_r": BLUE, "paw_l": ORANGE}
 TONGUE = ("tongue_end_l", "tongue_end_r")
@@ -274,7 +274,7 @@ def arousal(traces: Mapping[str, pd.DataFrame], outcome: pd.Series) -> Figure:
         ax.set(xlabel="time from feedback (s)", ylabel=name)
         late, before = means.loc[:, means.columns > 0.8].mean(axis=1), means.loc[:, means.columns < 0].mean(axis=1)
         change = ", ".join(f"{value:+.2f} after {label}" for label, value in (late - before).items())
-        say(f"{name}, from before feedback to .8 s after it and later: {change}.".replace("-", "−"))
+        say(f"{name}, from before feedback to .8 s after it and later: {change}.")
     axes[0, 0].legend(fontsize=8)
     return fig
 
@@ -310,12 +310,11 @@ def lags(correlations: pd.DataFrame, unit: int, far: float, p: pd.Series) -> Fig
     right.axhline(len(p) / 20, color="k", ls="--", lw=1)
     right.set(xlabel="p, against far shifts", ylabel="units")
     peak = near.abs().idxmax()
-    told = (
+    say(
         f"Unit {unit}: correlation farthest from 0 ({near[peak]:+.3f}) where it lags the movement by {peak:+.2f} s. "
         f"95 % of far shifts lie from {limits[0]:.3f} to {limits[1]:.3f}, of shuffled bins within {chance:.3f}. "
         f"Against far shifts {(p < 0.05).sum()} of {len(p)} units have p below .05 ({percent((p < 0.05).mean())})."
     )
-    say(told.replace("-", "−"))
     return fig
 
 
@@ -354,7 +353,7 @@ def _limits(pose: pd.DataFrame) -> dict[str, tuple[float, float]]:
 
 
 def _seconds(value: float) -> str:
-    return f"{value:+.2f} s".replace("-", "−")
+    return minus(f"{value:+.2f} s")
 
 
 def _auc(high: pd.Series, low: pd.Series) -> float:
