@@ -10,7 +10,6 @@ import pytest
 import bwm_tutorials as bwm
 from bwm_tutorials import plots, pose
 
-
 pytestmark = pytest.mark.usefixtures("stamped")
 
 
