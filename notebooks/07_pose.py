@@ -83,10 +83,10 @@ if cameras:
     print(pd.DataFrame({name: bwm.pose.clock(pose["times"]) for name, pose in cameras.items()}).round(2))
 
 # %% [markdown]
-# No camera runs at the rate it was set to, none starts with the recording, and the right one drops frames: it does not
-# store them, and does not say so. So take a frame's time from `times`, always. Older recordings have more times than
-# frames; then the first times are dropped, because the video starts late. If there are fewer times than frames, nobody
-# knows, and `session.pose` refuses.
+# As a rule no camera runs at the rate it was set to, none starts with the recording, and the right one drops frames: it
+# does not store them, and does not say so. So take a frame's time from `times`, always. Older recordings have more
+# times than frames; then the first times are dropped, because the video starts late. If there are fewer times than
+# frames, nobody knows, and `session.pose` refuses.
 #
 # **Exercise 07.1.** Someone puts frame *i* of the right camera *i*/150 s after its first frame. By how many seconds is
 # the last frame then too late?
@@ -175,7 +175,7 @@ check("07.2", answer)
 # way. And a picture of the left camera is twice as large: `bwm.pose` halves it, to px that the cameras share.
 #
 # **Exercise 07.3, a hunt.** Both cameras see both paws, so the speed of one paw must agree between them. This script
-# finds that it hardly does. Mend it, so that it compares the same paw; give the correlation.
+# finds less than that. Mend it, so that it compares the same paw; give the correlation.
 
 # %%
 if left is not None and right is not None:
@@ -246,7 +246,7 @@ if left is not None and wheel and probe:
 
 # %% [markdown]
 # Both may be true, and the count alone does not tell. In the sample one can look: if units are lost that know the
-# choice by construction, the loss is no proof of (a). And movement that no camera sees, or that we did not ask for,
+# choice by construction, that loss is no proof of (a). And movement that no camera sees, or that we did not ask for,
 # stays uncontrolled. Say "the choice or the movement that reports it", unless your trials hold one still and vary the
 # other.
 

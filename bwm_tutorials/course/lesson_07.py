@@ -195,7 +195,7 @@ EXERCISES = {
             ),
             Mistake(
                 lambda session: _agreement(session, "paw_l", _along_x),
-                "That is the velocity along x, whose sign the two videos see the other way round. Take the speed.",
+                "That is the velocity along x. The question asks for the speed, which takes in y and has no sign.",
             ),
             Mistake(
                 _frame_by_frame,
