@@ -10,7 +10,7 @@ from ..errors import MissingDataset
 from ..session import Insertion, Session
 from .exercise import Exercise, Mistake
 
-ENOUGH = 10  # good units, for a region to count
+ENOUGH = 3  # good units, for a region to count
 UPPERMOST = 500  # µm
 OUTSIDE = 3  # label of a channel that is out of the brain
 NARROW = 0.4  # ms
@@ -22,7 +22,7 @@ def units_with_lost_spikes(session: Session) -> int:
 
 
 def regions_with_enough_good_units(session: Session) -> int:
-    """05.2: number of Beryl regions with ten good units or more, of all probes together."""
+    """05.2: number of Beryl regions with three good units or more, of all probes together."""
     return _regions_with_enough(_units(session).query("label == 1"), "Beryl")
 
 
@@ -81,8 +81,12 @@ def _atlas():
     return BrainRegions()
 
 
+def _mapped(units: pd.DataFrame, mapping: str = "Beryl") -> pd.Series:
+    return pd.Series(_atlas().acronym2acronym(units["acronym"], mapping=mapping))
+
+
 def _regions_with_enough(units: pd.DataFrame, mapping: str) -> int:
-    names = pd.Series(_atlas().acronym2acronym(units["acronym"], mapping=mapping))
+    names = _mapped(units, mapping)
     return int((names[~names.isin(["root", "void"])].value_counts() >= ENOUGH).sum())
 
 
@@ -131,14 +135,18 @@ EXERCISES = {
                 lambda session: int((_bits(session) & 1).sum()),
                 "That is the bit of the refractory period.",
             ),
+            Mistake(
+                lambda session: int((_probe(session).clusters["bitwise_fail"].astype(int) & 2 > 0).sum()),
+                "Those of the first probe alone: `units` has all.",
+            ),
         ),
         tolerance=0,
     ),
     "05.2": Exercise(
-        ask="Number of Beryl regions with ten good units or more; root and void are no regions.",
+        ask="Number of Beryl regions with three good units or more; root and void are no regions.",
         solve=regions_with_enough_good_units,
-        code="(units.query(\"label == 1 and Beryl not in ['root', 'void']\")['Beryl'].value_counts() >= 10).sum()",
-        hint="Keep the rows you want, take value_counts() of the column Beryl, and count those of 10 or more.",
+        code="(units.query(\"label == 1 and Beryl not in ['root', 'void']\")['Beryl'].value_counts() >= 3).sum()",
+        hint="Keep the rows you want, take value_counts() of the column Beryl, and count those of 3 or more.",
         mistakes=(
             Mistake(
                 lambda session: _regions_with_enough(_units(session), "Beryl"),
@@ -148,6 +156,10 @@ EXERCISES = {
             Mistake(
                 lambda session: int((_units(session).query("label == 1")["acronym"].value_counts() >= ENOUGH).sum()),
                 "You counted acronyms as they are stored: layers of one region count apart. Take the column Beryl.",
+            ),
+            Mistake(
+                lambda session: int(_mapped(_units(session).query("label == 1")).value_counts().ge(ENOUGH).sum()),
+                "Root or void is among them: what lies there lies in no region.",
             ),
             Mistake(
                 lambda session: _regions_with_enough(_units(session).query("label == 1"), "Cosmos"),
@@ -166,6 +178,10 @@ EXERCISES = {
                 lambda session: int((_probe(session).clusters["depths"][_good(session)] < UPPERMOST).sum()),
                 "Depths are counted from the tip of the probe upwards: those are the deepest units.",
                 "Depth is the depth in the brain.",
+            ),
+            Mistake(
+                lambda session: _good_above(session, UPPERMOST),
+                "Those are all that lie more than 500 µm above the tip. Count down from the surface.",
             ),
             Mistake(
                 lambda session: _good_above(session, _probe(session).channels["axial_um"].max() - UPPERMOST),
@@ -206,6 +222,10 @@ EXERCISES = {
             Mistake(
                 lambda session: float((_widths(session) < NARROW).mean()),
                 "You took all units.",
+            ),
+            Mistake(
+                lambda session: float((_widths(session)[_good(session)] <= NARROW).mean()),
+                "You took those of exactly .4 ms too: narrow is below.",
             ),
             Mistake(
                 lambda session: 100 * narrow_share(session),
