@@ -269,10 +269,9 @@ if probe:
     fig = bwm.plots.units_by_region(units)
 
 # %% [markdown]
-# The map's analyses kept regions with enough of them, in more than one session
-# [3].
+# The map's analyses kept regions with enough units, in more than one session [3].
 #
-# **Exercise 05.2.** How many Beryl regions have three good units or more in this session?
+# **Exercise 05.2.** How many good units of this session lie in a region of Beryl?
 
 # %%
 answer = ...
