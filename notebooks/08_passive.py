@@ -76,7 +76,7 @@ passive = session.get("passive")
 has = bwm.passive.parts(passive)
 if passive:
     events = bwm.passive.replayed(passive) if "taskReplay" in has else None
-    frame = passive.rf_frames[500] if "RFM" in has else None
+    frame = passive.rf_frames[-1] if "RFM" in has else None
     fig = bwm.plots.passive_protocol(passive.intervals, events, frame)
 
 # %% [markdown]
@@ -113,9 +113,9 @@ check("08.1", answer)
 #
 # ## 3 · Maps
 #
-# Count each unit's spikes from .05 to .25 s after each flash, and average over the flashes of a pixel. With 15 flashes
-# of a pixel in each shade, a map is noisy. So it is also smoothed a little, and compared with what the unit fires after
-# any flash, in standard errors: `z`.
+# Count each unit's spikes from .05 to .25 s after each flash, and average over the flashes of a pixel. In five minutes a
+# pixel has about 15 flashes of each shade, so a map is noisy. It is therefore also smoothed a little, and compared with
+# what the unit fires after any flash, in standard errors: `z`.
 
 # %%
 probes = session.get("insertions")
@@ -140,7 +140,7 @@ if mapped:
     fig = bwm.plots.rf_maps(maps, [*best.nlargest(2).index, best.idxmin()])
 
 # %% [markdown]
-# It has bright pixels all the same, scattered. A field is not a bright pixel but several side by side. Elevation is up,
+# Noise has bright pixels too, here and there. A field is not a bright pixel but several side by side. Elevation is up,
 # azimuth to the right of the middle; in the array the first index is the row, counted from the top.
 #
 # **Modify.** Look at other units. Begin before the flash (a lag below 0): what should be left? When does a field
@@ -171,9 +171,8 @@ else:
 # %%
 if mapped:
     chance = bwm.passive.best_by_chance(counts, flashes, n=500)
-    print(
-        chance.shape, "units, draws; the best by chance:", chance.stack().quantile([0.05, 0.5, 0.95]).round(1).tolist()
-    )
+    low, high = chance.stack().quantile([0.05, 0.95])
+    print(f"{chance.shape[1]} draws for each of {len(chance)} units: 90 % of the best lie from {low:.1f} to {high:.1f}")
 
 # %% [markdown]
 # **Exercise 08.2.** How many units have a field? Use `maps` and `chance`, and correct for the number of units too.
@@ -430,10 +429,10 @@ if rested:
 # from brainbox.task.passive import get_on_off_times_and_positions, get_rf_map_over_depth
 #
 # rf = load_passive_rfmap(session.eid, one=one)
-# frame_times, positions, onsets = get_on_off_times_and_positions(rf)
+# frame_times, positions, by_pixel = get_on_off_times_and_positions(rf)
 # spikes = probe.good_spikes
 # binned = {"d_bin": 80, "pre_stim": 0.05, "post_stim": 0.3}
-# by_depth, depths = get_rf_map_over_depth(frame_times, positions, onsets, spikes.times, spikes.depths, **binned)
+# by_depth, depths = get_rf_map_over_depth(frame_times, positions, by_pixel, spikes.times, spikes.depths, **binned)
 # ```
 
 # %%
