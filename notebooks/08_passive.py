@@ -113,9 +113,9 @@ check("08.1", answer)
 #
 # ## 3 · Maps
 #
-# Count each unit's spikes from .05 to .25 s after each flash, and average over the flashes of a pixel. In five minutes a
-# pixel has about 15 flashes of each shade, so a map is noisy. It is therefore also smoothed a little, and compared with
-# what the unit fires after any flash, in standard errors: `z`.
+# Count each unit's spikes from .05 to .25 s after each flash, and average over the flashes of a pixel. In five minutes
+# a pixel has about 15 flashes of each shade, so a map is noisy. It is therefore also smoothed a little, and compared
+# with what the unit fires after any flash, in standard errors: `z`.
 
 # %%
 probes = session.get("insertions")
@@ -361,8 +361,8 @@ else:
 # %% [markdown] tags=["extra"]
 # ## Extra B · The table that was one off
 #
-# On the rig the first gabor was blank, and each later one showed what was planned for the one before. Nobody saw it
-# for years. The first table lists what was planned (180 rows), the corrected one, of 2025, what was shown (179).
+# On the rig the first gabor was blank, and each later one showed what was planned for the one before. The table of 2023
+# lists what was planned (180 rows); that of 2025, by which it was corrected, what was shown (179).
 
 # %% tags=["extra"]
 tables = one.list_datasets(session.eid, "*passiveGabor*", default_revisions_only=False)
@@ -387,12 +387,12 @@ answer = ...
 check("08.5", answer)
 
 # %% [markdown] tags=["extra"]
-# Whoever compared left with right in the first table compared nothing with nothing, and got a clean "no effect".
+# Whoever compared left with right by the first table compared two mixtures of both, and got a clean "no effect".
 #
 # ## Extra C · Rest and task
 #
-# Do units fire less when nothing is asked? The grey screen comes last, and rates drift: so hold the two parts against
-# the two halves of the task.
+# Do units fire less when nothing is asked? The grey screen comes after the task, and rates drift: so hold the two
+# parts against the two halves of the task.
 
 # %% tags=["extra"]
 rested = "spontaneousActivity" in has and bool(probes)
