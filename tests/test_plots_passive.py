@@ -107,8 +107,8 @@ def test_task_against_replay_counts_and_tests(said):
     differ = pd.Series([False, True, False, False], units)
     plots.task_against_replay(task, replay, differ, pd.Series([True, True, False, False], units))
     assert said() == (
-        "3 of 4 units respond in the task (179 trials), 1 in the replay (178); 2 in the task alone. In 1 units the two "
-        "responses were shown to differ. Of the 2 of the task alone, 1 answer the stimulus by construction."
+        "3 of 4 units respond in the task (179 trials), 1 in the replay (178); 2 in the task alone. The two "
+        "responses were shown to differ in 1 of 4. Of the 2 of the task alone, 1 answer the stimulus by construction."
     )
     plots.task_against_replay(task, replay, differ)
     assert "construction" not in said()

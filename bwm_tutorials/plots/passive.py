@@ -181,8 +181,8 @@ def task_against_replay(
     alone = kinds["in the task alone"][0]
     text = (
         f"{significant[1].sum()} of {len(task)} units respond in the task ({task.attrs['n_trials']} trials), "
-        f"{significant[0].sum()} in the replay ({replay.attrs['n_trials']}); {alone.sum()} in the task alone. In "
-        f"{differ.sum()} units the two responses were shown to differ."
+        f"{significant[0].sum()} in the replay ({replay.attrs['n_trials']}); {alone.sum()} in the task alone. The "
+        f"two responses were shown to differ in {differ.sum()} of {len(task)}."
     )
     if knows is not None and alone.any():
         knows = knows.reindex(task.index)
