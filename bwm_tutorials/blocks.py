@@ -44,7 +44,8 @@ def pseudosessions(n_trials: int, n: int, seed: int) -> np.ndarray:
         ``probabilityLeft`` of each sequence. A quantity that follows the real blocks no more closely than it follows
         these (Harris 2020, "pseudosession method"; ``brainbox.task.closed_loop``) is not shown to know the block.
     """
-    rng = np.random.default_rng(seed)
+    # Streams of their own: the simulation draws a session's blocks from its seed, and they must not be among these.
+    rng = np.random.default_rng([*b"pseudosessions", seed])
     return np.array([block_priors(rng, n_trials) for _ in range(n)])
 
 

@@ -460,6 +460,16 @@ class Insertion:
         return table.astype({"x": float, "y": float, "z": float, "atlas_id": int})
 
     @cached_property
+    def waveforms(self) -> Bunch:
+        """The mean waveform of each cluster: ``waveforms`` (V; clusters × 82 samples at 30 kHz × 32 channels) and
+        ``channels`` (clusters × 32), the numbers of these channels, nearest first.
+        """
+        shapes, near = self._load(
+            *(f"{self._collection}/clusters.{name}.npy" for name in ("waveforms", "waveformsChannels"))
+        )
+        return Bunch(waveforms=shapes, channels=near)
+
+    @cached_property
     def truth(self) -> pd.DataFrame:
         """What was put into this probe's units: one row each, by cluster id; see `Session.truth`."""
         units = self.session.truth.units

@@ -1,7 +1,7 @@
 """Figures with handles, for a notebook that runs: each handle draws anew with a plain function of `plots`."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import redirect_stdout
 from html import escape
 from typing import Any
@@ -78,6 +78,24 @@ def trial_viewer(session: Session) -> ipywidgets.Widget:
     *_, picture, words = _with_handles(draw, {"number": number, **chosen}).children
     rows = [ipywidgets.HBox(row, layout={"flex_flow": "row wrap"}) for row in ([number, *steps], list(chosen.values()))]
     return ipywidgets.VBox([*rows, picture, words], layout={"align_items": "flex-start"})
+
+
+def unit_browser(probe: Insertion, units: Iterable[int] | None = None) -> ipywidgets.Widget:
+    """One unit at a time, drawn by `plots.unit_panels`.
+
+    Parameters
+    ----------
+    probe : Insertion
+    units : iterable of int, optional
+        Which, in which order; default all.
+    """
+    options = [int(unit) for unit in (probe.clusters.index if units is None else units)]
+    handle = ipywidgets.SelectionSlider(options=options, description="unit", layout=WIDE)
+
+    def draw(unit: int) -> Figure:
+        return plots.unit_panels(probe.spikes, probe.clusters, probe.waveforms, [unit])
+
+    return _with_handles(draw, {"unit": handle})
 
 
 def peth_explorer(session: Session, probe: Insertion) -> ipywidgets.Widget:

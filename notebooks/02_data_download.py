@@ -286,8 +286,9 @@ check("02.3", answer)
 # %% [markdown]
 # ## What is next
 #
-# With `SOURCE = "aws"` in the first code cell this lesson runs on real sessions: Extra A. On the postdoc's path spike
-# sorting comes next, lesson 05, when it appears. Before you leave, save the notebook (Ctrl+S) and run the last cell.
+# With `SOURCE = "aws"` in the first code cell this lesson runs on real sessions: Extra A. On the postdoc's path [lesson
+# 05](05_spike_sorting.ipynb), spike sorting, comes next. Before you leave, save the notebook (Ctrl+S) and run the last
+# cell.
 #
 # ## References
 #

@@ -23,6 +23,8 @@
 # | Time | 25 minutes to read, 20 to practise; the extras another 40 |
 # | Data | the synthetic sample (260 MB, built on this computer) and a real mouse (2 MB, in the repository) |
 # | Where you are | third on the student's path: 00 → 01 → **03** → 04 → 05; second of the class |
+#
+# Words in *italics* are in the [glossary](glossary.md).
 
 # %% [markdown] tags=["teacher"]
 # **Teacher's notes.** 45 minutes: 5 for the questions and the session, 10 for the table and its exercise, 10 for the
@@ -64,8 +66,8 @@ session
 # %% [markdown]
 # ## 1 · The task as the mouse lives it
 #
-# A mouse knows no columns. It holds the wheel still, hears a tone, sees a patch or nothing, turns, and drinks or hears
-# noise; several hundred times in a session, for drops of a few microlitres. Two things change while it works. The
+# A mouse knows no columns [1]. It holds the wheel still, hears a tone, sees a patch or nothing, turns, and drinks or
+# hears noise; several hundred times in a session, for drops of a few microlitres. Two things change while it works. The
 # likely side turns every 20 to 100 trials, and nobody tells. And the mouse changes: it is thirsty at first, and later
 # it is not.
 #
@@ -77,14 +79,15 @@ running = bwm.trials.performance(trials, bwm.trials.response_latency(trials))
 fig = bwm.plots.session_course(trials, running)
 
 # %% [markdown]
-# In mice (b) is usual: they tire, or have drunk enough. Grey is the rule of the task, blue is what the mouse did. That
-# blue follows grey proves little: where most patches are on the right, a mouse that only looks reports right most
-# often. The orange ticks are better witnesses, because at 0 % there is nothing to look at. There are few of them.
+# In mice (b) is usual: they tire, or have drunk enough. Grey is where the rig mostly puts the patch, blue is what the
+# mouse reported. That blue follows grey proves little: where most patches are on the right, a mouse that only looks
+# reports right most often. The orange ticks (above: right, below: left) are better witnesses, because at 0 % there is
+# nothing to look at. There are few of them.
 
 # %% [markdown]
 # ## 2 · The trials table
 #
-# One row a trial, one column for each thing measured. Four columns say what was shown, four what came of it.
+# One row a trial, one column for each thing measured. Here is what was shown, and what came of it.
 
 # %%
 shown = ["contrastLeft", "contrastRight", "probabilityLeft", "stimOn_times"]
@@ -103,7 +106,7 @@ print(outcome.agg(["size", "min", "max"]).rename_axis(["side", "choice"]))
 # %% [markdown]
 # Read a row: side, choice, how many trials, and the lowest and highest outcome in them. A stimulus on the left (−1)
 # with `choice` +1, a report of left, is always rewarded. A trial without a choice (0) is never: its `feedbackType` is
-# −1, as after a wrong report. If you count errors by `feedbackType` alone, you count sleep.
+# −1, as after a wrong report. If you count errors by `feedbackType` alone, you count trials without a choice as well.
 #
 # **Exercise 03.1.** How many stimuli were on the left, those of 0 % contrast included? Count in `trials`.
 
@@ -114,8 +117,9 @@ check("03.1", answer)
 # %% [markdown]
 # ## 3 · A curve and its four numbers
 #
-# The psychometric curve gives P(report right) at each contrast. *Bias* moves it sideways, *threshold* tilts it, the
-# *lapse rates* lift its left end and lower its right one. The *likelihood* of a curve is the probability of all these
+# The psychometric curve gives P(report right) at each contrast. *Bias* is where it is halfway up: positive, if it takes
+# evidence for the right, so that the mouse leans left. *Threshold* tilts it; the *lapse rates* lift its left end and
+# lower its right one. The *likelihood* of a curve is the probability of all these
 # choices if the curve were true; it is a tiny number, so one takes its logarithm. The best fit has the highest.
 #
 # **Predict.** Which of these three curves is the most likely: (a) left, (b) middle, (c) right?
@@ -131,11 +135,12 @@ hands = [
 fig = bwm.plots.psychometric_by_hand(curve, hands, best)
 
 # %% [markdown]
-# A steep curve without lapses says that a mistake at 100 % contrast cannot happen. A few such mistakes make it the
-# least likely of all; lapse rates are the room for them.
+# (c), unless this mouse never lapses. Without lapse rates a mistake at 100 % contrast is next to impossible, so that a
+# few make a steep curve the least likely.
 #
-# **Modify.** Move the handles. How near to the best can you come? Then change bias by 2 or lapse rates by .02: the
-# likelihood hardly moves. So much is left open by one session.
+# **Modify.** Move the sliders. How near to the best can you come? Then leave the best, one slider at a time: a value
+# that costs less than 2 in log likelihood cannot be told from the best (the usual 95 % limit). So much one session
+# leaves open.
 
 # %%
 bwm.widgets.psychometric(curve)
@@ -171,11 +176,11 @@ answer = ...
 check("03.2", answer)
 
 # %% [markdown]
-# How much more often does the mouse report right in a block of the right, at the same contrast? That difference has a
-# number; is it more than chance? A mouse can drift from side to side for reasons of its own. Blocks are slow too, and
-# two slow things look alike by accident. Shuffled trials know nothing of that. The right null keeps the choices as they
-# are, in their order, and asks how well they fit the blocks that the session *could have had*: *pseudosessions*, drawn
-# by the rules of the task.
+# How much more often does the mouse report right in a block of the right? `block_shift` takes the difference at each
+# contrast, and averages. Is it more than chance? A mouse can drift from side to side for reasons of its own. Blocks are
+# slow too, and two slow things look alike by accident. Shuffled trials know nothing of that. The right null keeps the
+# choices as they are, in their order, and asks how well they fit the blocks that the session *could have had*:
+# *pseudosessions*, drawn by the rules of the task.
 
 # %%
 actual = trials["probabilityLeft"].to_numpy()
@@ -217,10 +222,11 @@ threshold = {"found": best["threshold"], "put_in": put_in.get("threshold"), "pub
 fig = bwm.plots.scorecard(rows | {"threshold (% contrast)": threshold})
 
 # %% [markdown]
-# This is how an inference ends in these lessons: what was found, what was put in, what the same analysis finds where
-# there is nothing, and what is known of real mice. All contrasts together tell more than 0 % alone, whose null is wide:
-# few trials. In 53 mice, 90 % of thresholds lie between 8 and 22 % [4]. As for the blocks, real mice are rewarded in
-# 58.7 % of trials of 0 % contrast [2]; who knows nothing of blocks, in half.
+# With such a *scorecard* an inference ends in these lessons: what was found, what was put in, what the same analysis
+# finds where there is nothing (the *null*), and what is known of real mice. All contrasts together tell more than 0 %
+# alone, whose null is wide: few trials. To lie inside the null is not to have no effect. In 53 mice, 90 % of thresholds
+# lie between 8 and 22 % [4]. As for the blocks, real mice are rewarded in 58.7 % of trials of 0 % contrast [2]; a mouse
+# that ignores the blocks would be in half.
 
 # %% [markdown]
 # ## 5 · Which trials to keep
@@ -238,9 +244,9 @@ else:
     print(f"{session.name} has no firstMovement_times: the rule cannot be applied.")
 
 # %% [markdown]
-# Read the columns downwards. If the share of late trials falls as contrast rises, the rule takes hard trials out, in
-# which belief matters most. Late trials also gather at the end of a session. What goes is not a random sample of what
-# was: say in your paper how many trials you kept, and of which kind.
+# Read the columns downwards. Late trials are mostly of weak contrasts, in which belief matters most, and of a tired
+# mouse; early ones can be of any. What goes is no random sample of what was: say in your paper how many trials you
+# kept, and of which kind.
 #
 # **Exercise 03.3.** Count by hand, from the columns and not with `bwm_mask`: in how many trials does the first movement
 # begin .08 to 2 s after the stimulus?
@@ -277,13 +283,13 @@ bwm.plots.stamp(session)
 #
 # 1. `contrastLeft` is NaN, `contrastRight` is 0, `choice` is 1, `feedbackType` is −1. What happened?
 # 2. In a session, P(right) at 0 % is .6 in right blocks and .4 in left ones. Why is this no proof yet?
-# 3. Why do the trials that the rule keeps make a mouse look quicker?
+# 3. What does the rule of section 5 do to the mean latency, and what to the median?
 #
 # <details><summary>Answers</summary>
 #
 # 1. Nothing was seen, the right was picked, the mouse reported left, and was not rewarded.
 # 2. There are few such trials, and a slow drift of the mouse can give as much: compare with pseudosessions.
-# 3. It drops movements that begin after 2 s.
+# 3. The mean falls, for the slowest trials go. Early ones go as well, so the median can move either way.
 #
 # </details>
 #
@@ -345,7 +351,8 @@ pd.DataFrame(fits).round(2)
 
 # %% [markdown] tags=["extra"]
 # How much likelier does the memory of sides make the choices than the curve alone? Part of that needs no memory of
-# single trials, only of the block. Hence the null: the sides stay in their blocks, but in another order.
+# single trials, only of the block. Hence the null: the sides stay in their blocks, but in another order. What was put
+# in is more than any kernel can find, for it knows in which trials the mouse was not engaged.
 
 # %% tags=["extra"]
 orders = bwm.trials.shuffled_within_blocks(actual, n=20, seed=1)

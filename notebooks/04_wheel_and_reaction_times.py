@@ -81,20 +81,20 @@ licks = session.get("licks")
 if wheel:
     gaps = 1000 * np.diff(wheel.timestamps)
     long = gaps > 100
-    print(f"{gaps.size} gaps; 5, 50 and 95 % are below {np.percentile(gaps, [5, 50, 95]).round(1)} ms")
+    few, half, most = np.percentile(gaps, [5, 50, 95])
+    print(f"5 % of the gaps are below {few:.1f} ms, half below {half:.1f}, 95 % below {most:.1f}")
     print(f"gaps above 100 ms: {long.mean():.0%} of the gaps, {gaps[long].sum() / gaps.sum():.0%} of the time")
 
 # %% [markdown]
-# (b). Few gaps hold most of the time. What you count or average over these samples is weighted by how far the wheel
-# turned.
+# (b). Few gaps hold most of the time. What you average over these samples is weighted by how far the wheel turned.
 
 # %% [markdown]
 # ## 2 · Position, velocity, movements
 #
 # So first put the position on a regular grid, 1000 samples a second, with straight lines between the edges. Its
-# differences would be a comb; so the velocity is smoothed by a low-pass filter, which lets pass what is slower than
-# 20 Hz. It runs over the recording forwards and then backwards, so that it shifts nothing (*zero-phase*). The
-# price: it is *acausal*. Each value depends on what comes after it.
+# differences jump between nothing and an edge; so the velocity is smoothed by a low-pass filter, which lets pass what
+# is slower than 20 Hz. It runs over the recording forwards and then backwards, so that it shifts nothing
+# (*zero-phase*). The price: it is *acausal*. Each value depends on what comes after it.
 #
 # Movements are found in the position: where it changes by more than eight edges within .2 s. A movement's *onset* is
 # where the wheel last was within 1.5 edges of where it had stood. The release stores these as `wheel_moves`.
@@ -112,8 +112,9 @@ if wheel:
 
 # %% [markdown]
 # If the dashed line stays near zero where the solid one has left it, the filter has seen the movement before the mouse
-# made it. It is a matter of milliseconds. But date onsets by this velocity, and a neuron that leads the movement by
-# some milliseconds seems to come with it. So use velocity for how fast, and movements, found in the position, for when.
+# made it. It is a matter of milliseconds, but so are the leads and lags of neurons; and an onset read off the velocity
+# is early or late as its threshold is chosen. Use velocity for how fast, movements for when, and say how you dated
+# them.
 #
 # **Modify.** Smooth more, with `bwm.wheel.velocity(position, cutoff=5)` in both places. How early does it begin now?
 #
@@ -137,8 +138,8 @@ if wheel:
     print(pd.Series(turned).groupby(trials["choice"]).median().round(2).rename("median turn (rad)"))
 
 # %% [markdown]
-# (b): the position falls for a left report. The size is that of the threshold, 35° on the screen [2], .28 rad. Now a
-# few trials (the darker the panel, the stronger the stimulus):
+# (b): the position falls for a left report. The size is that of the threshold: 35° on the screen [2], at 4° a mm of a
+# rim 31 mm from the axle. Now a few trials (the darker the panel, the stronger the stimulus):
 
 # %%
 kinds = [{"side": 1, "outcome": "rewarded"}, {"side": -1, "outcome": "rewarded"}, {"outcome": "not rewarded"}]
@@ -146,10 +147,10 @@ examples = pd.concat([bwm.trials.select(trials, **kind).iloc[1:2] for kind in ki
 fig = bwm.plots.trial_panels(examples, wheel, licks)
 
 # %% [markdown]
-# Now look through the trials yourself. The next cell needs a running notebook; on a page it shows nothing. `timing` is
-# that of the first movement: *early* is before 80 ms, *late* after 2 s.
+# Now look through the trials yourself. `timing` is that of the first movement: *early* is before 80 ms, *late* after 2
+# s.
 #
-# **Say** what you see in ten early trials, and in ten that were not rewarded.
+# **Say** what you see in ten early trials, and in ten unrewarded ones.
 
 # %%
 bwm.widgets.trial_viewer(session)
@@ -162,12 +163,12 @@ bwm.widgets.trial_viewer(session)
 # | from – to | used by | answers |
 # |---|---|---|
 # | stimulus – first movement | the Brain Wide Map [1] | when did what the mouse saw first reach the wheel? |
-# | go cue – first movement | `load_wheel_reaction_times` | the same, from when the wheel moves the patch |
+# | go cue – first movement | `load_wheel_reaction_times` | the same, counted from the tone |
 # | stimulus – response | `compute_reaction_time` | how long did the answer take, with the turn itself? |
 #
-# The functions are of brainbox, a part of IBL's library.
-# `firstMovement_times` is the onset of the first movement of .1 rad or more that begins later than .2 s before the go
-# cue. A response comes when the wheel has passed the threshold, or after 60 s without a choice.
+# (The functions are brainbox's, IBL's library.) `firstMovement_times` is the onset of the first movement of .1 rad or
+# more that begins later than .2 s before the go cue. A response comes when the wheel has passed the threshold, or after
+# 60 s without a choice.
 
 # %% tags=["nbval-check-output"]
 latencies = bwm.trials.latencies(trials)
@@ -185,9 +186,10 @@ curves = {name: bwm.trials.chronometric(trials, latencies[name], signed=False) f
 fig = bwm.plots.latencies(latencies, curves)
 
 # %% [markdown]
-# Where a mouse decides on evidence, weak stimuli take longer. What lies between movement and response is a second
-# process: how fast the wheel is turned, pauses, changes of direction. A result "on reaction times" may come from
-# either. We take medians, because a few trials last up to 60 s.
+# In seconds, where latencies are long; but the axis is logarithmic: equal distances are equal ratios. Where a mouse
+# decides on evidence, weak stimuli take longer. What lies between movement and response is a second process: speed,
+# pauses, changes of direction. A result "on reaction times" may come from either. Medians (bars: 95 % limits), because
+# a few trials last up to 60 s.
 #
 # **Exercise 04.2.** What is the median reaction time of this session as the Brain Wide Map defines it, in ms?
 
@@ -198,8 +200,9 @@ check("04.2", answer)
 # %% [markdown]
 # ## 5 · Too early to be an answer
 #
-# In the release 22.8 % of first movements begin less than 80 ms after the stimulus [1], some before it. The eye, the
-# brain and the muscles take that long: such a movement is no answer to the stimulus, whatever follows.
+# In the release 22.8 % of first movements begin less than 80 ms after the stimulus [1], some before it: the rig asks
+# for rest only to within 2°, so a slow creep passes. Eye, brain and muscles take that long: such a movement is no
+# answer to the stimulus.
 #
 # **Predict.** How often are trials with an early movement rewarded: (a) in half of them, (b) about as often as others?
 
@@ -230,7 +233,7 @@ answer = ...
 check("04.3", answer)
 
 # %% [markdown]
-# Now for all latencies: the turn in the first 50 ms of each movement, beside the reward.
+# For all latencies: the turn in the first 50 ms of each movement, beside the reward.
 
 # %%
 holds = {"rewarded in the end": rewarded}
@@ -242,12 +245,11 @@ if wheel:
 fig = bwm.plots.early_movements(latency, holds)
 
 # %% [markdown]
-# If early movements go to either side alike, the mouse moved before it knew, and corrected the wheel. The reward tells
-# of the end, not of the beginning.
+# If early movements go to either side alike, there is no sign that the mouse had seen the stimulus: it corrected the
+# wheel where it had gone wrong. More than half would be no proof either, for the block tells which side is likely.
 #
-# The Brain Wide Map keeps trials whose first movement comes .08 to 2 s after the stimulus [1]. The rule does not ask
-# whether a trial was good. It leaves out those in which the time from stimulus to movement may not be that of a
-# decision; say how many.
+# The Brain Wide Map keeps trials whose first movement comes .08 to 2 s after the stimulus [1]. Say how many that leaves
+# out.
 
 # %% [markdown]
 # ## 6 · What was put in
@@ -257,6 +259,7 @@ fig = bwm.plots.early_movements(latency, holds)
 # too long? We look for first movements of any size too.
 #
 # For the null we shuffle the trials within their blocks, so that a latency and a contrast are no longer of one trial.
+# Fair, because contrasts are drawn anew in each trial.
 
 # %%
 truth = session.get("truth")
@@ -288,13 +291,13 @@ follows["put_in"] = contrast.corr(true, method="spearman") if truth else None
 fig = bwm.plots.scorecard(rows | {f"{latency.name}, rank correlation with contrast": follows})
 
 # %% [markdown]
-# The wheel tells when a movement began. Which movement counts as the first is a definition, and can change a reaction
-# time far more than errors of onsets do. So state it, and keep to one.
+# Too long, where small movements come first. Which movement counts as the first is a definition, and can change a
+# reaction time far more than errors of onsets do. So state it, and keep to one.
 #
 # ## Recap
 #
 # - The wheel is stored as edges: no samples while it rests. Interpolate before you count or average.
-# - The velocity knows its future: date movements by the position.
+# - The velocity knows its future: say how you date a movement.
 # - A left report is choice +1, and the position falls.
 # - Say from when to when a reaction time goes.
 # - Before 80 ms a movement is no answer, even if the trial is rewarded.
@@ -316,8 +319,8 @@ fig = bwm.plots.scorecard(rows | {f"{latency.name}, rank correlation with contra
 # %% [markdown]
 # ## What is next
 #
-# On the student's path spikes come next, lesson 05, when it appears. Before you leave, save the notebook (Ctrl+S) and
-# run the last cell.
+# [Lesson 05](05_spike_sorting.ipynb): spikes, and the units they are sorted into. Before you leave, save the notebook
+# (Ctrl+S) and run the last cell.
 #
 # ## References
 #
@@ -364,7 +367,7 @@ if wheel:
     fig = bwm.plots.changes_and_vigour(changes, vigour)
 
 # %% [markdown] tags=["extra"]
-# A large movement is also a fast one, so compare vigour only between movements of one size: here all end at the same
+# A large movement is also a fast one, so compare vigour only between movements of one size: here all cross the same
 # threshold. Over all movements of the session:
 
 # %% tags=["extra"]

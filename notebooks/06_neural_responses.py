@@ -19,7 +19,7 @@
 # %% [markdown]
 # | | |
 # |---|---|
-# | You need | lessons [00](00_start_here.ipynb) and [03](03_decision_task.ipynb); [05](05_spike_sorting.ipynb) helps |
+# | You need | [00](00_start_here.ipynb), [03](03_decision_task.ipynb), [04](04_wheel_and_reaction_times.ipynb) |
 # | Time | 25 minutes to read, 20 to practise; the extras another 30 |
 # | Data | the synthetic sample (260 MB, built on this computer) |
 # | Where you are | sixth on the student's path: 03 → 04 → 05 → **06** → 07; last of the class |
@@ -120,12 +120,13 @@ if probes:
 # %%
 if probes:
     names = [name for name in ("stimOn_times", "firstMovement_times", "feedback_times") if name in trials]
-    wide = {name: bwm.spikes.peth(spikes, trials[name], (-0.4, 0.6), 0.02) for name in names}
+    wide = {name: bwm.spikes.peth(spikes, trials[name], (-0.5, 1.5), 0.02) for name in names}
     fig = bwm.plots.rates_around(list(wide.values()), unit)
 
 # %% [markdown]
-# (b), since latencies vary from trial to trial. A response belongs to the event around which it is sharpest. What ramps
-# up between two events is sharp around neither.
+# (b): latencies vary from trial to trial. The sharpest alignment is the best of those you tried; what always follows
+# the event closely, as licks follow a reward, it does not tell apart. What ramps up between two events is sharp around
+# neither.
 #
 # **Modify.** Look at other units, other events, other conditions. The cell needs a running notebook. Wide bins and
 # smoothing make a curve pretty and its times wrong.
@@ -137,8 +138,9 @@ bwm.widgets.peth_explorer(session, probe) if probes else None
 # ## 3 · Which units respond?
 #
 # For each unit compare its count after the stimulus with its count before, trial by trial: *Wilcoxon's signed-rank
-# test* asks whether the differences lie about 0. With 60 units, 3 have p below .05 by chance. `p_adjusted` is corrected
-# for that: among those below .05, about 5 % are false (*Benjamini–Hochberg*).
+# test* asks whether the differences lie about 0. Of 60 units, 3 have p below .05 by chance. `p_adjusted` is corrected
+# for that: on average, 5 % or less of those below .05 have no difference at all (*Benjamini–Hochberg*). `effect` goes
+# from −1, less in every trial, to 1.
 
 # %%
 on = trials["stimOn_times"]
@@ -153,7 +155,8 @@ if probes:
 # `root` is no region: the channel lies outside all that have a name. Do not count it as one.
 #
 # **Exercise 06.2, a hunt.** This script counts the units that fire 1.5 times as much after the stimulus as before it.
-# Its two windows last equally long, but it finds too few. Mend the baseline, and give the number.
+# Its two windows last equally long, but it finds too few. Take the .2 s before the stimulus for the baseline, and give
+# the number.
 
 # %%
 if probes:
@@ -168,7 +171,7 @@ check("06.2", answer)
 # %% [markdown]
 # ## 4 · Respond to what?
 #
-# The test is right: these units do fire more after the stimulus than before. The sentence "they respond to the
+# The test is right: these units do fire otherwise after the stimulus than before. The sentence "they respond to the
 # stimulus" is another matter. In many trials the wheel moves within the window.
 #
 # **Exercise 06.3.** Repeat the test in those trials only in which the first movement comes later than .15 s after the
@@ -185,14 +188,16 @@ answer = ...
 check("06.3", answer)
 
 # %% [markdown]
-# What is lost has two causes: units that follow the movement, and power, because fewer trials are left, and weaker
-# stimuli among them. No single choice of trials separates the two; the extras compare like with like.
+# What is lost may be units that follow the movement, or power: fewer trials are left, and of weaker stimuli.
+# **Modify.** Take as many trials, chosen by chance (`on.sample(292)`), to see what fewer trials alone do.
 #
 # ## 5 · The block trap
 #
 # Which units know the block? Before the stimulus comes, the count of a unit that knows should differ between blocks.
+# `selectivity(counts, variable)` tests whether counts tell two values of a variable apart. The *null session* is the
+# twin of this one: the same behaviour, and neurons that know nothing.
 #
-# **Predict.** In the null session, whose neurons know nothing, which share of units has p below .05: (a) 0 %, (b) 5 %,
+# **Predict.** Which share of its units has p below .05: (a) 0 %, (b) 5 %,
 # (c) 25 %?
 
 
@@ -211,16 +216,16 @@ if null and block.nunique() == 2:
     fig = bwm.plots.p_values({"trials shuffled": shuffled, "pseudosessions": right}, "the null session")
 
 # %% [markdown]
-# With shuffled trials (c) is usual: from session to session 5 to 40 %. Rates drift over minutes, blocks last minutes,
-# and two slow things agree by accident; shuffling makes the block fast, and so asks the wrong question.
-# *Pseudosessions* (lesson 03) are as slow as the real blocks. The same trap waits for every slow variable: arousal,
+# With shuffled trials (c), on average: 5 to 40 % in one simulated session or another. Rates drift over minutes, blocks
+# last minutes, and two slow things agree by accident. Shuffled blocks jump from trial to trial and cannot do that.
+# *Pseudosessions* (lesson 03) are as slow as the real blocks [4]. The same trap waits for every slow variable: arousal,
 # thirst, the trial's number.
 #
 # ## 6 · What was put in
 #
 # The null of the stimulus: the same test around times moved at random by up to 20 s. That of the block: each of some
-# pseudosessions taken for the real one. In the sample many units know things, so that few units teach; in the brain it
-# is far fewer.
+# pseudosessions taken for the real one. In the sample many units know things, so that 60 are enough to learn from; in
+# the brain it is far fewer.
 
 # %%
 rows = {}
@@ -232,7 +237,7 @@ if probes:
         "found": (tests["p_adjusted"] < 0.05).mean(),
         "put_in": knows.reindex(tests.index).mean() if truth else None,
         "null": [(table["p_adjusted"] < 0.05).mean() for table in found],
-        "published": ".004 [1]",
+        "published": ".004 its side [1]",
     }
 
 # %%
@@ -257,7 +262,7 @@ if rows:
 # ## Recap
 #
 # - A rate is spikes per trial and per second.
-# - A response belongs to the event around which it is sharpest.
+# - Align to several events before you say what a response belongs to.
 # - Correct for the number of units. Then ask what else happened in the window.
 # - What is slow needs a null that is as slow.
 #
@@ -265,7 +270,7 @@ if rows:
 #
 # 1. A histogram over 200 trials, in bins of 20 ms, peaks at 80 spikes. How many Hz?
 # 2. 40 of 400 units have p below .05. How many would by chance? What do you report?
-# 3. "9 % of units encode the block (rank-sum test over trials)." What do you ask?
+# 3. "9 % of units encode the block (p < .05, trials shuffled)." What do you ask?
 #
 # <details><summary>Answers</summary>
 #
@@ -295,7 +300,8 @@ if rows:
 #
 # ## Extra A · All units at once
 #
-# Each row is a unit, in all panels the same; red is more, blue is less than its mean.
+# Each row is a unit, in all panels the same; red is more, blue is less than its mean. Rows are sorted by the time of
+# their largest deviation, which makes a diagonal of noise as well.
 
 # %% tags=["extra"]
 if probes:

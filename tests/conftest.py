@@ -12,6 +12,7 @@ from hypothesis import settings
 matplotlib.use("Agg")
 os.environ.pop("BWM_SOURCE", None)
 
+import matplotlib.pyplot as plt
 import recordings
 
 import bwm_tutorials as bwm
@@ -38,6 +39,21 @@ def session(sample):
 @pytest.fixture(scope="session")
 def probe(session):
     return session.insertions[0]
+
+
+@pytest.fixture
+def stamped(session):
+    """Figures of the sample, signed and closed again."""
+    with plt.rc_context():
+        bwm.plots.stamp(session)
+        yield
+    plt.close("all")
+
+
+@pytest.fixture
+def said(capsys):
+    """What was printed since the last call, in one line."""
+    return lambda: " ".join(capsys.readouterr().out.split())
 
 
 @pytest.fixture(scope="session")

@@ -441,7 +441,10 @@ LOADERS = {
     "pose": lambda s: [s.pose(c) for c in ("left", "right", "body")],
     "dlc": lambda s: [s.pose(c, "dlc") for c in ("left", "right", "body")],
     "motion_energy": lambda s: [s.motion_energy(c) for c in ("left", "right", "body")],
-    **{name: lambda s, name=name: [getattr(i, name) for i in s.insertions] for name in ("spikes", "good_spikes")},
+    **{
+        name: lambda s, name=name: [getattr(i, name) for i in s.insertions]
+        for name in ("spikes", "good_spikes", "waveforms")
+    },
     "clusters": lambda s: [(i.clusters, i.channels) for i in s.insertions],
 }
 

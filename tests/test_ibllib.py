@@ -139,3 +139,8 @@ def test_boxes_with_ibls_own_tools_run_and_agree(lesson, code, sample, session, 
         assert np.allclose(names["velocity"][1:], wheel.velocity(names["position"])[1:], atol=1e-9)
         go_cue = session.trials["firstMovement_times"] - session.trials["goCue_times"]
         assert np.allclose(names["latency"], go_cue, equal_nan=True)
+    if "metrics" in names:
+        assert (names["metrics"]["label"] == probe.clusters["label"]).all()
+        (clock,) = (f for f in sample.list_datasets(session.eid) if f"{probe.name}/" in f and ".timestamps." in f)
+        samples, seconds = np.load(sample.eid2path(session.eid) / clock).T
+        assert abs(names["seconds"] - np.interp(30_000, samples, seconds)) < 1e-6

@@ -87,17 +87,28 @@ def test_first_lesson_in_the_browser(lab, page):
 
 @pytest.mark.slow
 @pytest.mark.skipif(BROWSER is None, reason="there is no Chromium on this computer")
-def test_a_handle_is_moved_in_the_browser(lab, page):
-    run_all(page, lab, "03_decision_task")
-    words = page.locator(".widget-html-content", has_text="Log likelihood with bias 0, threshold 50")
+@pytest.mark.parametrize(
+    "lesson, handle, before, after",
+    [
+        (
+            "03_decision_task",
+            "bias",
+            "Log likelihood with bias 0, threshold 50",
+            "Log likelihood with bias 0.5, threshold",
+        ),
+        ("05_spike_sorting", "unit", "Unit 0 in ", "Unit 1 in "),
+    ],
+)
+def test_a_handle_is_moved_in_the_browser(lab, page, lesson, handle, before, after):
+    run_all(page, lab, lesson)
+    words = page.locator(".widget-html-content", has_text=before)
     words.scroll_into_view_if_needed()
     picture = page.locator("img.widget-image").first
-    before = picture.get_attribute("src")
-    handle = page.locator(".widget-slider", has_text="bias").locator(".noUi-handle")
-    handle.focus()
+    drawn = picture.get_attribute("src")
+    page.locator(".widget-slider", has_text=handle).locator(".noUi-handle").focus()
     page.keyboard.press("ArrowRight")
-    page.locator(".widget-html-content", has_text="Log likelihood with bias 0.5, threshold 50").wait_for(timeout=10_000)
-    assert picture.get_attribute("src") != before
+    page.locator(".widget-html-content", has_text=after).wait_for(timeout=10_000)
+    assert picture.get_attribute("src") != drawn
 
 
 @pytest.mark.slow

@@ -1,15 +1,20 @@
 """The lessons as a learner gets them: paired, within their ceilings, and running on any recording."""
 
+import contextlib
+import io
 import re
 import runpy
 import statistics
 import subprocess
 import sys
+import warnings
 
 import matplotlib.pyplot as plt
 import nbformat
 import pytest
 from conftest import NYU_11
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
 import bwm_tutorials as bwm
 from bwm_tutorials import environment, pairing, running
@@ -155,38 +160,62 @@ def test_executed_again_it_gives_what_is_committed(source, home, tmp_path):
         assert len(cell.get("outputs", [])) == len(before.get("outputs", []))
 
 
+@pytest.fixture
+def play(tmp_path, monkeypatch):
+    """Runs a lesson in this process, cell by cell as a kernel does but without its start; gives what is shown."""
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+
+    def play(source, **parameters):
+        InteractiveShell.clear_instance()
+        shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+        shown = io.StringIO()
+        with plt.rc_context(), warnings.catch_warnings(record=True) as warned, contextlib.redirect_stdout(shown):
+            warnings.simplefilter("default")
+            for hidden in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+                warnings.simplefilter("ignore", hidden)
+            for cell in pairing.read_source(source).cells:
+                if cell.cell_type == "code":
+                    shell.run_cell(cell.source).raise_error()
+                    shell.user_ns.update(parameters if "parameters" in tags(cell) else {})
+            plt.close("all")
+        InteractiveShell.clear_instance()
+        assert [str(warning.message) for warning in warned] == [], "a learner is shown a warning"
+        return shown.getvalue()
+
+    return play
+
+
 @every_lesson
-def test_unfilled_on_another_seed(source, small_sample, tmp_path):
-    text = text_of(execute(source, tmp_path / "out.ipynb", SOURCE=str(small_sample)))
+def test_unfilled_on_another_seed(source, small_sample, play):
+    text = play(source, SOURCE=str(small_sample))
     assert text.count("not attempted") >= 2 and "SYNTHETIC" in text and "seed 2" in text
 
 
 @every_lesson
-def test_on_the_real_excerpt(source, tmp_path):
-    text = text_of(execute(source, tmp_path / "out.ipynb", SOURCE="real"))
+def test_on_the_real_excerpt(source, play):
+    text = play(source, SOURCE="real")
     assert "REAL: recorded from a mouse" in text and "not applicable here" in text
     assert ("has no wheel" in text) == uses_the_wheel(source)
 
 
 @every_lesson
-def test_on_a_real_session_of_the_brain_wide_map(source, real_data, tmp_path):
-    text = text_of(execute(source, tmp_path / "out.ipynb", SOURCE=str(real_data), EID=NYU_11))
+def test_on_a_real_session_of_the_brain_wide_map(source, real_data, play):
+    text = play(source, SOURCE=str(real_data), EID=NYU_11)
     assert "REAL" in text and "NYU-11 2020-02-21" in text
     assert ("NYU-11 2020-02-21 has no wheel; it has trials." in text) == uses_the_wheel(source)
 
 
 @every_lesson
-def test_on_a_bad_day_of_a_real_mouse(source, real_data, tmp_path):
+def test_on_a_bad_day_of_a_real_mouse(source, real_data, play):
     (eid,) = bwm.connect(real_data).search(subject="SWC_054", date_range="2020-09-02")
-    text = text_of(execute(source, tmp_path / "out.ipynb", SOURCE=str(real_data), EID=str(eid)))
-    assert "SWC_054 2020-09-02" in text
+    assert "SWC_054 2020-09-02" in play(source, SOURCE=str(real_data), EID=str(eid))
 
 
 @pytest.mark.parametrize("day", ["2020-08-21", "2020-08-25"])
 @every_lesson
-def test_on_a_training_session(source, day, tmp_path):
+def test_on_a_training_session(source, day, play):
     (eid,) = bwm.connect("real").search(subject="SWC_054", date_range=day)
-    text_of(execute(source, tmp_path / "out.ipynb", SOURCE="real", EID=str(eid)))
+    assert f"SWC_054 {day}" in play(source, SOURCE="real", EID=str(eid))
 
 
 @every_lesson
@@ -232,3 +261,14 @@ def test_nbval_notices_a_changed_number(sample, tmp_path):
     command = [sys.executable, "-m", "pytest", "--nbval-lax", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
     done = subprocess.run([*command, str(altered)], capture_output=True, text=True, timeout=300)
     assert done.returncode == 1 and "1 failed" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "line, noticed", [("1 / 0", ZeroDivisionError), ("__import__('warnings').warn('mind')", AssertionError)]
+)
+def test_an_error_and_a_warning_are_noticed_where_a_lesson_is_played(line, noticed, play, tmp_path):
+    text = SOURCES[0].read_text(encoding="utf-8").split("# %% [markdown]\n# ## 1 · ")[0]
+    altered = tmp_path / "00_altered.py"
+    altered.write_text(f"{text}\n# %%\n{line}\n", encoding="utf-8")
+    with pytest.raises(noticed):
+        play(altered, SOURCE="real")

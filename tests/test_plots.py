@@ -13,13 +13,7 @@ import bwm_tutorials as bwm
 from bwm_tutorials import plots
 from bwm_tutorials.course.lesson_00 import example_trial
 
-
-@pytest.fixture(autouse=True)
-def closed_figures(session):
-    with plt.rc_context():
-        plots.stamp(session)
-        yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("stamped")
 
 
 def stamp_of(figure):
@@ -234,7 +228,8 @@ def test_scorecard_holds_what_was_found_against_the_rest(capsys):
     assert said == (
         "shift (%): found 2.5; put in 2.25; 95 % of the null lies from −0.95 to 0.95, and what was found lies outside. "
         "slope (s): found −0.5; put in unknown; 95 % of the null lies from −0.95 to 0.95, and what was found lies "
-        "inside: no evidence. rate: found 120; put in unknown. nothing: could not be computed here."
+        "inside: these data cannot tell it from nothing. rate: found 120; put in unknown. nothing: could not be "
+        "computed here."
     )
     texts = [text.get_text() for text in fig.texts]
     assert texts.count("unknown") == 3 and texts.count("no null") == 1 and texts.count("–") == 4 and "3 [1]" in texts

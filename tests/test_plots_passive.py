@@ -2,7 +2,6 @@
 
 import time
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,17 +10,7 @@ import bwm_tutorials as bwm
 from bwm_tutorials import plots
 
 
-@pytest.fixture(autouse=True)
-def closed_figures(session):
-    with plt.rc_context():
-        plots.stamp(session)
-        yield
-    plt.close("all")
-
-
-@pytest.fixture
-def said(capsys):
-    return lambda: " ".join(capsys.readouterr().out.split())
+pytestmark = pytest.mark.usefixtures("stamped")
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """Figures of neural responses say what was computed, and the explorer draws what its handles ask for."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,18 +7,7 @@ import pytest
 import bwm_tutorials as bwm
 from bwm_tutorials import plots
 
-
-@pytest.fixture(autouse=True)
-def closed_figures(session):
-    with plt.rc_context():
-        plots.stamp(session)
-        yield
-    plt.close("all")
-
-
-@pytest.fixture
-def said(capsys):
-    return lambda: " ".join(capsys.readouterr().out.split())
+pytestmark = pytest.mark.usefixtures("stamped")
 
 
 @pytest.fixture(scope="module")

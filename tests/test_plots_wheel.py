@@ -1,6 +1,5 @@
 """Figures of the wheel and of latencies: their sentences say what is drawn, also where nothing is found."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,20 +7,10 @@ import pytest
 import bwm_tutorials as bwm
 from bwm_tutorials import plots, wheel
 
+pytestmark = pytest.mark.usefixtures("stamped")
+
+
 BINS = [-np.inf, 0, 0.08, 0.2, 1, np.inf]
-
-
-@pytest.fixture(autouse=True)
-def closed_figures(session):
-    with plt.rc_context():
-        plots.stamp(session)
-        yield
-    plt.close("all")
-
-
-@pytest.fixture
-def said(capsys):
-    return lambda: " ".join(capsys.readouterr().out.split())
 
 
 def stroke(onset, seconds=6.0, amplitude=0.3):
@@ -48,7 +37,7 @@ def test_wheel_movements_tell_what_the_filter_knew_too_early(said):
     past = wheel.velocity(position[times <= intervals[0, 0]])
     fig = plots.wheel_movements(edges, times, position, wheel.velocity(position), intervals, past)
     words = said()
-    assert words.startswith("1 movements, 10 a minute. 10 ms before this onset") and "most of that came from" in words
+    assert words.startswith("1 movements, 10 a minute. At this onset") and "most of that came from" in words
     assert fig.axes[1].get_xlim() == pytest.approx((-0.1, 0.12), abs=0.02)
     shown = fig.axes[1].lines[1].get_xdata()  # the edges from near by
     assert (shown[shown < 0].size <= 2) and (shown > 0).sum() > 10

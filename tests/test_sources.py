@@ -435,7 +435,7 @@ def test_session_with_a_probe_but_no_spikes(tmp_path, capsys):
     assert not session.available.loc["insertion probe00", "present"]
     assert session.get("insertions") is None and "no insertions" in capsys.readouterr().out
     insertion = bwm.Insertion(record.insertions["probe00"], session.one)
-    for name in ("spikes", "good_spikes", "clusters", "channels"):
+    for name in ("spikes", "good_spikes", "clusters", "channels", "waveforms"):
         with refused(MissingDataset, "ZM_0001", "it has trials"):
             getattr(insertion, name)
 
@@ -447,7 +447,7 @@ def test_excerpt_of_a_real_probe_has_spikes_and_nothing_else(real):
     numbers = np.unique(insertion.spikes.clusters)
     assert len(numbers) == 289 < numbers[-1], "numbers are not consecutive"
     assert (np.diff(insertion.spikes.times) >= 0).all()
-    for name in ("good_spikes", "clusters", "channels"):
+    for name in ("good_spikes", "clusters", "channels", "waveforms"):
         with refused(MissingDataset, "it has insertion probe00"):
             getattr(insertion, name)
 

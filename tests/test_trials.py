@@ -442,6 +442,15 @@ def test_every_order_within_a_block_is_as_likely():
     assert times.size == 6 and (np.abs(times - 1000) < 130).all()
 
 
+def test_no_pseudosession_is_the_simulated_session(session):
+    """Of whatever seed: a null that holds the session itself is none."""
+    actual = session.trials["probabilityLeft"].to_numpy()
+    for seed in range(20):
+        assert not (trials.pseudosessions(actual.size, 20, seed) == actual).all(axis=1).any()
+        drawn = task.sequence(np.random.default_rng([seed, 0]), actual.size)["probabilityLeft"].to_numpy()
+        assert not (trials.pseudosessions(actual.size, 20, seed) == drawn).all(axis=1).any()
+
+
 def draw_sides(p_left, seed=0):
     return np.where(np.random.default_rng(seed).random(p_left.shape) < p_left, -1, 1)
 

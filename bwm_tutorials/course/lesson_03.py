@@ -5,7 +5,15 @@ import pandas as pd
 
 from ..errors import MissingDataset
 from ..session import Session
-from ..trials import EARLIEST, LATEST, bayes_optimal_p_left, movement_latency, response_latency, stimulus_side
+from ..trials import (
+    EARLIEST,
+    LATEST,
+    bayes_optimal_p_left,
+    movement_latency,
+    response_latency,
+    signed_contrast,
+    stimulus_side,
+)
 from .exercise import Exercise, Mistake
 
 RATE = 0.2  # of the running estimate in the hunt
@@ -29,8 +37,7 @@ def kept_trials(session: Session) -> int:
 
 def trials_that_mislead(session: Session) -> int:
     """03.4: number of trials in left blocks before which the best observer expects the right."""
-    estimate = bayes_optimal_p_left(stimulus_side(session.trials))
-    return int((estimate[_left_block(session)] < 0.5).sum())
+    return int((_observer(session)[_block(session, 0.8)] < 0.5).sum())
 
 
 def knowledge_of_the_side(session: Session) -> float:
@@ -51,8 +58,12 @@ def _with_blocks(session: Session) -> pd.DataFrame:
     return trials
 
 
-def _left_block(session: Session) -> np.ndarray:
-    return (_with_blocks(session)["probabilityLeft"] == 0.8).to_numpy()
+def _block(session: Session, p_left: float) -> np.ndarray:
+    return (_with_blocks(session)["probabilityLeft"] == p_left).to_numpy()
+
+
+def _observer(session: Session) -> np.ndarray:
+    return bayes_optimal_p_left(stimulus_side(session.trials))
 
 
 def _is_left(session: Session) -> pd.Series:
@@ -88,6 +99,10 @@ EXERCISES = {
                 lambda session: int((stimulus_side(session.trials) > 0).sum()),
                 "Those are the stimuli on the right.",
             ),
+            Mistake(
+                lambda session: int((signed_contrast(session.trials) <= 0).sum()),
+                "Those are all at 0 % contrast as well, of either side: signed_contrast forgets it.",
+            ),
         ),
         tolerance=0,
     ),
@@ -99,7 +114,7 @@ EXERCISES = {
         mistakes=(
             Mistake(
                 lambda session: 0,
-                "1 - 0.8 is not 0.2 for a computer, which counts in halves of halves: write 0.2, as it is stored.",
+                "A computer stores 0.8 inexactly, and 1 - 0.8 is 0.19999999999999996: write 0.2, as it is stored.",
             ),
             Mistake(
                 lambda session: int((_with_blocks(session)["probabilityLeft"] == 0.8).sum()),
@@ -149,8 +164,12 @@ EXERCISES = {
                 "probabilityLeft is what the mouse believes.",
             ),
             Mistake(
-                lambda session: int((bayes_optimal_p_left(stimulus_side(session.trials)) < 0.5).sum()),
+                lambda session: int((_observer(session) < 0.5).sum()),
                 "You counted over the whole session: in a right block, to expect the right is right.",
+            ),
+            Mistake(
+                lambda session: int((_observer(session)[_block(session, 0.2)] < 0.5).sum()),
+                "Those are trials of right blocks, in which the observer is not misled.",
             ),
         ),
         tolerance=0,

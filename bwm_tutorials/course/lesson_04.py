@@ -145,7 +145,7 @@ EXERCISES = {
         solve=early_towards_the_stimulus,
         code="(np.sign(bwm.wheel.displacement(wheel.timestamps, wheel.position, trials['firstMovement_times'], "
         "trials['stimOn_times'] + 0.08)) == bwm.trials.stimulus_side(trials))[latency < 0.08].mean()",
-        hint="By the response the wheel has turned the way of the answer. Put another time in place of `stop`.",
+        hint="By the response the wheel has turned the way of the answer. `stop` is to be .08 s after the stimulus.",
         mistakes=(
             Mistake(
                 lambda session: _towards(session, session.trials["response_times"])[_seconds(session) < EARLY].mean(),
@@ -156,6 +156,10 @@ EXERCISES = {
             Mistake(
                 lambda session: 1 - early_towards_the_stimulus(session),
                 "That is the fraction away from the stimulus. A turn of positive sign goes to the right.",
+            ),
+            Mistake(
+                lambda session: _towards(session, session.trials["stimOn_times"])[_seconds(session) < EARLY].mean(),
+                "That is the turn until the stimulus came. Take the time .08 s after it.",
             ),
             Mistake(
                 lambda session: np.mean(_towards(session, session.trials["stimOn_times"] + EARLY)),
@@ -190,7 +194,7 @@ EXERCISES = {
         solve=flipped,
         code="max(turns, key=lambda name: turns[name]['turned'].corr(turns[name]['choice'])).split()[0]",
         hint="A choice of +1 turns the wheel to negative positions. In which session do the two go together instead? "
-        "`.corr` of two columns tells.",
+        "`.corr` of two columns tells. Give the mouse, without the date.",
         mistakes=(
             Mistake(
                 _prefers_a_side,

@@ -42,8 +42,7 @@ def units_with_a_side(session: Session) -> int:
 
 def units_that_know_the_block(session: Session) -> int:
     """06.6: number of units whose count before the stimulus follows the blocks, against pseudosessions."""
-    n = len(session.trials)
-    return int((_block(session, pseudosessions(n, 1000, 1))["p"] < 0.05).sum())
+    return int((_block(session, _null(session))["p"] < 0.05).sum())
 
 
 def example_unit(session: Session) -> int:
@@ -100,6 +99,10 @@ def _sided(session: Session, chosen: slice, tested: slice) -> int:
     return int((np.where(mean[0] > mean[1], more_left, more_right) < 0.05).sum())
 
 
+def _null(session: Session) -> np.ndarray:
+    return pseudosessions(len(session.trials), 1000, 1)
+
+
 def _block(session: Session, null: int | np.ndarray) -> pd.DataFrame:
     trials = session.trials
     counts = counts_in_intervals(_spikes(session), around(trials["stimOn_times"], (-0.4, -0.1)))
@@ -141,7 +144,7 @@ EXERCISES = {
         solve=units_that_double,
         code="(after.mean(axis=1) > 1.5 * bwm.spikes.counts_in_intervals("
         "spikes, bwm.spikes.around(on, (-0.2, 0.0))).mean(axis=1)).sum()",
-        hint="Write down where each of the two windows begins and ends. Do they share a time?",
+        hint="Write down where each of the two windows begins and ends. The baseline is to end at 0, and to last .2 s.",
         mistakes=(
             Mistake(
                 lambda session: _raised(session, (-0.1, 0.1)),
@@ -201,8 +204,8 @@ EXERCISES = {
                 "That is what the script prints: the trials that chose the side also test it, so chance counts twice.",
             ),
             Mistake(
-                lambda session: _sided(session, slice(0, None, 2), slice(0, None, 2)),
-                "You chose and tested in the even trials.",
+                lambda session: _sided(session, slice(1, None, 2), slice(0, None, 2)),
+                "The even trials are to choose the side, and the odd ones to test it.",
             ),
         ),
         tolerance=0,
@@ -215,8 +218,16 @@ EXERCISES = {
         mistakes=(
             Mistake(
                 lambda session: int((_block(session, 2000)["p"] < 0.05).sum()),
-                "That is against shuffled trials. Rates drift, and blocks are slow: shuffling destroys both.",
+                "That is against shuffled trials. Rates drift, and blocks are slow: shuffled blocks are not.",
                 "A rate that differs between blocks knows the block.",
+            ),
+            Mistake(
+                lambda session: int((_block(session, _null(session))["p_adjusted"] < 0.05).sum()),
+                "That is with p_adjusted; the question asks for p.",
+            ),
+            Mistake(
+                lambda session: (_block(session, _null(session))["p"] < 0.05).mean(),
+                "That is the share. How many units are it?",
             ),
         ),
         tolerance=0,

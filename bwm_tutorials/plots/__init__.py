@@ -9,9 +9,17 @@ from .passive import best_pixels, on_off, passive_protocol, rates_by_part, rf_ma
 from .responses import alignments, p_values, raster, rates_around, responsive, trajectories
 from .score import scorecard
 from .sessions import download_prices, what_sessions_have
+from .sorting import (
+    confidence_by_rate,
+    confidence_of_mixtures,
+    criteria,
+    session_raster,
+    voltage,
+    waveform_widths,
+)
 from .style import stamp
 from .trial import one_trial, trial_panels
-from .units import probe
+from .units import probe, unit_panels, units_by_region
 from .wheel import changes_and_vigour, early_movements, latencies, wheel_movements, wheel_traces
 
 __all__ = [
@@ -20,6 +28,9 @@ __all__ = [
     "beliefs",
     "best_pixels",
     "changes_and_vigour",
+    "confidence_by_rate",
+    "confidence_of_mixtures",
+    "criteria",
     "download_prices",
     "early_movements",
     "latencies",
@@ -38,10 +49,15 @@ __all__ = [
     "rf_maps",
     "scorecard",
     "session_course",
+    "session_raster",
     "stamp",
     "task_against_replay",
     "trajectories",
     "trial_panels",
+    "unit_panels",
+    "units_by_region",
+    "voltage",
+    "waveform_widths",
     "what_sessions_have",
     "wheel_movements",
     "wheel_traces",

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from ..trials import fit_psychometric, psychometric_curve, psychometric_log_likelihood, signed_contrast
-from .style import BLUE, COLOURS, GREY, ORANGE, percent, say
+from .style import BLUE, COLOURS, GREY, ORANGE, minus, percent, say, with_limits
 
 
 def session_course(trials: pd.DataFrame, performance: pd.DataFrame) -> Figure:
@@ -75,8 +75,7 @@ def psychometric(curves: Mapping[str, pd.DataFrame], fit: bool = True) -> Figure
         say(f"{label}: {_describe_psychometric(table)}")
         if table.empty:
             continue
-        limits = np.array([table["p_right"] - table["low"], table["high"] - table["p_right"]])
-        ax.errorbar(table.index, table["p_right"], limits, fmt="none", color=colour, lw=1, alpha=0.5)
+        with_limits(ax, table.index, table, "p_right", fmt="none", color=colour, lw=1, alpha=0.5)
         ax.plot(table.index, table["p_right"], marker, color=colour, ms=5, label=label)
         if fit and len(table) >= 4:
             ax.plot(fine, psychometric_curve(fit_psychometric(table), fine), color=colour)
@@ -102,21 +101,20 @@ def psychometric_by_hand(table: pd.DataFrame, hands: Sequence[Mapping[str, float
     """
     fig, axes = plt.subplots(1, len(hands), figsize=(2.4 + 2.1 * len(hands), 3.2), sharey=True, squeeze=False)
     fine = np.linspace(-100, 100, 401)
-    limits = np.array([table["p_right"] - table["low"], table["high"] - table["p_right"]])
     told = []
     for ax, hand in zip(axes[0], hands, strict=True):
         likelihood = psychometric_log_likelihood(table, hand)
-        ax.errorbar(table.index, table["p_right"], limits, fmt="o", color=GREY, ms=4, lw=1)
+        with_limits(ax, table.index, table, "p_right", fmt="o", color=GREY, ms=4, lw=1)
         ax.plot(fine, psychometric_curve(best, fine), color=BLUE, lw=1, ls="--", label="best fit")
         ax.plot(fine, psychometric_curve(hand, fine), color=ORANGE, label="by hand")
-        ax.set_title(f"log likelihood {likelihood:.1f}".replace("-", "−"))
+        ax.set_title(minus(f"log likelihood {likelihood:.1f}"))
         ax.set(ylim=(-0.03, 1.03), xticks=[-100, 0, 100])
         told.append(f"bias {hand['bias']:g}, threshold {hand['threshold']:g}, lapse rates {hand['lapse_low']:g} and "
-                    f"{hand['lapse_high']:g}: {likelihood:.1f}".replace("-", "−"))  # fmt: skip
+                    f"{hand['lapse_high']:g}: {likelihood:.1f}")  # fmt: skip
     axes[0, 0].set_ylabel("P(report right)")
     axes[0, 0].legend(loc="upper left", fontsize=8)
     fig.supxlabel("signed contrast (%): left −, right +", fontsize=10)
-    say(f"Log likelihood with {'; with '.join(told)}. The best fit has {best['log_likelihood']:.1f}.".replace("-", "−"))
+    say(f"Log likelihood with {'; with '.join(told)}. The best fit has {best['log_likelihood']:.1f}.")
     return fig
 
 
@@ -140,8 +138,7 @@ def beliefs(p_left: np.ndarray, estimates: Mapping[str, np.ndarray], trials: sli
         ax.plot(number, estimate[trials], color=colour, lw=1.3, label=name)
     ax.set(xlabel="trial", ylabel="P(stimulus left)", ylim=(0, 1), xlim=(number[0], number[-1]))
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=5, fontsize=8)
-    correlation = {name: f"{np.corrcoef(estimate, p_left)[0, 1]:.2f}" for name, estimate in estimates.items()}
-    told = ", ".join(f"{name} {number.replace('-', '−')}" for name, number in correlation.items())
+    told = ", ".join(f"{name} {np.corrcoef(each, p_left)[0, 1]:.2f}" for name, each in estimates.items())
     say(f"Correlation with the block over all {p_left.size} trials: {told}.")
     return fig
 
@@ -160,8 +157,7 @@ def learning(days: Mapping[str, pd.DataFrame]) -> Figure:
     for ax, (day, table) in zip(axes[0], days.items(), strict=True):
         fit = fit_psychometric(table)
         ax.axhline(0.5, color=GREY, lw=0.7)
-        limits = np.array([table["p_right"] - table["low"], table["high"] - table["p_right"]])
-        ax.errorbar(table.index, table["p_right"], limits, fmt="o", color=BLUE, ms=3, lw=1)
+        with_limits(ax, table.index, table, "p_right", fmt="o", color=BLUE, ms=3, lw=1)
         ax.plot(fine, psychometric_curve(fit, fine), color=BLUE)
         ax.set(title=day, ylim=(-0.03, 1.03), xticks=[-100, 0, 100])
         lapses = fit[["lapse_low", "lapse_high"]].mean()
@@ -201,7 +197,7 @@ def _describe_psychometric(table: pd.DataFrame) -> str:
     ends = (
         f"reports right in {percent(first['p_right'])} of {first['n_trials']:.0f} trials at {table.index[0]:+g} % "
         f"contrast and in {percent(last['p_right'])} of {last['n_trials']:.0f} at {table.index[-1]:+g} %"
-    ).replace("-", "−")
+    )
     follows = first["high"] < last["low"]
     verdict = "so it follows the stimulus" if follows else "no clear effect of the stimulus"
     if 0 in table.index:

@@ -84,7 +84,7 @@ def rf_maps(maps: RfMaps, units: Sequence[int]) -> Figure:
         say(
             f"Unit {unit}, {maps.window[0]:g} to {maps.window[1]:g} s from a flash: {maps.mean[at]:.1f} Hz on average; "
             f"after smoothing farthest above it (z {maps.z[at].max():.1f}) at azimuth {azimuth:.0f}°, elevation "
-            f"{elevation:.0f}°, {'white' if sign == 0 else 'black'}.".replace("-", "−")
+            f"{elevation:.0f}°, {'white' if sign == 0 else 'black'}."
         )
     return fig
 

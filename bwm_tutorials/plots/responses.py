@@ -31,7 +31,7 @@ def raster(aligned: pd.DataFrame, rates: Peth, unit: int) -> Figure:
     _draw_rates(below, rates, unit)
     below.set(ylabel="rate (Hz)", ylim=(0, None))
     above.axvline(0, color=ORANGE, lw=1)
-    within = f"{rates.window[0]:g} to {rates.window[1]:g} s".replace("-", "−")
+    within = f"{rates.window[0]:g} to {rates.window[1]:g} s"
     say(f"{len(aligned)} spikes of unit {unit}, {within} from the {_event(rates)}, in {np.sum(rates.n_trials)} trials.")
     return fig
 
@@ -55,7 +55,7 @@ def rates_around(rates: Sequence[Peth], unit: int) -> Figure:
         among = f" where {mean.index.name} is {label}" if len(mean) > 1 else ""
         say(
             f"Unit {unit} around the {_event(peth)}: highest {highest:.1f} Hz, {time:+.3f} s from it{among}; "
-            f"{mean.mean().mean():.1f} Hz on average.".replace("-", "−")
+            f"{mean.mean().mean():.1f} Hz on average."
         )
     axes[0, 0].set(ylabel="rate (Hz)", ylim=(0, None))
     return fig
@@ -109,13 +109,15 @@ def responsive(table: pd.DataFrame, acronym: pd.Series, knows: pd.Series | None 
     kinds = {"units": (pd.Series(True, table.index), "o", BLUE)}
     if knows is not None:
         knows = knows.reindex(table.index)
-        kinds = {"was put in": (knows, "o", BLUE), "nothing put in": (~knows, "D", ORANGE)}
+        kinds = {"responds by construction": (knows, "o", BLUE), "does not": (~knows, "D", ORANGE)}
     for label, (units, marker, colour) in kinds.items():
         for which, face in ((found, colour), (~found, "none")):
             shown = units & which
             left.plot(table["effect"][shown], height[shown], marker, color=colour, mfc=face, ms=5,
                       label=label if face == colour else None)  # fmt: skip
     left.axhline(-np.log10(0.05), color=GREY, lw=0.8, ls=":")
+    left.text(1, -np.log10(0.05), "p = .05 ", color=GREY, fontsize=8, ha="right", va="bottom",
+              transform=left.get_yaxis_transform())  # fmt: skip
     left.set(xlabel="effect (rank-biserial correlation)", ylabel="−log10 p", title="filled: significant when corrected")
     left.legend(fontsize=8, loc="upper center")
     counts = found.groupby(acronym.reindex(table.index)).agg(["sum", "size"]).sort_values("size")
@@ -177,7 +179,7 @@ def trajectories(paths: Mapping[str, pd.DataFrame]) -> Figure:
     ax.legend(fontsize=8, title="dot: the event; arrow: the end", title_fontsize=8)
     first, second = list(paths.values())[:2]
     apart = np.hypot(*(first - second).to_numpy().T)
-    say(f"{', '.join(paths)}: farthest apart {first.index[apart.argmax()]:+.2f} s from the event.".replace("-", "−"))
+    say(f"{', '.join(paths)}: farthest apart {first.index[apart.argmax()]:+.2f} s from the event.")
     return fig
 
 

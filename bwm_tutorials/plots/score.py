@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from .style import BLUE, GREY, ORANGE, say
+from .style import BLUE, GREY, ORANGE, minus, say
 
 WIDTH, ROW, HEAD = 8.5, 0.62, 0.45  # in
 COLUMNS = {  # heading, colour, and centre as a fraction of the width
@@ -73,7 +73,11 @@ def _verdict(found: float, put_in: float | None, limits: np.ndarray | None) -> s
         outside = not limits[0] <= found <= limits[1]
         words.append(
             f"95 % of the null lies from {_span(limits)}, "
-            + ("and what was found lies outside" if outside else "and what was found lies inside: no evidence")
+            + (
+                "and what was found lies outside"
+                if outside
+                else "and what was found lies inside: these data cannot tell it from nothing"
+            )
         )
     return "; ".join(words) + "."
 
@@ -81,7 +85,7 @@ def _verdict(found: float, put_in: float | None, limits: np.ndarray | None) -> s
 def _number(value: float | None, unknown: str = "–", digits: int = 3) -> str:
     if value is None or np.isnan(value):
         return unknown
-    return np.format_float_positional(value, digits, fractional=False, trim="-").replace("-", "−")
+    return minus(np.format_float_positional(value, digits, fractional=False, trim="-"))
 
 
 def _span(limits: np.ndarray) -> str:

@@ -1,8 +1,13 @@
 """How figures look, and the stamp that each carries."""
 
+import re
 import textwrap
+from collections.abc import Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from ..session import Session
@@ -50,9 +55,20 @@ def sign(figure: Figure) -> None:
     figure.text(1, 0, _signature, ha="right", va="top", fontsize=8, color=GREY, gid="stamp")
 
 
+def with_limits(ax: plt.Axes, x: Sequence[float], table: pd.DataFrame, column: str, **style: Any) -> None:
+    """Draw a column of a table with its limits, the columns ``low`` and ``high``; where these are NaN, without."""
+    value = table[column]
+    ax.errorbar(x, value, np.nan_to_num([value - table["low"], table["high"] - value]), **style)
+
+
 def say(text: str) -> None:
     """Print a sentence about a figure, in lines that fit a page, percent signs beside their numbers."""
-    print(textwrap.fill(text.replace(" %", "\xa0%"), 92).replace("\xa0", " "))
+    print(textwrap.fill(minus(text).replace(" %", "\xa0%"), 92).replace("\xa0", " "))
+
+
+def minus(text: str) -> str:
+    """A text whose negative numbers have the sign that matplotlib gives them; hyphens in names and dates stay."""
+    return re.sub(r"(?<!\w)-(?=[.\d])", "−", text)
 
 
 def percent(fraction: float) -> str:

@@ -231,7 +231,7 @@ def _outcome(trial: pd.Series) -> str:
 
 def _told(number: int, trial: pd.Series, events: Mapping[str, float]) -> str:
     contrast, side = _stimulus(trial)
-    moved, response = (f"at {1000 * events[name]:.0f} ms".replace("-", "−") if name in events else "" for name in SHOWN)
+    moved, response = (f"at {1000 * events[name]:.0f} ms" if name in events else "" for name in SHOWN)
     return (
         f"Trial {number}: {100 * contrast:g} % on the {side}; {moved and f'first movement {moved}, '}"
         f"{REPORTS[int(trial['choice'])]} {response}, {_outcome(trial)}."

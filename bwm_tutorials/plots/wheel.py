@@ -9,9 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 from ..trials import EARLIEST, LATEST
-from .style import BLUE, COLOURS, GREY, ORANGE, PURPLE, percent, say
-
-AHEAD = 0.01  # s before an onset at which the filtered velocity is told
+from .style import BLUE, COLOURS, GREY, ORANGE, PURPLE, minus, percent, say, with_limits
 
 
 def wheel_movements(
@@ -59,13 +57,13 @@ def wheel_movements(
     axes[0, 1].set(title="one onset from near by")
     axes[1, 0].set(ylabel="filtered velocity (rad/s)")
     fig.supxlabel("time from the onset of a movement (s)", fontsize=10)
-    ahead = past.size - 1 - round(AHEAD / (times[1] - times[0]))
-    part = "most" if np.abs(past[ahead]) < 0.5 * np.abs(velocity[ahead]) else "little"
+    with_future, without = velocity[past.size - 1], past[-1]
+    part = "most" if np.abs(without) < 0.5 * np.abs(with_future) else "little"
     minutes = (times[-1] - times[0]) / 60
     say(
-        f"{len(intervals)} movements, {len(intervals) / minutes:.0f} a minute. {1000 * AHEAD:.0f} ms before this onset "
-        f"the filtered velocity is {velocity[ahead]:.2g} rad/s. With the recording cut at the onset it is "
-        f"{past[ahead]:.1g} rad/s: {part} of that came from the future.".replace("-", "−")
+        f"{len(intervals)} movements, {len(intervals) / minutes:.0f} a minute. At this onset the "
+        f"filtered velocity is {with_future:.2g} rad/s. With the recording cut there it is {without:.1g} rad/s: {part} "
+        "of that came from the future."
     )
     return fig
 
@@ -95,8 +93,7 @@ def latencies(table: pd.DataFrame, curves: Mapping[str, pd.DataFrame]) -> Figure
     levels = sorted(set().union(*(curve.index for curve in curves.values())))
     for name, curve in curves.items():
         (colour, marker), at = colours[name], [levels.index(level) for level in curve.index]
-        limits = np.array([curve["median"] - curve["low"], curve["high"] - curve["median"]])
-        right.errorbar(at, curve["median"], np.nan_to_num(limits), color=colour, fmt=f"{marker}-", ms=5, lw=1.2)
+        with_limits(right, at, curve, "median", color=colour, fmt=f"{marker}-", ms=5, lw=1.2)
     right.set_xticks(range(len(levels)), [f"{level:g}" for level in levels])
     right.set(yscale="log", xlabel="contrast (%), either side", ylabel="median latency (s)")
     right.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -125,8 +122,7 @@ def early_movements(latency: pd.Series, curves: Mapping[str, pd.DataFrame]) -> F
     rows = pd.concat(curves.values()).index.unique().sort_values()
     for (name, curve), colour, marker in zip(curves.items(), COLOURS, "os", strict=False):
         at = rows.get_indexer(curve.index)
-        limits = np.array([curve["p"] - curve["low"], curve["high"] - curve["p"]])
-        right.errorbar(at, curve["p"], limits, color=colour, fmt=f"{marker}-", ms=5, lw=1, label=name)
+        with_limits(right, at, curve, "p", color=colour, fmt=f"{marker}-", ms=5, lw=1, label=name)
     right.axhline(0.5, color=GREY, lw=0.7)
     n_early = sum(row.right <= EARLIEST for row in rows)
     if n_early:
@@ -157,8 +153,7 @@ def changes_and_vigour(changes: pd.DataFrame, vigour: pd.DataFrame) -> Figure:
     fig, axes = plt.subplots(1, 2, figsize=(7.5, 3.2))
     labels = ("trials with a change of mind", "median peak speed (rad/s)")
     for ax, table, value, label in zip(axes, (changes, vigour), ("p", "median"), labels, strict=True):
-        limits = np.array([table[value] - table["low"], table["high"] - table[value]])
-        ax.errorbar(range(len(table)), table[value], np.nan_to_num(limits), fmt="o-", color=PURPLE, ms=5, lw=1.2)
+        with_limits(ax, range(len(table)), table, value, fmt="o-", color=PURPLE, ms=5, lw=1.2)
         ax.set_xticks(range(len(table)), [f"{level:g}" for level in table.index])
         ax.set(xlabel="contrast (%), either side", ylabel=label, ylim=(0, None))
     say(f"Changes of mind: {_ends(changes, 'p', percent)}.")
@@ -217,7 +212,7 @@ def _pooled(curve: pd.DataFrame) -> str:
 
 
 def _milliseconds(interval: pd.Interval) -> str:
-    low, high = (f"{1000 * edge:.0f}".replace("-", "−") for edge in (interval.left, interval.right))
+    low, high = (minus(f"{1000 * edge:.0f}") for edge in (interval.left, interval.right))
     if np.isinf(interval.left):
         return f"< {high}"
     return f"> {low}" if np.isinf(interval.right) else f"{low}–{high}"

@@ -31,6 +31,7 @@ WHAT = {
         r"{spikes}/clusters\.metrics\.pqt",
         r"{spikes}/clusters\.(channels|depths)\.npy|{spikes}/channels\.\w+\.npy|{probe}/electrodeSites\.\w+\.npy",
     ),
+    "waveforms": (r"{spikes}/clusters\.waveforms\.npy", r"{spikes}/clusters\.waveformsChannels\.npy"),
 }
 IN_MEMORY = {".pqt": 4}  # tables are compressed, by a factor of 1.4 to 7 on the sample; arrays are not
 

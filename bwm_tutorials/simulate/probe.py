@@ -1,5 +1,6 @@
 """The probes: where they lie in the brain, their channels, how they drift, and what a spike looks like on them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,8 @@ from ..quality import SAMPLING_RATE
 
 N_CHANNELS = 384
 N_SAMPLES, TROUGH_AT, N_NEAR = 82, 41, 32  # of a stored waveform: samples, sample of the trough, channels
+# Noise of real channels, once what all share is taken away: V at these quantiles.
+NOISE_QUANTILES, NOISE = [0, 0.05, 0.5, 0.95, 1], [6e-6, 8e-6, 12e-6, 20e-6, 26e-6]
 
 
 @dataclass(frozen=True)
@@ -177,3 +180,46 @@ def trough_to_peak(waveforms: np.ndarray) -> np.ndarray:
     trough = own.argmin(axis=1)
     after = np.where(np.arange(own.shape[1]) > trough[:, None], own, -np.inf)
     return (after.argmax(axis=1) - trough) / SAMPLING_RATE * 1000
+
+
+def voltage(
+    rng: np.random.Generator,
+    spikes: Mapping[str, np.ndarray],
+    shapes: Mapping[str, np.ndarray],
+    start: float,
+    stop: float,
+) -> np.ndarray:
+    """A snippet of the voltage that the spikes of a probe could have been found in.
+
+    Every spike adds the mean waveform of its unit, with its trough at the time of the spike and as large as its
+    amplitude says, to noise that is independent from sample to sample and between channels (that of a real probe is
+    neither).
+
+    Parameters
+    ----------
+    rng : Generator
+    spikes : Bunch or other mapping
+        ``times`` (s, sorted), ``clusters``, ``amps`` (V), as ``Insertion.spikes`` gives them.
+    shapes : Bunch or other mapping
+        ``waveforms`` (V; units × 82 × channels) and ``channels`` (units × channels, nearest first), as
+        ``Insertion.waveforms`` gives them.
+    start, stop : float
+        s.
+
+    Returns
+    -------
+    ndarray, shape (n_samples, 384), float32
+        V, at 30 kHz.
+    """
+    n_samples = round((stop - start) * SAMPLING_RATE)
+    level = np.exp(np.interp(rng.random(N_CHANNELS), NOISE_QUANTILES, np.log(NOISE)))
+    # With room at both ends for spikes that begin before or end after.
+    volts = level * rng.normal(size=(n_samples + 2 * N_SAMPLES, N_CHANNELS))
+    margin = (N_SAMPLES // 2 - 1) / SAMPLING_RATE
+    for spike in range(*np.searchsorted(spikes["times"], [start - margin, stop + margin])):
+        unit = spikes["clusters"][spike]
+        shape = shapes["waveforms"][unit]
+        first = round((spikes["times"][spike] - start) * SAMPLING_RATE) + N_SAMPLES - TROUGH_AT
+        size = spikes["amps"][spike] / np.ptp(shape[:, 0])
+        volts[first : first + N_SAMPLES, shapes["channels"][unit]] += size * shape
+    return volts[N_SAMPLES:-N_SAMPLES].astype(np.float32)

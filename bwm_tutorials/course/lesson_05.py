@@ -1,0 +1,238 @@
+"""The exercises of lesson 05, spike sorting outputs."""
+
+import re
+from functools import cache
+
+import numpy as np
+import pandas as pd
+
+from ..errors import MissingDataset
+from ..session import Insertion, Session
+from .exercise import Exercise, Mistake
+
+ENOUGH = 10  # good units, for a region to count
+UPPERMOST = 500  # µm
+OUTSIDE = 3  # label of a channel that is out of the brain
+NARROW = 0.4  # ms
+
+
+def units_with_lost_spikes(session: Session) -> int:
+    """05.1: number of units, of all probes, that fail the noise cutoff."""
+    return int((_bits(session) & 2 > 0).sum())
+
+
+def regions_with_enough_good_units(session: Session) -> int:
+    """05.2: number of Beryl regions with ten good units or more, of all probes together."""
+    return _regions_with_enough(_units(session).query("label == 1"), "Beryl")
+
+
+def good_units_near_the_surface(session: Session) -> int:
+    """05.3: number of good units of the first probe in the uppermost 500 µm of the brain."""
+    sites = _probe(session).channels
+    if "labels" not in sites or not (sites["labels"] == OUTSIDE).any():
+        raise MissingDataset(f"The probe of {session.name} has no channel that is known to be out of the brain.")
+    return _good_above(session, sites.loc[sites["labels"] != OUTSIDE, "axial_um"].max() - UPPERMOST)
+
+
+def units_with_too_few_spikes(session: Session) -> int:
+    """05.4: number of units, of all probes, that fail the refractory criterion without two spikes within 2 ms."""
+    units = _units(session)
+    return int(((units["max_confidence"] < 90) & (units["n_spikes_below2"] == 0)).sum())
+
+
+def narrow_share(session: Session) -> float:
+    """05.5: share of the first probe's good units whose trough to peak is below .4 ms."""
+    return float((_widths(session)[_good(session)] < NARROW).mean())
+
+
+def start_of_longest_saturation(session: Session) -> float:
+    """05.6: seconds on the session's clock at which the first probe's longest saturation begins."""
+    samples, clock = _saturation(session)
+    return float(np.interp(_longest(samples), clock[:, 0], clock[:, 1]))
+
+
+def _probe(session: Session) -> Insertion:
+    if not session.insertions:
+        raise MissingDataset(f"{session.name} has no insertion with spikes.")
+    return session.insertions[0]
+
+
+def _units(session: Session) -> pd.DataFrame:
+    _probe(session)
+    return pd.concat([probe.clusters for probe in session.insertions], ignore_index=True)
+
+
+def _bits(session: Session) -> pd.Series:
+    return _units(session)["bitwise_fail"].astype(int)
+
+
+def _good(session: Session) -> np.ndarray:
+    return (_probe(session).clusters["label"] == 1).to_numpy()
+
+
+def _good_above(session: Session, depth: float) -> int:
+    return int((_probe(session).clusters["depths"][_good(session)] > depth).sum())
+
+
+@cache
+def _atlas():
+    from iblatlas.regions import BrainRegions
+
+    return BrainRegions()
+
+
+def _regions_with_enough(units: pd.DataFrame, mapping: str) -> int:
+    names = pd.Series(_atlas().acronym2acronym(units["acronym"], mapping=mapping))
+    return int((names[~names.isin(["root", "void"])].value_counts() >= ENOUGH).sum())
+
+
+def _widths(session: Session) -> np.ndarray:
+    """Milliseconds from the trough to the peak after it, of each unit of the first probe."""
+    shapes = _probe(session).waveforms.waveforms[:, :, 0]
+    trough = shapes.argmin(axis=1)
+    after = np.where(np.arange(shapes.shape[1]) > trough[:, None], shapes, -np.inf)
+    return (after.argmax(axis=1) - trough) / 30
+
+
+def _saturation(session: Session) -> tuple[np.ndarray, np.ndarray]:
+    """Samples of the first probe at which saturations start and stop, and its clock: samples and seconds."""
+    folder = f"raw_ephys_data/{_probe(session).name}"
+    clock = [path for path in session.datasets.index if re.fullmatch(rf"{folder}/_spikeglx.+\.timestamps\.npy", path)]
+    files = [f"{folder}/_iblqc_ephysSaturationAP.samples.pqt", *(clock or [f"{folder}/_spikeglx_*.timestamps.npy"])]
+    table, times = session._load_all(None, files)
+    return table.to_numpy(), times
+
+
+def _longest(samples: np.ndarray) -> float:
+    return samples[np.diff(samples, axis=1).argmax(), 0]
+
+
+EXERCISES = {
+    "05.1": Exercise(
+        ask="Number of units, of all probes, that fail the noise cutoff.",
+        solve=units_with_lost_spikes,
+        code="(units['bitwise_fail'] & 2 > 0).sum()",
+        hint="A unit that fails two criteria has the sum of two numbers. Ask for one bit: units['bitwise_fail'] & 2.",
+        mistakes=(
+            Mistake(
+                lambda session: int((_bits(session) == 2).sum()),
+                "You counted units that fail this one alone. A unit that fails the refractory period too has 3.",
+                "bitwise_fail is a category.",
+            ),
+            Mistake(
+                lambda session: int((_bits(session) & 2).sum()),
+                "& 2 gives 2 where the bit is set: count where that is above 0, do not add it up.",
+            ),
+            Mistake(
+                lambda session: int((_bits(session) & 2 == 0).sum()),
+                "Those are the units that pass it.",
+            ),
+            Mistake(
+                lambda session: int((_bits(session) & 1).sum()),
+                "That is the bit of the refractory period.",
+            ),
+        ),
+        tolerance=0,
+    ),
+    "05.2": Exercise(
+        ask="Number of Beryl regions with ten good units or more; root and void are no regions.",
+        solve=regions_with_enough_good_units,
+        code="(units.query(\"label == 1 and Beryl not in ['root', 'void']\")['Beryl'].value_counts() >= 10).sum()",
+        hint="Keep the rows you want, take value_counts() of the column Beryl, and count those of 10 or more.",
+        mistakes=(
+            Mistake(
+                lambda session: _regions_with_enough(_units(session), "Beryl"),
+                "You counted all units. Many of them are several neurons, or parts of one: keep those with label 1.",
+                "A unit is a neuron.",
+            ),
+            Mistake(
+                lambda session: int((_units(session).query("label == 1")["acronym"].value_counts() >= ENOUGH).sum()),
+                "You counted acronyms as they are stored: layers of one region count apart. Take the column Beryl.",
+            ),
+            Mistake(
+                lambda session: _regions_with_enough(_units(session).query("label == 1"), "Cosmos"),
+                "Those are the large parts of Cosmos. Take the column Beryl.",
+            ),
+        ),
+        tolerance=0,
+    ),
+    "05.3": Exercise(
+        ask="Number of good units of the probe in the uppermost 500 µm of the brain.",
+        solve=good_units_near_the_surface,
+        code="(good['depths'] > probe.channels.query('labels != 3')['axial_um'].max() - 500).sum()",
+        hint="From where are depths counted? The surface is at the highest channel whose label is not 3.",
+        mistakes=(
+            Mistake(
+                lambda session: int((_probe(session).clusters["depths"][_good(session)] < UPPERMOST).sum()),
+                "Depths are counted from the tip of the probe upwards: those are the deepest units.",
+                "Depth is the depth in the brain.",
+            ),
+            Mistake(
+                lambda session: _good_above(session, _probe(session).channels["axial_um"].max() - UPPERMOST),
+                "You took the top of the probe for the surface. Its upper channels are out of the brain (label 3).",
+            ),
+        ),
+        tolerance=0,
+    ),
+    "05.4": Exercise(
+        ask="Number of units, of all probes, that fail the refractory criterion without two spikes within 2 ms.",
+        solve=units_with_too_few_spikes,
+        code="((units['max_confidence'] < 90) & (units['n_spikes_below2'] == 0)).sum()",
+        hint="Two conditions joined by &, each in brackets: on max_confidence and on n_spikes_below2.",
+        mistakes=(
+            Mistake(
+                lambda session: int(
+                    ((_units(session)["slidingRP_viol"] == 1) & (_units(session)["n_spikes_below2"] == 0)).sum()
+                ),
+                "slidingRP_viol is 1 where a unit passes, whatever its name says.",
+            ),
+            Mistake(
+                lambda session: int((_units(session)["n_spikes_below2"] == 0).sum()),
+                "That holds the units that pass as well.",
+            ),
+            Mistake(
+                lambda session: int((_bits(session) & 1).sum()),
+                "Those are all that fail it, also those with spikes too close to one another.",
+            ),
+        ),
+        tolerance=0,
+    ),
+    "05.5": Exercise(
+        ask="Share of the probe's good units that are narrow (below .4 ms), as a fraction to three decimals.",
+        solve=narrow_share,
+        code="(width[good_units] < 0.4).mean()",
+        hint="The mean of True and False is a share. Select the good units first.",
+        mistakes=(
+            Mistake(
+                lambda session: float((_widths(session) < NARROW).mean()),
+                "You took all units.",
+            ),
+            Mistake(
+                lambda session: 100 * narrow_share(session),
+                "That is in percent; the question asks for a fraction.",
+            ),
+            Mistake(
+                lambda session: int((_widths(session)[_good(session)] < NARROW).sum()),
+                "That is how many there are: divide by the number of good units.",
+            ),
+        ),
+        tolerance=0.001,
+    ),
+    "05.6": Exercise(
+        ask="Start of the probe's longest saturation, in s on the session's clock, to the millisecond.",
+        solve=start_of_longest_saturation,
+        code="np.interp(longest[0] * 30_000, clock[:, 0], clock[:, 1])",
+        hint="The probe counts its own samples. `clock` says which sample is at which second: see np.interp.",
+        mistakes=(
+            Mistake(
+                lambda session: float(_longest(_saturation(session)[0]) / 30_000),
+                "You divided by 30,000. The probe began to count at another moment, and not at quite that rate.",
+            ),
+            Mistake(
+                lambda session: float(_longest(_saturation(session)[0])),
+                "That is a number of samples.",
+            ),
+        ),
+        tolerance=0.002,
+    ),
+}

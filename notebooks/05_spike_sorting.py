@@ -1,0 +1,466 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 05 · Spike sorting outputs
+#
+# After this lesson you can
+#
+# - say how a voltage becomes spikes and units, and what can go wrong on the way;
+# - read the three criteria of quality and the label made of them, and say what the label does not see;
+# - look at a unit before you trust it;
+# - count the units of a brain region, and leave out what is none.
+
+# %% [markdown]
+# | | |
+# |---|---|
+# | You need | [lesson 00](00_start_here.ipynb); sections 5 and 6 of [lesson 01](01_data_structure.ipynb) help |
+# | Time | 25 minutes to read, 20 to practise; the extras another 40 |
+# | Data | the synthetic sample (260 MB, built on this computer) and 120 s of a real probe (1 MB, in the repository) |
+# | Where you are | on every path: student 04 → **05** → 06; postdoc 02 → **05** → 06; class 03 → **05** → 06 |
+
+# %% [markdown] tags=["teacher"]
+# **Teacher's notes.** 45 minutes: 10 for voltage and tables, 15 for the criteria and the label, 5 to look at units, 15
+# for regions and the hunt. Let them mix two units by hand in section 3, each with shares of their own, and collect the
+# results on the board. Before the scorecard ask: "is a unit that fails a bad unit?" When late, leave out section 2.
+#
+# Misconceptions (wrong beliefs to listen for), each recognised by an exercise:
+#
+# - A unit is a neuron.
+# - bitwise_fail is a category.
+# - Depth is the depth in the brain.
+
+# %% [markdown]
+# The next cell says which recording the lesson runs on. Leave it for now.
+
+# %% tags=["parameters"]
+SOURCE = "sample"  # or "real", or the path of a folder of recordings
+EID = None  # a session's id; None opens the source's main session
+
+# %%
+import bwm_tutorials as bwm
+import numpy as np
+import pandas as pd
+
+one = bwm.connect(SOURCE)
+session = bwm.Session(EID, one)
+bwm.plots.stamp(session)
+check, hint, solution = bwm.exercises("05", session)
+session
+
+# %%
+probes = session.get("insertions")
+probe = probes[0] if probes else None
+truth = session.get("truth")  # what was put in; of a real recording nobody knows
+put_in = probe.truth if probe and truth else None
+
+# %% [markdown]
+# **Remember?** (1) Lesson 01: how do you get from a spike to its region? (2) Lesson 00: what is a unit?
+#
+# <details><summary>Answers</summary>(1) spike → cluster → channel → region, each step a row looked up by its number.
+# (2) A group of spikes of similar shape and place; a putative neuron.</details>
+
+# %% [markdown]
+# ## 1 · From voltage to units
+#
+# A probe measures 384 voltages, 30,000 times a second. A neuron that fires near it is seen for a millisecond on ten or
+# twenty neighbouring channels, largest on the nearest. A *spike sorter* looks for such moments, and groups those that
+# look alike and lie at the same place. The group is a *cluster*, or *unit*. The sorter never sees a neuron.
+#
+# **Predict.** The noise of a channel is about 12 µV in real probes, 8 to 20 in most [4]. Which spikes will be lost in
+# it: those of 30 µV, of 60, of 120?
+
+# %%
+from bwm_tutorials.simulate.probe import voltage
+
+if probe:
+    spikes, clusters, channels = probe.spikes, probe.clusters, probe.channels
+    largest = clusters.sort_values(["label", "amp_median"]).index[-1]  # of the good units
+    start = spikes["times"][spikes["clusters"] == largest][100] - 0.02  # s; one of its spikes, and 20 ms before
+    volts = voltage(np.random.default_rng(1), spikes, probe.waveforms, start, start + 0.04)
+    near = range(max(clusters["channels"][largest] - 50, 0), min(clusters["channels"][largest] + 50, 384))
+    fig = bwm.plots.voltage(volts, start, near, channels, spikes, clusters)
+
+# %% [markdown]
+# Raw voltage is not in the sample, and a real session's is 45 GB. So this snippet is simulated, on every recording: the
+# mean waveform of each unit, put where the table of spikes says, and noise. A real probe's noise is worse: channels
+# share it, and it holds many small neurons far away. A real snippet can be *streamed*, with ibllib and a network (this
+# is not run here):
+#
+# ```python
+# loader = SpikeSortingLoader(pid=probe.pid, one=one)  # from brainbox.io.one
+# reader = loader.raw_electrophysiology(band="ap", stream=True)
+# first = int(loader.samples2times(start, direction="reverse"))
+# volts = reader[first : first + 1200, : -reader.nsync]
+# ```
+#
+# Small spikes drown first (sizes are from trough to peak). A spike can also be given to the wrong unit, and two neurons
+# be taken for one.
+#
+# **Modify.** Draw another moment: put another number in place of 100.
+
+# %% [markdown]
+# ## 2 · Spikes, clusters, channels
+#
+# The sorter's output is three tables. `spikes` has a row for each spike, `clusters` one for each unit, `channels` one
+# for each site. **A unit is a row of `clusters`**, and its number is its name: it stands in `spikes.clusters`.
+
+# %%
+if probe:
+    print({name: values.shape for name, values in spikes.items()})
+    print("clusters", clusters.shape, "channels", channels.shape)
+    print(clusters[["channels", "acronym", "depths", "firing_rate", "label"]].head(3).round(2))
+
+# %% [markdown]
+# If you select rows of `clusters`, keep their numbers. After `reset_index` the third good unit is called 2, and
+# `spikes.clusters == 2` is somebody else.
+
+# %% [markdown]
+# ## 3 · Three criteria
+#
+# A unit can be wrong in three ways, and the release has a test for each [2].
+#
+# - **It holds spikes of another neuron.** A neuron is silent for some milliseconds after a spike, its *refractory
+#   period*. So how sure is one that less than 10 % of the spikes are foreign? `max_confidence` ≥ 90 % passes.
+# - **Its small spikes are lost.** A histogram of amplitudes should fade out on both sides. How abruptly does it end on
+#   the left? `noise_cutoff` < 5 passes.
+# - **It is too small to tell from others.** `amp_median` > 50 µV passes.
+#
+# **Predict.** Which of the three can a clean, complete, large unit fail?
+
+# %%
+if probe:
+    fig = bwm.plots.criteria(spikes, clusters, put_in)
+
+# %% [markdown]
+# Above, a unit that passes all three; below, units that fail one. In the first column look at the left end: one neuron
+# has no pairs there. In the second, the arrow shows the bin that is held against the right tail.
+#
+# The answer is the first. To be sure that something never happens, one must have waited long enough: a unit of half a
+# spike a second cannot pass in an hour. A unit that fails need not be bad; nobody can vouch for it.
+#
+# **Modify.** Spoil a unit yourself. `mix` replaces a share of a unit's spikes by those of another. From which share on
+# is the test no longer sure? Try other units.
+
+# %%
+rng = np.random.default_rng(1)
+
+
+def mix(own, foreign, share):
+    kept = own[rng.random(own.size) >= share]
+    added = foreign[rng.random(foreign.size) < share * own.size / foreign.size]
+    return np.sort(np.append(kept, added))
+
+
+# %%
+if probe:
+    trains = {unit: spikes["times"][spikes["clusters"] == unit] for unit in clusters.index}
+    by_rate = clusters.query("label == label.max()").sort_values("firing_rate").index
+    busiest, middle = by_rate[-1], by_rate[len(by_rate) // 2]
+    for share in (0, 0.05, 0.1, 0.2, 0.4):
+        mixture = mix(trains[middle], trains[busiest], share)
+        print(share, round(bwm.spikes.sliding_refractory_period(mixture)["max_confidence"], 1))
+
+# %% [markdown]
+# ## 4 · The label, and what it costs
+#
+# `label` is the share of criteria passed: 0, 1/3, 2/3 or 1. A *good* unit has 1. `bitwise_fail` tells which failed, as
+# a sum: 1 for the refractory period, 2 for the noise cutoff, 4 for the amplitude. So 3 is the first two. Two columns
+# mislead: `slidingRP_viol` is 1 where a unit *passes*, and `ks2_label` is another, older judgement.
+#
+# **Predict.** How many of 100 units of a real probe are good: 12, 50, 90?
+
+# %% tags=["nbval-check-output"]
+if probe:
+    units = pd.concat([each.clusters for each in probes], keys=[each.name for each in probes])
+    faults = pd.Series("unknown", units.index)
+    if truth:
+        faults = truth.units.set_index(["probe", "cluster_id"])["fault"].replace("", "none")
+    print(pd.crosstab(faults.rename("put in"), units["label"].round(2)))
+
+# %% [markdown]
+# In the release 12.2 %: 75,708 of 621,733 [1]; the simulated probes have more on purpose, so that lessons have units to
+# show. In 87 real insertions, sorted later, 18 % of units pass the first, 24 % the second and 64 % the third [4].
+#
+# Where the truth is known, read the rows. Units with a fault and label 1 are *false accepts*; those without a fault and
+# a lower label are *false rejects*, slow units most of all: mind that if your question is about slow neurons. And no
+# test sees whether a unit was there all the time, or is half of a neuron that was split in two.
+#
+# **Exercise 05.1.** How many of `units` (all probes) fail the noise cutoff? Use `bitwise_fail`; `a & 2` is 2 where that
+# bit is set, and 0 elsewhere.
+
+# %%
+answer = ...
+check("05.1", answer)
+
+# %% [markdown]
+# How clean are the good ones? Count pairs of spikes within 2 ms, against chance. For the null, each spike is moved by
+# up to 50 ms either way, at random: that keeps the rate and breaks the refractory period. If a share f of spikes is
+# foreign, 2 f (1 − f) of the pairs are, and only those can be that close: with 10 % foreign spikes, 18 % of chance.
+
+
+# %%
+def close_pairs(times):
+    return bwm.spikes.autocorrelogram(times, bin_size=0.002, n_bins=1)[0]
+
+
+def moved(times):
+    return np.sort(times + rng.uniform(-0.05, 0.05, times.size))
+
+
+# %%
+groups, rows = {"good units": "label == 1", "units that fail": "bitwise_fail % 2 == 1"}, {}
+if probe:
+    for group, test in groups.items():
+        chosen = [trains[unit] for unit in clusters.query(test).index]
+        found = sum(close_pairs(times) for times in chosen)
+        null = np.array([sum(close_pairs(moved(times)) for times in chosen) for _ in range(10)])
+        rows[f"close pairs, {group} (of chance)"] = {"found": found / null.mean(), "null": null / null.mean()}
+
+# %%
+if probe:
+    share = {"found": (units["label"] == 1).mean(), "published": "12.2 % [1]"}
+    if truth:
+        share["put_in"] = (faults == "none").mean()
+        pairs = (2 * put_in["contamination"] * (1 - put_in["contamination"])).rename("foreign")
+        for row, test in zip(rows.values(), groups.values(), strict=True):
+            group = clusters.query(test).join(pairs)
+            row["put_in"] = np.average(group["foreign"], weights=group["spike_count"] ** 2.0)  # as many pairs
+    fig = bwm.plots.scorecard({"good units (fraction)": share} | rows)
+
+# %% [markdown]
+# ## 5 · Look at units
+#
+# **Predict.** A unit has lost its small spikes. How will its amplitudes look, and how the pairs?
+
+# %%
+if probe:
+    kinds = clusters.sort_values("spike_count", ascending=False).drop_duplicates("bitwise_fail")
+    three = kinds.sort_values("bitwise_fail").index[:3]  # the one with most spikes of each kind
+    fig = bwm.plots.unit_panels(spikes, clusters, probe.waveforms, three)
+
+# %% [markdown]
+# Left to right: does it fire all the time? Do amplitudes fade out above the dashed line, or are they cut? Is there a
+# gap at 0 ms? Is the waveform that of a spike, largest on one channel (blue) and smaller on its neighbours (grey)?
+#
+# **Modify.** Browse. Find a unit that you would leave out though its label is 1, or keep though it fails.
+
+# %%
+bwm.widgets.unit_browser(probe) if probe else None
+
+# %% [markdown]
+# ## 6 · Where the probe was
+#
+# A unit's `acronym` is that of its channel, in the finest division of the Allen atlas, where each layer of cortex
+# counts apart. Analyses group them: *Beryl* has some 300 regions, *Cosmos* ten large parts. The sign of `x` is the
+# hemisphere: negative is left. `root` and `void` are no regions, but places that belong to none.
+
+# %%
+from iblatlas.regions import BrainRegions
+
+atlas = BrainRegions()
+if probe:
+    for mapping in ("Beryl", "Cosmos"):
+        units[mapping] = atlas.acronym2acronym(units["acronym"], mapping=mapping)
+    units["side"] = np.where(units["x"] < 0, "left", "right")
+    fig = bwm.plots.units_by_region(units)
+
+# %% [markdown]
+# One probe gives few units of a region. The map's analyses kept regions with enough of them, in more than one session
+# [3].
+#
+# **Exercise 05.2.** How many Beryl regions have ten good units or more in this session?
+
+# %%
+answer = ...
+check("05.2", answer)
+
+# %% [markdown]
+# **Exercise 05.3, a hunt.** This script counts the good units of `probe` in the uppermost 500 µm of the brain. It looks
+# at the wrong end. Mend it. (`labels` of `channels` is 3 where a channel is out of the brain.)
+
+# %%
+if probe:
+    good = clusters.query("label == 1")
+    print((good["depths"] < 500).sum())
+
+# %%
+answer = ...
+check("05.3", answer)
+
+# %% [markdown]
+# ## Recap
+#
+# - A unit is a row of `clusters`: what a sorter took for one neuron.
+# - Three criteria: spikes of others, lost spikes, size. `label` 1 passes all; `bitwise_fail` is a sum of bits.
+# - Failing means "cannot tell" for slow units. Passing is no promise: look.
+# - Depth is counted from the tip. Regions depend on the mapping; root and void are none.
+#
+# ## Exit ticket
+#
+# 1. `bitwise_fail` is 5. Which criteria failed, and what is `label`?
+# 2. A unit has no two spikes within 3 ms, and fails the refractory criterion. How?
+# 3. Two papers count regions in the same recordings, and differ by a third. Name two reasons.
+#
+# <details><summary>Answers</summary>
+#
+# 1. Refractory period and amplitude; 1/3.
+# 2. It has so few spikes that chance alone would give next to none.
+# 3. The mapping; all units or good ones; how many make a region count; root and void.
+#
+# </details>
+#
+# ## What is next
+#
+# [Lesson 06](06_neural_responses.ipynb): what makes these units fire. Before you leave, save the notebook (Ctrl+S) and
+# run the last cell: it packs your work.
+#
+# ## References
+#
+# 1. International Brain Laboratory, data release *2025 Brain Wide Map*, listed in the
+#    [AWS open data registry](https://registry.opendata.aws/ibl-brain-wide-map/). CC BY 4.0.
+# 2. International Brain Laboratory, [Spike sorting pipeline for the International Brain
+#    Laboratory](https://doi.org/10.6084/m9.figshare.19705522), white paper.
+# 3. International Brain Laboratory, [A brain-wide map of neural activity during complex
+#    behaviour](https://doi.org/10.1038/s41586-025-09235-0). *Nature* (2025).
+# 4. International Brain Laboratory, [analysis code and tables on the reproducibility of
+#    recordings](https://github.com/int-brain-lab/paper-reproducible-ephys): channels of 91 probes, clusters of 87.
+
+# %% [markdown] tags=["extra"]
+# ---
+# # Extras
+#
+# ## Extra A · How sure is 90 % sure?
+#
+# "90 % sure of less than 10 %" does not mean that what passes has less. Mix every good unit with the busiest one, and
+# see what still passes.
+
+# %% tags=["extra"]
+if probe:
+    shares = (0, 0.05, 0.1, 0.15, 0.2, 0.3)
+    own = [unit for unit in clusters.query("label == 1").index if unit != busiest]
+    mixtures = {share: [mix(trains[unit], trains[busiest], share) for unit in own] for share in shares}
+    sure = {
+        share: [bwm.spikes.sliding_refractory_period(times)["max_confidence"] for times in mixed]
+        for share, mixed in mixtures.items()
+    }
+    fig = bwm.plots.confidence_of_mixtures(pd.DataFrame(sure, index=own), clusters["firing_rate"])
+
+# %% [markdown] tags=["extra"]
+# Were the rates constant, of units with exactly 10 % of foreign spikes a quarter would pass at 2 Hz, and two thirds at
+# 10 Hz: many spikes make a test surer, not stricter. Mixtures of recorded trains can look cleaner still: a neighbour
+# that falls silent when the unit fires makes no close pairs.
+#
+# **Exercise 05.4.** How many of `units` (all probes) fail the refractory criterion although no two of their spikes are
+# within 2 ms (`n_spikes_below2`)?
+
+# %% tags=["extra"]
+answer = ...
+check("05.4", answer)
+
+# %% [markdown] tags=["extra"]
+# **A real probe.** 120 s of it are in the repository: times and unit numbers alone, no amplitudes and no depths
+# (`data/NOTICE`). Two criteria cannot be computed. What does the first say?
+
+# %% tags=["extra"]
+source = bwm.connect("real")
+real = bwm.Session(source.search(subject="probe_excerpt")[0], source)
+times, of_unit = real.insertions[0].spikes["times"], real.insertions[0].spikes["clusters"]
+rows = {unit: bwm.spikes.sliding_refractory_period(times[of_unit == unit]) for unit in np.unique(of_unit)}
+table = pd.DataFrame(rows).T
+table["firing_rate"] = pd.Series(of_unit).value_counts() / np.ptp(times)
+bwm.plots.stamp(real)
+fig = bwm.plots.confidence_by_rate(table, np.ptp(times))
+bwm.plots.stamp(session)
+
+# %% [markdown] tags=["extra"]
+# In two minutes only fast units can be vouched for. Circles at the bottom are not dirty, they are unknown.
+
+# %% [markdown] tags=["extra"]
+# ## Extra B · The whole session, and drift
+#
+# A brain is soft. If it slips along the probe, a unit moves to other channels, its spikes change their shape, and a
+# sorter may lose it or give it a new name.
+
+# %% tags=["extra"]
+if probe:
+    drift = one.load_object(session.eid, "drift", collection=f"alf/{probe.name}/pykilosort")
+    task = session.trials["intervals_0"].iloc[0], session.trials["intervals_1"].iloc[-1]
+    fig = bwm.plots.session_raster(spikes, drift["times"], drift["um"], task)
+
+# %% [markdown] tags=["extra"]
+# Look for bands that end, or begin, or bend: units are lost and found there. The simulated brain slips gently. A real
+# one can also jump.
+
+# %% [markdown] tags=["extra"]
+# ## Extra C · Narrow and wide
+#
+# Some inhibitory neurons have narrow spikes. The width is the time from the trough to the peak after it. It says
+# something about a neuron's kind, and does not prove it.
+
+# %% tags=["extra"]
+if probe:
+    shapes = probe.waveforms["waveforms"][:, :, 0]  # V; of each unit, where it is largest
+    trough = shapes.argmin(axis=1)
+    after = np.where(np.arange(shapes.shape[1]) > trough[:, None], shapes, -np.inf)
+    width = (after.argmax(axis=1) - trough) / 30  # ms
+    good_units = (clusters["label"] == 1).to_numpy()
+    fig = bwm.plots.waveform_widths(shapes[good_units], width[good_units])
+
+# %% [markdown] tags=["extra"]
+# Of real good units 13 % are below .4 ms [4].
+#
+# **Exercise 05.5.** Which share of the good units of `probe` is narrow (below .4 ms)?
+
+# %% tags=["extra"]
+answer = ...
+check("05.5", answer)
+
+# %% [markdown] tags=["extra"]
+# ## Extra D · When the voltage ran out
+#
+# Now and then the voltage leaves the range of the probe, as when the mouse licks or moves. Nothing can be sorted then.
+# The release lists these moments, in samples of the probe.
+#
+# **Exercise 05.6, a hunt.** This script says when the longest one began, and how many spikes fall into all of them. It
+# should find none. Mend it, and give the start of the longest in s, to the millisecond. (`clock` has two columns:
+# samples of the probe, and seconds of the session at the same moments.)
+
+# %% tags=["extra"]
+if probe:
+    folder = f"raw_ephys_data/{probe.name}"
+    clock = one.load_dataset(session.eid, "_spikeglx_*.timestamps.npy", folder)
+    samples = one.load_dataset(session.eid, "_iblqc_ephysSaturationAP.samples.pqt", folder).to_numpy()
+    intervals = samples / 30_000
+    longest = intervals[np.diff(intervals, axis=1).argmax()]
+    print(longest, np.diff(np.searchsorted(spikes["times"], intervals), axis=1).sum(), "spikes")
+
+# %% tags=["extra"]
+answer = ...
+check("05.6", answer)
+
+# %% [markdown] tags=["extra"]
+# **With IBL's own tools.** ibllib, which is not installed with the lessons, loads and joins the three tables, converts
+# samples to seconds, and computes the metrics anew:
+#
+# ```python
+# from brainbox.io.one import SpikeSortingLoader
+# from brainbox.metrics.single_units import quick_unit_metrics
+# from iblatlas.atlas import AllenAtlas
+#
+# loader = SpikeSortingLoader(pid=probe.pid, one=one, atlas=AllenAtlas(mock=True))  # mock: without the atlas' images
+# spikes, clusters, channels = loader.load_spike_sorting()
+# clusters = loader.merge_clusters(spikes, clusters, channels)
+# metrics = quick_unit_metrics(spikes["clusters"], spikes["times"], spikes["amps"], spikes["depths"])
+# seconds = loader.samples2times(30_000)
+# ```
+
+# %%
+bwm.provenance(session)
+bwm.progress()
+bwm.save()
