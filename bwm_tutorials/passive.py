@@ -184,7 +184,8 @@ def receptive_fields(maps: RfMaps, chance: pd.DataFrame) -> pd.DataFrame:
     flat = maps.z.reshape(n_units, 2, -1)
     sign = flat.max(axis=2).argmax(axis=1)
     z = flat.max(axis=(1, 2))
-    p = (1 + (chance.loc[maps.units].to_numpy() >= z[:, None]).sum(axis=1)) / (1 + chance.shape[1])
+    as_large = chance.loc[maps.units].to_numpy() >= z[:, None] - 1e-9  # equal but for rounding counts as well
+    p = (1 + as_large.sum(axis=1)) / (1 + chance.shape[1])
     each = np.arange(n_units)
     rate = np.nan_to_num(maps.rate[each, sign]).reshape(n_units, -1)
     row, column, sigma = _gaussians(rate, maps.n_flashes.reshape(2, -1), sign, tuple(shape))

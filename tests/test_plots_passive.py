@@ -9,7 +9,6 @@ import pytest
 import bwm_tutorials as bwm
 from bwm_tutorials import plots
 
-
 pytestmark = pytest.mark.usefixtures("stamped")
 
 
