@@ -5,6 +5,7 @@ be told apart by colour-blind readers and read as text on white.
 """
 
 from .behaviour import among_mice, beliefs, learning, psychometric, psychometric_by_hand, session_course
+from .passive import best_pixels, on_off, passive_protocol, rates_by_part, rf_maps, task_against_replay
 from .responses import alignments, p_values, raster, rates_around, responsive, trajectories
 from .score import scorecard
 from .sessions import download_prices, what_sessions_have
@@ -25,6 +26,7 @@ __all__ = [
     "alignments",
     "among_mice",
     "beliefs",
+    "best_pixels",
     "changes_and_vigour",
     "confidence_by_rate",
     "confidence_of_mixtures",
@@ -33,18 +35,23 @@ __all__ = [
     "early_movements",
     "latencies",
     "learning",
+    "on_off",
     "one_trial",
     "p_values",
+    "passive_protocol",
     "probe",
     "psychometric",
     "psychometric_by_hand",
     "raster",
     "rates_around",
+    "rates_by_part",
     "responsive",
+    "rf_maps",
     "scorecard",
     "session_course",
     "session_raster",
     "stamp",
+    "task_against_replay",
     "trajectories",
     "trial_panels",
     "unit_panels",
