@@ -14,8 +14,9 @@ from matplotlib.figure import Figure
 
 from . import plots
 from .errors import DataError
+from .passive import flashes, rf_maps
 from .session import Insertion, Session
-from .spikes import peth, smoothed
+from .spikes import around, counts_in_intervals, peth, smoothed
 from .trials import PSYCHOMETRIC, fit_psychometric, select, signed_contrast, stimulus_side
 
 WIDE, NARROW = {"width": "500px"}, {"width": "220px"}
@@ -127,6 +128,31 @@ def peth_explorer(session: Session, probe: Insertion) -> ipywidgets.Widget:
             "condition": ipywidgets.Dropdown(options=list(conditions), description="by"),
             "bin_size": ipywidgets.Dropdown(options=[0.005, 0.01, 0.02, 0.05, 0.1], value=0.02, description="bin (s)"),
             "smoothing": ipywidgets.Dropdown(options=[0, 0.01, 0.02, 0.05], description="smooth (s)"),
+        },
+    )
+
+
+def rf_browser(session: Session, probe: Insertion) -> ipywidgets.Widget:
+    """The receptive-field maps of any good unit, in a window of any lag from the flash.
+
+    Parameters
+    ----------
+    session : Session
+        With the receptive-field part of the passive protocol.
+    probe : Insertion
+    """
+    spikes, shown = probe.good_spikes, flashes(session.passive["rf_times"], session.passive["rf_frames"])
+
+    def draw(unit: int, lag: float, seconds: float) -> Figure:
+        window = around(shown["time"], (lag, lag + seconds))
+        return plots.rf_maps(rf_maps(counts_in_intervals(spikes, window, [unit]), shown), [unit])
+
+    return _with_handles(
+        draw,
+        {
+            "unit": ipywidgets.Dropdown(options=np.unique(spikes["clusters"]).tolist(), description="unit"),
+            "lag": ipywidgets.FloatSlider(0.05, min=-0.2, max=0.4, step=0.05, description="lag (s)", layout=WIDE),
+            "seconds": ipywidgets.Dropdown(options=[0.05, 0.1, 0.2], value=0.2, description="window (s)"),
         },
     )
 

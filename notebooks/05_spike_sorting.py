@@ -14,7 +14,7 @@
 # - say how a voltage becomes spikes and units, and what can go wrong on the way;
 # - read the three criteria of quality and the label made of them, and say what the label does not see;
 # - look at a unit before you trust it;
-# - count the units of a brain region, and leave out what is none.
+# - count the units of a brain region, and leave out those that lie in none.
 
 # %% [markdown]
 # | | |
@@ -70,7 +70,7 @@ put_in = probe.truth if probe and truth else None
 #
 # A probe measures 384 voltages, 30,000 times a second. A neuron that fires near it is seen for a millisecond on ten or
 # twenty neighbouring channels, largest on the nearest. A *spike sorter* looks for such moments, and groups those that
-# look alike and lie at the same place. The group is a *cluster*, or *unit*. The sorter never sees a neuron.
+# look alike and lie at the same place. The group is a *cluster*, or *unit*.
 #
 # **Predict.** The noise of a channel is about 12 µV in real probes, 8 to 20 in most [4]. Which spikes will be lost in
 # it: those of 30 µV, of 60, of 120?
@@ -88,27 +88,19 @@ if probe:
 
 # %% [markdown]
 # Raw voltage is not in the sample, and a real session's is 45 GB. So this snippet is simulated, on every recording: the
-# mean waveform of each unit, put where the table of spikes says, and noise. A real probe's noise is worse: channels
-# share it, and it holds many small neurons far away. A real snippet can be *streamed*, with ibllib and a network (this
-# is not run here):
+# mean *waveform* of each unit, put where the table of spikes says, and noise. (Extra D says how to stream a real one.)
 #
-# ```python
-# loader = SpikeSortingLoader(pid=probe.pid, one=one)  # from brainbox.io.one
-# reader = loader.raw_electrophysiology(band="ap", stream=True)
-# first = int(loader.samples2times(start, direction="reverse"))
-# volts = reader[first : first + 1200, : -reader.nsync]
-# ```
-#
-# Small spikes drown first (sizes are from trough to peak). A spike can also be given to the wrong unit, and two neurons
-# be taken for one.
+# Sizes are from trough to peak. Of 30 µV some 20 are trough, less than twice the noise: such spikes are lost first,
+# those of 60 sometimes. A spike can also be given to the wrong unit, and two neurons be taken for one.
 #
 # **Modify.** Draw another moment: put another number in place of 100.
 
 # %% [markdown]
 # ## 2 · Spikes, clusters, channels
 #
-# The sorter's output is three tables. `spikes` has a row for each spike, `clusters` one for each unit, `channels` one
-# for each site. **A unit is a row of `clusters`**, and its number is its name: it stands in `spikes.clusters`.
+# The sorter's output is `spikes`, arrays with a value for each spike; `clusters`, a table with a row for each unit; and
+# `channels`, with one for each site. **A unit is a row of `clusters`**; `spikes["clusters"]` gives its number for every
+# spike.
 
 # %%
 if probe:
@@ -117,8 +109,8 @@ if probe:
     print(clusters[["channels", "acronym", "depths", "firing_rate", "label"]].head(3).round(2))
 
 # %% [markdown]
-# If you select rows of `clusters`, keep their numbers. After `reset_index` the third good unit is called 2, and
-# `spikes.clusters == 2` is somebody else.
+# If you select rows of `clusters`, keep their numbers. After `reset_index` they are counted anew, and the spikes of
+# that number are somebody else's.
 
 # %% [markdown]
 # ## 3 · Three criteria
@@ -126,7 +118,8 @@ if probe:
 # A unit can be wrong in three ways, and the release has a test for each [2].
 #
 # - **It holds spikes of another neuron.** A neuron is silent for some milliseconds after a spike, its *refractory
-#   period*. So how sure is one that less than 10 % of the spikes are foreign? `max_confidence` ≥ 90 % passes.
+#   period*. If 10 % of the spikes were foreign, how often would chance make more close pairs than there are?
+#   `max_confidence` ≥ 90 % passes (it is the best over several lengths of the period).
 # - **Its small spikes are lost.** A histogram of amplitudes should fade out on both sides. How abruptly does it end on
 #   the left? `noise_cutoff` < 5 passes.
 # - **It is too small to tell from others.** `amp_median` > 50 µV passes.
@@ -138,14 +131,15 @@ if probe:
     fig = bwm.plots.criteria(spikes, clusters, put_in)
 
 # %% [markdown]
-# Above, a unit that passes all three; below, units that fail one. In the first column look at the left end: one neuron
-# has no pairs there. In the second, the arrow shows the bin that is held against the right tail.
+# Above, a unit that passes all three; below, units that fail one. In the first column look at the left end, against the
+# dashed line, what chance gives: one neuron has next to no pairs there. In the second the arrow marks the lowest bin
+# but one; `noise_cutoff` is by how many standard deviations it exceeds the right tail.
 #
-# The answer is the first. To be sure that something never happens, one must have waited long enough: a unit of half a
-# spike a second cannot pass in an hour. A unit that fails need not be bad; nobody can vouch for it.
+# Mostly the first. To be sure that something never happens, one must have waited long enough: a unit of half a
+# spike a second cannot pass in an hour. A unit that fails need not be bad; one cannot tell.
 #
 # **Modify.** Spoil a unit yourself. `mix` replaces a share of a unit's spikes by those of another. From which share on
-# is the test no longer sure? Try other units.
+# is the test no longer sure? One draw tells little: run the cell several times.
 
 # %%
 rng = np.random.default_rng(1)
@@ -170,8 +164,8 @@ if probe:
 # ## 4 · The label, and what it costs
 #
 # `label` is the share of criteria passed: 0, 1/3, 2/3 or 1. A *good* unit has 1. `bitwise_fail` tells which failed, as
-# a sum: 1 for the refractory period, 2 for the noise cutoff, 4 for the amplitude. So 3 is the first two. Two columns
-# mislead: `slidingRP_viol` is 1 where a unit *passes*, and `ks2_label` is another, older judgement.
+# a sum: 1 for the refractory period, 2 for the noise cutoff, 4 for the amplitude. So 3 is the first two. One column
+# misleads: `slidingRP_viol` is 1 where a unit *passes*.
 #
 # **Predict.** How many of 100 units of a real probe are good: 12, 50, 90?
 
@@ -184,12 +178,11 @@ if probe:
     print(pd.crosstab(faults.rename("put in"), units["label"].round(2)))
 
 # %% [markdown]
-# In the release 12.2 %: 75,708 of 621,733 [1]; the simulated probes have more on purpose, so that lessons have units to
-# show. In 87 real insertions, sorted later, 18 % of units pass the first, 24 % the second and 64 % the third [4].
+# In the release 12.2 %: 75,708 of 621,733 [1] (the simulated probes have more on purpose).
 #
-# Where the truth is known, read the rows. Units with a fault and label 1 are *false accepts*; those without a fault and
-# a lower label are *false rejects*, slow units most of all: mind that if your question is about slow neurons. And no
-# test sees whether a unit was there all the time, or is half of a neuron that was split in two.
+# Where the truth is known, read the rows. Units with a fault and label 1 are *false accepts*. The faults put in here
+# are gross; milder ones get through (Extra A). Those without a fault and a lower label are *false rejects*, slow units
+# most of all. None of the three sees whether a unit was there all the time, or is half of a neuron.
 #
 # **Exercise 05.1.** How many of `units` (all probes) fail the noise cutoff? Use `bitwise_fail`; `a & 2` is 2 where that
 # bit is set, and 0 elsewhere.
@@ -201,7 +194,8 @@ check("05.1", answer)
 # %% [markdown]
 # How clean are the good ones? Count pairs of spikes within 2 ms, against chance. For the null, each spike is moved by
 # up to 50 ms either way, at random: that keeps the rate and breaks the refractory period. If a share f of spikes is
-# foreign, 2 f (1 − f) of the pairs are, and only those can be that close: with 10 % foreign spikes, 18 % of chance.
+# another neuron's, 2 f (1 − f) of the pairs are mixed, and only those can be that close: with 10 % foreign spikes, 18 %
+# of chance.
 
 
 # %%
@@ -214,7 +208,7 @@ def moved(times):
 
 
 # %%
-groups, rows = {"good units": "label == 1", "units that fail": "bitwise_fail % 2 == 1"}, {}
+groups, rows = {"good units": "label == 1", "units that fail the first": "bitwise_fail % 2 == 1"}, {}
 if probe:
     for group, test in groups.items():
         chosen = [trains[unit] for unit in clusters.query(test).index]
@@ -234,6 +228,9 @@ if probe:
     fig = bwm.plots.scorecard({"good units (fraction)": share} | rows)
 
 # %% [markdown]
+# To lie outside the null says no more than that there is a refractory period: units half foreign do too. How clean a
+# unit is, its distance from 0 tells.
+#
 # ## 5 · Look at units
 #
 # **Predict.** A unit has lost its small spikes. How will its amplitudes look, and how the pairs?
@@ -245,8 +242,9 @@ if probe:
     fig = bwm.plots.unit_panels(spikes, clusters, probe.waveforms, three)
 
 # %% [markdown]
-# Left to right: does it fire all the time? Do amplitudes fade out above the dashed line, or are they cut? Is there a
-# gap at 0 ms? Is the waveform that of a spike, largest on one channel (blue) and smaller on its neighbours (grey)?
+# Left to right: does it fire all the time? Do amplitudes fade out on both sides, or are they cut? (The dashed line is
+# the 50 µV of the third criterion; a cut can lie anywhere, and adds no close pairs.) Is there a gap at 0 ms? Is the
+# waveform that of a spike, largest on one channel (blue) and smaller on its neighbours (grey)?
 #
 # **Modify.** Browse. Find a unit that you would leave out though its label is 1, or keep though it fails.
 
@@ -271,10 +269,9 @@ if probe:
     fig = bwm.plots.units_by_region(units)
 
 # %% [markdown]
-# One probe gives few units of a region. The map's analyses kept regions with enough of them, in more than one session
-# [3].
+# The map's analyses kept regions with enough units, in more than one session [3].
 #
-# **Exercise 05.2.** How many Beryl regions have ten good units or more in this session?
+# **Exercise 05.2.** How many good units of this session lie in a region of Beryl?
 
 # %%
 answer = ...
@@ -282,7 +279,8 @@ check("05.2", answer)
 
 # %% [markdown]
 # **Exercise 05.3, a hunt.** This script counts the good units of `probe` in the uppermost 500 µm of the brain. It looks
-# at the wrong end. Mend it. (`labels` of `channels` is 3 where a channel is out of the brain.)
+# at the wrong end. Mend it. (Of `channels`, `axial_um` is the place along the probe, and `labels` is 3 out of the
+# brain.)
 
 # %%
 if probe:
@@ -352,9 +350,9 @@ if probe:
     fig = bwm.plots.confidence_of_mixtures(pd.DataFrame(sure, index=own), clusters["firing_rate"])
 
 # %% [markdown] tags=["extra"]
-# Were the rates constant, of units with exactly 10 % of foreign spikes a quarter would pass at 2 Hz, and two thirds at
-# 10 Hz: many spikes make a test surer, not stricter. Mixtures of recorded trains can look cleaner still: a neighbour
-# that falls silent when the unit fires makes no close pairs.
+# Were the rates constant and silence after a spike 2.5 ms, of units with exactly 10 % of foreign spikes a quarter would
+# pass at 2 Hz, and two thirds at 10 Hz: many spikes make a test surer, not stricter. Mixtures of recorded trains, whose
+# rates change, can pass more often still.
 #
 # **Exercise 05.4.** How many of `units` (all probes) fail the refractory criterion although no two of their spikes are
 # within 2 ms (`n_spikes_below2`)?
@@ -379,7 +377,8 @@ fig = bwm.plots.confidence_by_rate(table, np.ptp(times))
 bwm.plots.stamp(session)
 
 # %% [markdown] tags=["extra"]
-# In two minutes only fast units can be vouched for. Circles at the bottom are not dirty, they are unknown.
+# In two minutes only fast units can be vouched for. Circles at the bottom are not dirty, they are unknown; squares have
+# close pairs.
 
 # %% [markdown] tags=["extra"]
 # ## Extra B · The whole session, and drift
@@ -394,8 +393,8 @@ if probe:
     fig = bwm.plots.session_raster(spikes, drift["times"], drift["um"], task)
 
 # %% [markdown] tags=["extra"]
-# Look for bands that end, or begin, or bend: units are lost and found there. The simulated brain slips gently. A real
-# one can also jump.
+# Look for bands that end, or begin, or bend: units are lost and found there. The simulated brain slips by a few µm, a
+# fraction of a row, so that none bends. A real one can also jump.
 
 # %% [markdown] tags=["extra"]
 # ## Extra C · Narrow and wide
@@ -429,7 +428,7 @@ check("05.5", answer)
 #
 # **Exercise 05.6, a hunt.** This script says when the longest one began, and how many spikes fall into all of them. It
 # should find none. Mend it, and give the start of the longest in s, to the millisecond. (`clock` has two columns:
-# samples of the probe, and seconds of the session at the same moments.)
+# samples of the probe, and seconds of the session at the same moments; `np.interp` reads between them.)
 
 # %% tags=["extra"]
 if probe:
@@ -443,6 +442,18 @@ if probe:
 # %% tags=["extra"]
 answer = ...
 check("05.6", answer)
+
+# %% [markdown] tags=["extra"]
+# The voltage itself can be *streamed*, with ibllib and a network: a second of it costs some MB. (Not run here.)
+#
+# ```python
+# from brainbox.io.one import SpikeSortingLoader
+#
+# loader = SpikeSortingLoader(pid=probe.pid, one=one)
+# reader = loader.raw_electrophysiology(band="ap", stream=True)
+# first = int(loader.samples2times(start, direction="reverse"))
+# volts = reader[first : first + 1200, : -reader.nsync]
+# ```
 
 # %% [markdown] tags=["extra"]
 # **With IBL's own tools.** ibllib, which is not installed with the lessons, loads and joins the three tables, converts

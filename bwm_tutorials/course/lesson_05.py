@@ -10,7 +10,6 @@ from ..errors import MissingDataset
 from ..session import Insertion, Session
 from .exercise import Exercise, Mistake
 
-ENOUGH = 10  # good units, for a region to count
 UPPERMOST = 500  # µm
 OUTSIDE = 3  # label of a channel that is out of the brain
 NARROW = 0.4  # ms
@@ -21,9 +20,9 @@ def units_with_lost_spikes(session: Session) -> int:
     return int((_bits(session) & 2 > 0).sum())
 
 
-def regions_with_enough_good_units(session: Session) -> int:
-    """05.2: number of Beryl regions with ten good units or more, of all probes together."""
-    return _regions_with_enough(_units(session).query("label == 1"), "Beryl")
+def good_units_in_regions(session: Session) -> int:
+    """05.2: number of good units, of all probes, that lie in a Beryl region."""
+    return _in_regions(_units(session).query("label == 1"))
 
 
 def good_units_near_the_surface(session: Session) -> int:
@@ -81,9 +80,9 @@ def _atlas():
     return BrainRegions()
 
 
-def _regions_with_enough(units: pd.DataFrame, mapping: str) -> int:
-    names = pd.Series(_atlas().acronym2acronym(units["acronym"], mapping=mapping))
-    return int((names[~names.isin(["root", "void"])].value_counts() >= ENOUGH).sum())
+def _in_regions(units: pd.DataFrame) -> int:
+    names = _atlas().acronym2acronym(units["acronym"], mapping="Beryl")
+    return int((~np.isin(names, ["root", "void"])).sum())
 
 
 def _widths(session: Session) -> np.ndarray:
@@ -131,27 +130,31 @@ EXERCISES = {
                 lambda session: int((_bits(session) & 1).sum()),
                 "That is the bit of the refractory period.",
             ),
+            Mistake(
+                lambda session: int((_probe(session).clusters["bitwise_fail"].astype(int) & 2 > 0).sum()),
+                "Those of the first probe alone: `units` has all.",
+            ),
         ),
         tolerance=0,
     ),
     "05.2": Exercise(
-        ask="Number of Beryl regions with ten good units or more; root and void are no regions.",
-        solve=regions_with_enough_good_units,
-        code="(units.query(\"label == 1 and Beryl not in ['root', 'void']\")['Beryl'].value_counts() >= 10).sum()",
-        hint="Keep the rows you want, take value_counts() of the column Beryl, and count those of 10 or more.",
+        ask="Number of good units that lie in a Beryl region; root and void are none.",
+        solve=good_units_in_regions,
+        code="len(units.query(\"label == 1 and Beryl not in ['root', 'void']\"))",
+        hint="Two conditions: on the label, and on the column Beryl, which is to be neither 'root' nor 'void'.",
         mistakes=(
             Mistake(
-                lambda session: _regions_with_enough(_units(session), "Beryl"),
+                lambda session: _in_regions(_units(session)),
                 "You counted all units. Many of them are several neurons, or parts of one: keep those with label 1.",
                 "A unit is a neuron.",
             ),
             Mistake(
-                lambda session: int((_units(session).query("label == 1")["acronym"].value_counts() >= ENOUGH).sum()),
-                "You counted acronyms as they are stored: layers of one region count apart. Take the column Beryl.",
+                lambda session: len(_units(session).query("label == 1")),
+                "Some of these lie in root or void, which is in no region.",
             ),
             Mistake(
-                lambda session: _regions_with_enough(_units(session).query("label == 1"), "Cosmos"),
-                "Those are the large parts of Cosmos. Take the column Beryl.",
+                lambda session: _in_regions(_probe(session).clusters.query("label == 1")),
+                "Those are of the first probe alone: `units` has all.",
             ),
         ),
         tolerance=0,
@@ -166,6 +169,10 @@ EXERCISES = {
                 lambda session: int((_probe(session).clusters["depths"][_good(session)] < UPPERMOST).sum()),
                 "Depths are counted from the tip of the probe upwards: those are the deepest units.",
                 "Depth is the depth in the brain.",
+            ),
+            Mistake(
+                lambda session: _good_above(session, UPPERMOST),
+                "Those are all that lie more than 500 µm above the tip. Count down from the surface.",
             ),
             Mistake(
                 lambda session: _good_above(session, _probe(session).channels["axial_um"].max() - UPPERMOST),
@@ -206,6 +213,10 @@ EXERCISES = {
             Mistake(
                 lambda session: float((_widths(session) < NARROW).mean()),
                 "You took all units.",
+            ),
+            Mistake(
+                lambda session: float((_widths(session)[_good(session)] <= NARROW).mean()),
+                "You took those of exactly .4 ms too: narrow is below.",
             ),
             Mistake(
                 lambda session: 100 * narrow_share(session),

@@ -5,6 +5,7 @@ be told apart by colour-blind readers and read as text on white.
 """
 
 from .behaviour import among_mice, beliefs, learning, psychometric, psychometric_by_hand, session_course
+from .passive import best_pixels, on_off, passive_protocol, rates_by_part, rf_maps, task_against_replay
 from .pose import arousal, choice_at_equal_movement, lags, licks, paw_and_wheel, trackers, trial_pose
 from .responses import alignments, p_values, raster, rates_around, responsive, trajectories
 from .score import scorecard
@@ -27,6 +28,7 @@ __all__ = [
     "among_mice",
     "arousal",
     "beliefs",
+    "best_pixels",
     "changes_and_vigour",
     "choice_at_equal_movement",
     "confidence_by_rate",
@@ -38,19 +40,24 @@ __all__ = [
     "latencies",
     "learning",
     "licks",
+    "on_off",
     "one_trial",
     "p_values",
+    "passive_protocol",
     "paw_and_wheel",
     "probe",
     "psychometric",
     "psychometric_by_hand",
     "raster",
     "rates_around",
+    "rates_by_part",
     "responsive",
+    "rf_maps",
     "scorecard",
     "session_course",
     "session_raster",
     "stamp",
+    "task_against_replay",
     "trackers",
     "trajectories",
     "trial_panels",

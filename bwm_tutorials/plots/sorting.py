@@ -247,9 +247,10 @@ def waveform_widths(shapes: np.ndarray, widths: np.ndarray, narrow: float = 0.4)
     right.set(xlabel="from trough to peak (ms)", ylabel="units")
     right.axvline(narrow, color=GREY, lw=1, ls="--")
     right.legend()
+    low, high = np.percentile(widths, [5, 95])
     say(
-        f"{is_narrow.sum()} of {len(widths)} units are narrow (trough to peak below {narrow:g} ms); the median is "
-        f"{np.median(widths):.2f} ms."
+        f"From trough to peak {np.median(widths):.2f} ms in the median of {len(widths)} units, {low:.2f} to {high:.2f} "
+        "in 90 % of them."
     )
     return fig
 
