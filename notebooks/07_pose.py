@@ -318,8 +318,8 @@ if rows:
 #
 # ## What is next
 #
-# [Lesson 08](08_passive.ipynb), the passive protocol: the same neurons, and no wheel to turn. Before you leave, save the
-# notebook (Ctrl+S) and run the last cell: it packs your work.
+# [Lesson 08](08_passive.ipynb), the passive protocol: the same neurons, and no wheel to turn. Before you leave, save
+# the notebook (Ctrl+S) and run the last cell: it packs your work.
 #
 # ## References
 #
