@@ -346,7 +346,7 @@ answer = ...
 check("06.4", answer)
 
 # %% [markdown] tags=["extra"]
-# ## Extra C · The trials that chose
+# ## Extra C · Two more traps
 #
 # **Exercise 06.5, a hunt.** Each unit fires more for one side. This script chooses that side, and tests whether the
 # unit really does, one-sided. It finds too many, in the null session as well. Choose in the even trials and test in the
@@ -378,14 +378,51 @@ answer = ...
 check("06.5", answer)
 
 # %% [markdown] tags=["extra"]
-# ## Extra D · The block, in this session
-#
-# **Exercise 06.6.** How many units of this session's probe have p below .05 for the block, against pseudosessions? The
-# scorecard has their share.
+# **Exercise 06.6.** And the other trap, in this session: how many units of its probe have p below .05 for the block,
+# against pseudosessions? The scorecard has their share.
 
 # %% tags=["extra"]
 answer = ...
 check("06.6", answer)
+
+# %% [markdown] tags=["extra"]
+# ## Extra D · How strong, how soon
+#
+# A unit that sees should fire more for a stronger stimulus, and sooner. We take the one that tells the sides of strong
+# stimuli best. It was chosen for the side; weak stimuli were not asked.
+
+# %% tags=["extra"]
+contrast = abs(bwm.trials.signed_contrast(trials))
+classes = pd.cut(contrast, [-1, 7, 26, 100], labels=["0 or 6 %", "12 or 25 %", "100 %"])
+strength = pd.Series(classes, name="contrast")
+if probes:
+    counts = bwm.spikes.counts_in_intervals(spikes, bwm.spikes.around(on, response))
+    auc = bwm.spikes.selectivity(counts, condition["side"].where(contrast >= 25))["auc"]
+    sees = (auc - 0.5).abs().idxmax()
+    at = {name: on.where(condition["side"] == which) for name, which in (("left", -1), ("right", 1))}
+    at = [times.rename(f"stimulus, {name}") for name, times in at.items()]
+    rates = [bwm.spikes.peth(spikes, times, (-0.1, 0.4), 0.02, [sees], strength) for times in at]
+    fig = bwm.plots.rates_around([bwm.spikes.smoothed(each, 0.02) for each in rates], sees)
+
+# %% [markdown] tags=["extra"]
+# When does a response begin? Take the first of two bins in a row in which the rate is 3 standard deviations above that
+# before the stimulus, for the units that respond. Where a latency was put in, it stands beside.
+
+# %% tags=["extra"]
+if probes:
+    strong = bwm.spikes.peth(spikes, on.where(contrast >= 25), (-0.3, 0.3), 0.01).mean
+    before = strong.loc[:, strong.columns < 0]
+    z = strong.sub(before.mean(axis=1), axis=0).div(before.std(axis=1), axis=0)
+    above = (z > 3) & (z.shift(-1, axis=1) > 3) & (z.columns > 0)
+    begins = above.idxmax(axis=1).where(above.any(axis=1)).rename("found (s)").to_frame()
+    if truth:
+        begins["put in (s)"] = probe.truth["stimulus_latency"].where(knows)
+        begins["movement or choice put in"] = (probe.truth[["choice_gain", "wheel_gain"]] != 0).any(axis=1)
+    print(begins[tests["p_adjusted"] < 0.05].dropna(subset="found (s)").round(3))
+
+# %% [markdown] tags=["extra"]
+# A threshold is passed after the response has begun, the later the weaker it is: latencies by it are too long. And a
+# unit of the movement may seem to answer sooner than one that sees, where the wheel was on its way already.
 
 # %% [markdown] tags=["extra"]
 # **With IBL's own tools.** brainbox, a part of ibllib, which is not installed with the lessons, computes the same rates
