@@ -396,8 +396,8 @@ contrast = abs(bwm.trials.signed_contrast(trials))
 classes = pd.cut(contrast, [-1, 7, 26, 100], labels=["0 or 6 %", "12 or 25 %", "100 %"])
 strength = pd.Series(classes, name="contrast")
 if probes:
-    counts = bwm.spikes.counts_in_intervals(spikes, bwm.spikes.around(on, response))
-    auc = bwm.spikes.selectivity(counts, condition["side"].where(contrast >= 25))["auc"]
+    answers = bwm.spikes.counts_in_intervals(spikes, bwm.spikes.around(on, response))
+    auc = bwm.spikes.selectivity(answers, condition["side"].where(contrast >= 25))["auc"]
     sees = (auc - 0.5).abs().idxmax()
     at = {name: on.where(condition["side"] == which) for name, which in (("left", -1), ("right", 1))}
     at = [times.rename(f"stimulus, {name}") for name, times in at.items()]
