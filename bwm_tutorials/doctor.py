@@ -106,9 +106,11 @@ def _check_kernel() -> Check:
         command = json.loads(spec.read_text(encoding="utf-8"))["argv"][0]
     except (OSError, ValueError, LookupError):
         return Check("Jupyter kernel", False, f"there is no 'python3' kernel in {sys.prefix}", _install_command())
-    ok = shutil.which(command) is not None
+    # By these names Jupyter means the Python that it runs in itself, on the path or not.
+    version = sys.version_info
+    ok = command in {"python", f"python{version[0]}", f"python{version[0]}.{version[1]}"} or shutil.which(command)
     detail = "'python3' is there" if ok else f"'python3' starts {command}, which does not exist"
-    return Check("Jupyter kernel", ok, detail, "run 'python -m ipykernel install --sys-prefix'")
+    return Check("Jupyter kernel", bool(ok), detail, "run 'python -m ipykernel install --sys-prefix'")
 
 
 def _check_git() -> Check:

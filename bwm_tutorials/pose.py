@@ -8,8 +8,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from .responses import CORRECTION, adjusted
-
 RESOLUTION = {"left": 2, "right": 1, "body": 1}
 """Pixels of a camera in one *common* pixel, that of a picture 640 wide; as in ``brainbox.behavior.dlc``."""
 WIDTH = 640  # common px
@@ -349,6 +347,8 @@ def rank_correlations(counts: pd.DataFrame, values: npt.ArrayLike, orders: np.nd
         are units (Benjamini–Hochberg).
     """
     from scipy.stats import rankdata
+
+    from .responses import CORRECTION, adjusted  # here, for the simulation rests on this module and not on that one
 
     values = np.asarray(values, float)
     known = counts.notna().all().to_numpy() & ~np.isnan(values)

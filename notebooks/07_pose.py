@@ -77,8 +77,7 @@ session
 # %% tags=["nbval-check-output"]
 points = {"left": list(bwm.plots.pose.POINTS), "right": ["paw_l", "paw_r"], "body": ["tail_start"]}
 cameras = {name: session.get("pose", name, keypoints=some) for name, some in points.items()}
-kept = "times|_(x|y|likelihood)$"  # not what else the tracker tells of each point
-cameras = {name: pose.filter(regex=kept) for name, pose in cameras.items() if pose is not None}
+cameras = {name: pose.filter(regex="times|_[xy]$|_likelihood") for name, pose in cameras.items() if pose is not None}
 left, right = cameras.get("left"), cameras.get("right")
 if cameras:
     print(pd.DataFrame({name: bwm.pose.clock(pose["times"]) for name, pose in cameras.items()}).round(2))

@@ -50,6 +50,10 @@ def test_doctor_names_a_missing_kernel(checks, monkeypatch, tmp_path):
     spec.parent.mkdir(parents=True)
     spec.write_text('{"argv": ["/nowhere/python"]}')
     assert "/nowhere/python" in checks()["Jupyter kernel"].detail
+    # Jupyter takes its own Python for this name, so that a computer without a `python` on the path is healthy too.
+    spec.write_text('{"argv": ["python"]}')
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert checks()["Jupyter kernel"].ok
 
 
 def test_doctor_sees_an_unfinished_environment(checks, monkeypatch, tmp_path):
