@@ -10,9 +10,12 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy.ndimage import gaussian_filter
 from scipy.sparse import block_diag, csr_array
+
+from .responses import adjusted, by_chance
 
 PIXEL = 8.0  # °
 SIGNS = ("on", "off")
@@ -86,6 +89,20 @@ def flashes(times: np.ndarray, frames: np.ndarray) -> pd.DataFrame:
     table = pd.DataFrame({"time": times[frame], "frame": frame, "row": row, "column": column, "sign": sign})
     table.attrs = {"shape": frames.shape[1:]}
     return table
+
+
+def degrees(row: npt.ArrayLike, column: npt.ArrayLike, shape: tuple[int, int] = (15, 15)) -> tuple[Any, Any]:
+    """Azimuth (right positive) and elevation (up positive) of places in a frame, ° from the middle of the screen.
+
+    Parameters
+    ----------
+    row, column : array-like
+        Pixels, from the top and from the left; fractions allowed.
+    shape : tuple
+        Rows and columns of the frame.
+    """
+    middle_row, middle_column = (np.array(shape) - 1) / 2
+    return PIXEL * (column - middle_column), PIXEL * (middle_row - row)
 
 
 def rf_maps(counts: pd.DataFrame, flashes: pd.DataFrame) -> RfMaps:
@@ -178,29 +195,26 @@ def receptive_fields(maps: RfMaps, chance: pd.DataFrame) -> pd.DataFrame:
           in steps of ¼ pixel, its width one of `WIDTHS`; of a unit without a field they mean nothing;
         - ``azimuth``, ``elevation`` (°): of the centre, from the middle of the screen.
     """
-    from .responses import adjusted
-
     n_units, _, *shape = maps.z.shape
     flat = maps.z.reshape(n_units, 2, -1)
     sign = flat.max(axis=2).argmax(axis=1)
     z = flat.max(axis=(1, 2))
     as_large = chance.loc[maps.units].to_numpy() >= z[:, None] - 1e-9  # equal but for rounding counts as well
-    p = (1 + as_large.sum(axis=1)) / (1 + chance.shape[1])
     each = np.arange(n_units)
     rate = np.nan_to_num(maps.rate[each, sign]).reshape(n_units, -1)
     row, column, sigma = _gaussians(rate, maps.n_flashes.reshape(2, -1), sign, tuple(shape))
-    middle_row, middle_column = (np.array(shape) - 1) / 2
+    azimuth, elevation = degrees(row, column, tuple(shape))
     return pd.DataFrame(
         {
             "sign": np.array(SIGNS)[sign],
             "z": z,
-            "p": p,
+            "p": (p := by_chance(as_large)),
             "p_adjusted": adjusted(p),
             "row": row,
             "column": column,
             "sigma": sigma,
-            "azimuth": PIXEL * (column - middle_column),
-            "elevation": PIXEL * (middle_row - row),
+            "azimuth": azimuth,
+            "elevation": elevation,
         },
         index=maps.units,
     )

@@ -118,6 +118,25 @@ def quality_metrics(spikes: Mapping[str, np.ndarray], n_clusters: int) -> pd.Dat
     return metrics.join(quality_labels(metrics))
 
 
+def trough_to_peak(waveforms: np.ndarray) -> np.ndarray:
+    """How wide mean waveforms are: from the trough to the peak after it, on the channel nearest to the unit.
+
+    Parameters
+    ----------
+    waveforms : ndarray, shape (n_units, n_samples, n_channels)
+        At 30 kHz, the nearest channel first, as ``Insertion.waveforms`` gives them.
+
+    Returns
+    -------
+    ndarray, shape (n_units,)
+        ms.
+    """
+    own = waveforms[:, :, 0]
+    trough = own.argmin(axis=1)
+    after = np.where(np.arange(own.shape[1]) > trough[:, None], own, -np.inf)
+    return (after.argmax(axis=1) - trough) / SAMPLING_RATE * 1000
+
+
 def quality_labels(metrics: pd.DataFrame) -> pd.DataFrame:
     """Which of the three criteria of the release each unit passes.
 

@@ -114,7 +114,7 @@ def selectivity(
     if np.isnan(auc).any():
         raise ValueError("In no condition has the variable both values: take a condition that does not determine it.")
     as_far = ~(np.abs(_auc(shuffled, ranks, of_group) - 0.5) < np.abs(auc - 0.5))
-    p = (1 + as_far.sum(axis=0)) / (1 + len(shuffled))
+    p = by_chance(as_far.T)
     table = pd.DataFrame({"auc": auc, "p": p, "p_adjusted": adjusted(p)}, counts.index)
     table.attrs = counts.attrs | {
         "test": "condition-combined Mann-Whitney",
@@ -160,11 +160,107 @@ def noise_correlations(counts: pd.DataFrame, condition: npt.ArrayLike | pd.DataF
     return table
 
 
+def comparable_pairs(variable: npt.ArrayLike, condition: npt.ArrayLike | pd.DataFrame | None = None) -> int:
+    """How many pairs of trials differ in a variable of two values, and are of the same condition.
+
+    What `selectivity` compares; a test of few pairs finds little.
+
+    Parameters
+    ----------
+    variable, condition : array-like, shape (n_trials,)
+        As in `selectivity`; NaN leaves a trial out, no condition takes all together.
+    """
+    variable = np.asarray(variable, float)
+    group = _groups(condition, variable.size)
+    known = (group >= 0) & ~np.isnan(variable)
+    table = pd.crosstab(group[known], variable[known])
+    return int(table.prod(axis=1).sum()) if table.shape[1] == 2 else 0
+
+
+def rank_correlations(counts: pd.DataFrame, values: npt.ArrayLike, orders: np.ndarray) -> pd.DataFrame:
+    """Whether each unit's count goes along with a number of the trial, as the speed of a paw (Spearman).
+
+    Parameters
+    ----------
+    counts : DataFrame
+        Units × trials, as `counts_in_intervals` gives them. A trial with a NaN is left out.
+    values : array-like, shape (n_trials,)
+        NaN leaves a trial out.
+    orders : ndarray of int, shape (n, n_trials)
+        The null: other orders of the trials, as `trials.shuffled_within_blocks` gives them.
+
+    Returns
+    -------
+    DataFrame
+        One row a unit: ``rho``, the rank correlation (0 where a unit's counts are all equal), ``p``, two-sided, the
+        share of the null as far from 0, the recording itself counted in, and ``p_adjusted`` for as many tests as there
+        are units (Benjamini–Hochberg).
+    """
+    from scipy.stats import rankdata
+
+    values = np.asarray(values, float)
+    known = counts.notna().all().to_numpy() & ~np.isnan(values)
+    if known.sum() < 3:
+        raise ValueError(f"A correlation takes three trials that are known or more; here are {known.sum()}.")
+    # The order of the trials that are known, among themselves.
+    place = np.cumsum(known) - 1
+    orders = place[orders[known[orders]]].reshape(len(orders), known.sum())
+    unit = _standard(rankdata(counts.to_numpy()[:, known], axis=1))
+    value = _standard(rankdata(values[known]))
+    rho = unit @ value
+    as_far = np.abs(unit @ value[orders].T) >= np.abs(rho)[:, None] - 1e-12
+    p = by_chance(as_far)
+    table = pd.DataFrame({"rho": rho, "p": p, "p_adjusted": adjusted(p)}, counts.index)
+    table.attrs = counts.attrs | {"correction": CORRECTION, "n_trials": int(known.sum())}
+    return table
+
+
+def circular_correlations(values: npt.ArrayLike, rates: pd.DataFrame, step: float) -> pd.DataFrame:
+    """How a trace and the rate of each unit correlate at every shift, their ends joined to a ring.
+
+    Parameters
+    ----------
+    values : array-like, shape (n_steps,)
+        The trace in steps of time, for example a paw's speed; without NaN.
+    rates : DataFrame
+        Units × the same steps of time: rates or counts.
+    step : float
+        s.
+
+    Returns
+    -------
+    DataFrame
+        Units × shifts (s): Pearson correlation. At a shift above 0 the unit lags: its rate comes that much later than
+        what it is compared with. Shifts far from 0 are a null in which both are as slow as ever.
+    """
+    values, n = np.asarray(values, float), len(values)
+    ours = np.fft.rfft(_standard(values))
+    theirs = np.fft.rfft(_standard(rates.to_numpy(float)), axis=1)
+    theirs *= ours.conj()
+    rho = np.fft.irfft(theirs, n, axis=1)
+    shifts = (np.arange(n) + n // 2) % n - n // 2
+    order = np.argsort(shifts)
+    return pd.DataFrame(rho[:, order], rates.index, pd.Index((shifts[order] * step).round(9), name="shift"))
+
+
+def by_chance(as_far: np.ndarray) -> np.ndarray:
+    """P of each unit: the share of the null that lies as far, (n_units, n) of bool, the recording itself counted in."""
+    return (1 + as_far.sum(axis=1)) / (1 + as_far.shape[1])
+
+
 def adjusted(p: np.ndarray) -> np.ndarray:
     """P values corrected for their number: those below .05 hold 5 % false ones on average (Benjamini–Hochberg 1995)."""
     from scipy.stats import false_discovery_control
 
     return false_discovery_control(p)
+
+
+def _standard(values: np.ndarray) -> np.ndarray:
+    """Values along the last axis with mean 0 and length 1; zeros where all are equal."""
+    centred = values - values.mean(axis=-1, keepdims=True)
+    length = np.linalg.norm(centred, axis=-1, keepdims=True)
+    centred /= np.where(length > 1e-9, length, np.inf)
+    return centred
 
 
 def _auc(high: np.ndarray, ranks: np.ndarray, of_group: np.ndarray) -> np.ndarray:

@@ -31,7 +31,15 @@ from .quality import (  # noqa: F401
     refractory_confidence,
     sliding_refractory_period,
 )
-from .responses import CORRECTION, noise_correlations, selectivity, signed_rank  # noqa: F401
+from .responses import (  # noqa: F401
+    CORRECTION,
+    circular_correlations,
+    comparable_pairs,
+    noise_correlations,
+    rank_correlations,
+    selectivity,
+    signed_rank,
+)
 
 Spikes = Mapping[str, np.ndarray]
 

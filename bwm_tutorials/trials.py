@@ -409,8 +409,8 @@ def fit_kernel(trials: pd.DataFrame, past: np.ndarray) -> pd.Series:
         raise ValueError(f"There are {len(trials)} trials, so past takes as many sides; it has {len(past)}.")
     chosen = trials["choice"].to_numpy() != 0
     right, contrast = trials["choice"].to_numpy()[chosen] == -1, signed_contrast(trials)[chosen]
-    names = ["learning_rate", "weight", "bias", "threshold", "lapse_low", "lapse_high"]
-    limits = np.array([[0, 1], [-5, 5], [-100, 100], [0.1, 100], [0, 0.5], [0, 0.5]])
+    bounds = {"learning_rate": (0, 1), "weight": (-5, 5)} | PSYCHOMETRIC
+    names, limits = list(bounds), np.array(list(bounds.values()))
 
     def loss(parameters: np.ndarray) -> float:
         fit = dict(zip(names, parameters, strict=True))

@@ -1,6 +1,9 @@
 """What the tests share: the sample, a smaller one of another seed, and real recordings."""
 
+import contextlib
+import io
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +11,8 @@ import matplotlib
 import pytest
 import servers
 from hypothesis import settings
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
 matplotlib.use("Agg")
 os.environ.pop("BWM_SOURCE", None)
@@ -16,6 +21,7 @@ import matplotlib.pyplot as plt
 import recordings
 
 import bwm_tutorials as bwm
+from bwm_tutorials import pairing
 from bwm_tutorials.remote import download
 from bwm_tutorials.simulate import sample as sample_module
 
@@ -54,6 +60,35 @@ def stamped(session):
 def said(capsys):
     """What was printed since the last call, in one line."""
     return lambda: " ".join(capsys.readouterr().out.split())
+
+
+def tags(cell):
+    return cell.metadata.get("tags", [])
+
+
+@pytest.fixture
+def play(tmp_path, monkeypatch):
+    """Runs a lesson in this process, cell by cell as a kernel does but without its start; gives what is shown."""
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+
+    def play(source, **parameters):
+        InteractiveShell.clear_instance()
+        shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+        shown = io.StringIO()
+        with plt.rc_context(), warnings.catch_warnings(record=True) as warned, contextlib.redirect_stdout(shown):
+            warnings.simplefilter("default")
+            for hidden in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+                warnings.simplefilter("ignore", hidden)
+            for cell in pairing.read_source(source).cells:
+                if cell.cell_type == "code":
+                    shell.run_cell(cell.source).raise_error()
+                    shell.user_ns.update(parameters if "parameters" in tags(cell) else {})
+            plt.close("all")
+        InteractiveShell.clear_instance()
+        assert [str(warning.message) for warning in warned] == [], "a learner is shown a warning"
+        return shown.getvalue()
+
+    return play
 
 
 @pytest.fixture(scope="session")

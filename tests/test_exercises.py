@@ -24,15 +24,15 @@ def session_of(source):
     return bwm.Session(one=bwm.connect(source))
 
 
-def own_session(lesson):
-    """The session that a lesson runs on by default."""
+def own_source(lesson):
+    """The source that a lesson runs on by default."""
     (path,) = (path for path in LESSONS if path.name.startswith(lesson))
-    return session_of(running.own_source(path))
+    return running.own_source(path)
 
 
 @pytest.fixture
 def home(lesson):
-    return own_session(lesson)
+    return session_of(own_source(lesson))
 
 
 @pytest.fixture(params=["home", "another seed", "real"])
@@ -54,7 +54,7 @@ def test_stub_solution_and_mistakes(lesson, key, anyone, home):
         assert anyone is not home, "what a lesson asks can be answered where it is set"
         # The short session of another seed ends before its first block.
         lacking = anyone.name.startswith("SWC") or stub.message.endswith("has no blocks.")
-        assert lacking or running.own_source(LESSONS[int(lesson)]) != "sample"
+        assert lacking or own_source(lesson) != "sample"
         return
     assert stub.status == checking.NOT_ATTEMPTED and exercise.ask in stub.message
     right = exercise.solve(anyone)
@@ -102,7 +102,7 @@ def test_hint_does_not_give_the_answer_and_solution_does(lesson, key, home):
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 def test_code_of_a_solution_works_in_its_lesson(path):
-    own_session(path.name[:2])  # built before the lesson looks for it
+    session_of(own_source(path.name[:2]))  # built before the lesson looks for it
     with plt.rc_context():
         names = runpy.run_path(str(path), init_globals={"display": print})
         plt.close("all")

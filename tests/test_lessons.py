@@ -1,20 +1,15 @@
 """The lessons as a learner gets them: paired, within their ceilings, and running on any recording."""
 
-import contextlib
-import io
 import re
 import runpy
 import statistics
 import subprocess
 import sys
-import warnings
 
 import matplotlib.pyplot as plt
 import nbformat
 import pytest
-from conftest import NYU_11
-from IPython.core.interactiveshell import InteractiveShell
-from traitlets.config import Config
+from conftest import NYU_11, tags
 
 import bwm_tutorials as bwm
 from bwm_tutorials import environment, pairing, running
@@ -33,10 +28,6 @@ def home(source):
 
 def committed(source):
     return nbformat.read(source.with_suffix(".ipynb"), as_version=4)
-
-
-def tags(cell):
-    return cell.metadata.get("tags", [])
 
 
 def text_of(notebook):
@@ -158,31 +149,6 @@ def test_executed_again_it_gives_what_is_committed(source, home, tmp_path):
                  for c in (cell, before)]  # fmt: skip
         assert texts[0] == texts[1], cell.source
         assert len(cell.get("outputs", [])) == len(before.get("outputs", []))
-
-
-@pytest.fixture
-def play(tmp_path, monkeypatch):
-    """Runs a lesson in this process, cell by cell as a kernel does but without its start; gives what is shown."""
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
-
-    def play(source, **parameters):
-        InteractiveShell.clear_instance()
-        shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
-        shown = io.StringIO()
-        with plt.rc_context(), warnings.catch_warnings(record=True) as warned, contextlib.redirect_stdout(shown):
-            warnings.simplefilter("default")
-            for hidden in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
-                warnings.simplefilter("ignore", hidden)
-            for cell in pairing.read_source(source).cells:
-                if cell.cell_type == "code":
-                    shell.run_cell(cell.source).raise_error()
-                    shell.user_ns.update(parameters if "parameters" in tags(cell) else {})
-            plt.close("all")
-        InteractiveShell.clear_instance()
-        assert [str(warning.message) for warning in warned] == [], "a learner is shown a warning"
-        return shown.getvalue()
-
-    return play
 
 
 @every_lesson

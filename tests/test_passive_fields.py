@@ -1,6 +1,5 @@
 """Receptive fields and the replay: as brainbox has them, and as they were put in."""
 
-import nbformat
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,12 +10,12 @@ from scipy.ndimage import gaussian_filter
 from scipy.stats import binom
 
 import bwm_tutorials as bwm
-from bwm_tutorials import environment, passive, running
+from bwm_tutorials import environment, passive
 from bwm_tutorials.simulate import passive as protocol
 from bwm_tutorials.simulate import recording
 
 WINDOW = (0.05, 0.25)
-LESSON = environment.ROOT / "notebooks" / "08_passive.ipynb"
+LESSON = environment.ROOT / "notebooks" / "08_passive.py"
 
 
 def frames_of(seed: int, n: int = 1200) -> np.ndarray:
@@ -302,13 +301,9 @@ def test_parts_that_a_session_has(session, small_release):
 @pytest.mark.parametrize(
     "subject, day, rest", [("SIM-002", "2001-01-15", False), ("SIM-005", "2001-02-14", True), ("SIM-006", "", True)]
 )
-def test_the_lesson_says_what_a_session_lacks(small_release, subject, day, rest, tmp_path):
+def test_the_lesson_says_what_a_session_lacks(small_release, subject, day, rest, play):
     session = of_subject(small_release, subject, day)
-    output = tmp_path / "out.ipynb"
-    where = {"SOURCE": str(small_release.cache_dir), "EID": session.eid}
-    assert running.execute(LESSON, output, where).error == ""
-    cells = nbformat.read(output, as_version=4).cells
-    text = " ".join("".join(out.get("text", "") for c in cells for out in c.get("outputs", [])).split())
+    text = " ".join(play(LESSON, SOURCE=str(small_release.cache_dir), EID=session.eid).split())
     assert ("has no passive; it has" in text) == (not rest)
     for lacking in (
         "receptive-field mapping.",

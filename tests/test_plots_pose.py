@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import bwm_tutorials as bwm
-from bwm_tutorials import plots, pose
+from bwm_tutorials import plots, pose, spikes
 
 pytestmark = pytest.mark.usefixtures("stamped")
 
@@ -135,7 +135,7 @@ def test_lags_say_who_comes_first_and_how_wide_the_null_is(said):
     rng = np.random.default_rng(1)
     trace = np.convolve(rng.normal(size=4000), np.ones(20), "same")
     rates = pd.DataFrame([np.roll(trace, 4) + rng.normal(size=4000), rng.normal(size=4000)], [7, 9])
-    rho = pose.circular_correlations(trace, rates, 0.05)
+    rho = spikes.circular_correlations(trace, rates, 0.05)
     plots.lags(rho, 7, 20, pd.Series([0.001, 0.6]))
     text = said()
     assert "where it lags the movement by +0.20 s" in text

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import bwm_tutorials as bwm
-from bwm_tutorials import environment, plots, running
+from bwm_tutorials import environment, plots
 from bwm_tutorials.plots.sorting import describe_fault
 from bwm_tutorials.plots.units import describe_unit
 from bwm_tutorials.simulate.probe import NOISE, voltage
@@ -184,12 +184,10 @@ def test_mean_waveforms_are_largest_on_the_unit_s_own_channel(probe):
 # Lesson 05
 
 
-def test_the_lesson_goes_on_where_the_truth_is_unknown(small_sample, tmp_path):
+def test_the_lesson_goes_on_where_the_truth_is_unknown(small_sample, tmp_path, play):
     """As on a real recording that has everything else."""
     shutil.copytree(small_sample, tmp_path / "one")
-    lesson, out = environment.ROOT / "notebooks" / "05_spike_sorting.ipynb", tmp_path / "out.ipynb"
-    assert running.execute(lesson, out, {"SOURCE": str(tmp_path / "one")}).error == ""
-    text = out.read_text(encoding="utf-8")
+    text = play(environment.ROOT / "notebooks" / "05_spike_sorting.py", SOURCE=str(tmp_path / "one"))
     assert "was moved without its truth" in text and "put in unknown" in text and "put in: " not in text
 
 

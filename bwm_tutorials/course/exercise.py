@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from ..errors import UnknownExercise
-from ..session import Session
+from ..errors import MissingDataset, UnknownExercise
+from ..session import Insertion, Session
 
 NOT_ATTEMPTED, NOT_YET, CORRECT, NOT_APPLICABLE = "not attempted", "not yet", "correct", "not applicable here"
 
@@ -44,6 +44,13 @@ class Exercise:
     hint: str
     mistakes: tuple[Mistake, ...]
     tolerance: float
+
+
+def insertion(session: Session, number: int) -> Insertion:
+    """A probe of a session, counted from 0, or from the last with −1; MissingDataset where it has none with spikes."""
+    if not session.insertions:
+        raise MissingDataset(f"{session.name} has no insertion with spikes.")
+    return session.insertions[number]
 
 
 def exercises_of(lesson: str) -> dict[str, Exercise]:

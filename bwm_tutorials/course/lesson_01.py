@@ -4,7 +4,7 @@ import pandas as pd
 
 from ..errors import MissingDataset
 from ..session import Insertion, Session
-from .exercise import Exercise, Mistake
+from .exercise import Exercise, Mistake, insertion
 
 TABLE = "_ibl_trials.table.pqt"
 BEFORE_ALL_REVISIONS = "2020-12-31"
@@ -41,9 +41,7 @@ def trials_without_go_cue(session: Session) -> int:
 
 
 def _probe(session: Session) -> Insertion:
-    if not session.insertions:
-        raise MissingDataset(f"{session.name} has no insertion with spikes.")
-    return session.insertions[0]
+    return insertion(session, 0)
 
 
 def _good(session: Session) -> pd.DataFrame:

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from ..errors import MissingDataset
+from ..quality import trough_to_peak
 from ..session import Insertion, Session
-from .exercise import Exercise, Mistake
+from .exercise import Exercise, Mistake, insertion
 
 UPPERMOST = 500  # µm
 OUTSIDE = 3  # label of a channel that is out of the brain
@@ -51,9 +52,7 @@ def start_of_longest_saturation(session: Session) -> float:
 
 
 def _probe(session: Session) -> Insertion:
-    if not session.insertions:
-        raise MissingDataset(f"{session.name} has no insertion with spikes.")
-    return session.insertions[0]
+    return insertion(session, 0)
 
 
 def _units(session: Session) -> pd.DataFrame:
@@ -87,10 +86,7 @@ def _in_regions(units: pd.DataFrame) -> int:
 
 def _widths(session: Session) -> np.ndarray:
     """Milliseconds from the trough to the peak after it, of each unit of the first probe."""
-    shapes = _probe(session).waveforms.waveforms[:, :, 0]
-    trough = shapes.argmin(axis=1)
-    after = np.where(np.arange(shapes.shape[1]) > trough[:, None], shapes, -np.inf)
-    return (after.argmax(axis=1) - trough) / 30
+    return trough_to_peak(_probe(session).waveforms.waveforms)
 
 
 def _saturation(session: Session) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ from ..errors import MissingDataset
 from ..session import Session
 from ..spikes import around, counts_in_intervals, peth, responsive_units, selectivity
 from ..trials import movement_latency, stimulus_side
-from .exercise import Exercise, Mistake
+from .exercise import Exercise, Mistake, insertion
 
 RESPONSE, BASELINE = (0.03, 0.13), (-0.1, 0.0)  # s from the stimulus
 LATE = 0.15  # s from the stimulus, from which a movement cannot make the response
@@ -52,9 +52,7 @@ def example_unit(session: Session) -> int:
 
 
 def _spikes(session: Session):
-    if not session.insertions:
-        raise MissingDataset(f"{session.name} has no insertion with spikes.")
-    return session.insertions[-1].good_spikes
+    return insertion(session, -1).good_spikes
 
 
 def _highest(session: Session) -> float:

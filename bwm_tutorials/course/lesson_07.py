@@ -4,10 +4,9 @@ import numpy as np
 import pandas as pd
 
 from .. import pose
-from ..errors import MissingDataset
 from ..session import Session
-from ..spikes import counts_in_intervals
-from .exercise import Exercise, Mistake
+from ..spikes import circular_correlations, counts_in_intervals
+from .exercise import Exercise, Mistake, insertion
 
 NOMINAL = 150  # Hz, of the right camera
 STEP = 0.1  # s
@@ -39,7 +38,7 @@ def pupil_ratio(session: Session) -> float:
 def units_by_far_shifts(session: Session) -> int:
     """07.5: number of the null session's units that correlate with the paw's speed, against far shifts."""
     paw, counts = _binned(session)
-    rho = pose.circular_correlations(paw, counts, STEP)
+    rho = circular_correlations(paw, counts, STEP)
     far = rho.loc[:, np.abs(rho.columns) > FAR]
     return int((far.abs().ge(rho[0.0].abs(), axis=0).mean(axis=1) < 0.05).sum())
 
@@ -113,10 +112,8 @@ def _raw_over_noise(session: Session) -> float:
 
 def _binned(session: Session) -> tuple[np.ndarray, pd.DataFrame]:
     """The paw's speed and the counts of the null session's units, in steps over the task, as the lesson has them."""
-    if not session.insertions:
-        raise MissingDataset(f"{session.name} has no insertion with spikes.")
-    left, trials, spikes = session.pose("left", keypoints="paw_r"), session.trials, session.insertions[-1].good_spikes
-    null = session.null.insertions[-1].good_spikes
+    spikes, null = (insertion(each, -1).good_spikes for each in (session, session.null))
+    left, trials = session.pose("left", keypoints="paw_r"), session.trials
     start = max(left["times"].iloc[0], trials["intervals_0"].iloc[0], spikes["times"][0])
     stop = min(left["times"].iloc[-1], trials["intervals_1"].iloc[-1], spikes["times"][-1])
     edges = np.arange(start, stop, STEP)
@@ -127,7 +124,7 @@ def _binned(session: Session) -> tuple[np.ndarray, pd.DataFrame]:
 
 def _by_shuffled_bins(session: Session) -> int:
     paw, counts = _binned(session)
-    at_zero = pose.circular_correlations(paw, counts, STEP)[0.0].to_numpy()
+    at_zero = circular_correlations(paw, counts, STEP)[0.0].to_numpy()
     shuffled = np.array([np.random.default_rng(i).permutation(paw) for i in range(60)])
     by_chance = np.corrcoef(counts, shuffled)[: len(counts), len(counts) :]
     return int((np.mean(np.abs(by_chance) >= np.abs(at_zero)[:, None], axis=1) < 0.05).sum())
@@ -229,7 +226,7 @@ EXERCISES = {
         ask="Number of the null session's units with p below .05, against shifts of more than 20 s.",
         solve=units_by_far_shifts,
         code="(lambda rho: (rho.loc[:, np.abs(rho.columns) > 20].abs().ge(rho[0.0].abs(), axis=0).mean(axis=1) < 0.05)"
-        ".sum())(bwm.pose.circular_correlations(paw, counts, step))",
+        ".sum())(bwm.spikes.circular_correlations(paw, counts, step))",
         hint="Do for the null session's `counts` what the cell before did for this session: shifts beyond 20 s.",
         mistakes=(
             Mistake(

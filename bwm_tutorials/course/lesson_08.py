@@ -9,6 +9,7 @@ from ..passive import (
     PIXEL,
     RfMaps,
     best_by_chance,
+    degrees,
     flashes,
     matched,
     parts,
@@ -19,7 +20,7 @@ from ..passive import (
 from ..session import Session
 from ..spikes import around, counts_in_intervals, responsive_units, selectivity
 from ..trials import stimulus_side
-from .exercise import Exercise, Mistake
+from .exercise import Exercise, Mistake, insertion
 
 FLASH = (0.05, 0.25)  # s from a flash
 RESPONSE, BASELINE = (0.03, 0.23), (-0.2, 0.0)  # s from the stimulus
@@ -42,7 +43,7 @@ def units_that_differ(session: Session) -> int:
 
 def azimuth_of_the_best_pixel(session: Session) -> float:
     """08.4: azimuth of the best pixel of the unit with the fourth largest z, in degrees."""
-    return PIXEL * (_best(session)[2] - 7)
+    return degrees(*_best(session)[1:])[0]
 
 
 def gabors_mistaken(session: Session) -> int:
@@ -63,9 +64,7 @@ def _passive(session: Session, part: str, what: str):
 
 
 def _spikes(session: Session):
-    if not session.insertions:
-        raise MissingDataset(f"{session.name} has no insertion with spikes.")
-    return session.insertions[-1].good_spikes
+    return insertion(session, -1).good_spikes
 
 
 def _frames(session: Session) -> np.ndarray:
@@ -224,7 +223,7 @@ EXERCISES = {
         hint="np.unravel_index(z.argmax(), z.shape) gives sign, row and column. Which of them runs from left to right?",
         mistakes=(
             Mistake(
-                lambda session: PIXEL * (_best(session)[1] - 7),
+                lambda session: degrees(*_best(session)[:0:-1])[0],
                 "You took the row for x. The first index of an image counts rows, from the top: that is elevation.",
                 "The first index of an image is x.",
             ),

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..passive import PIXEL, SIGNS, RfMaps
+from ..passive import PIXEL, SIGNS, RfMaps, degrees
 from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, percent, say
 
 PARTS = {"spontaneousActivity": "spontaneous activity", "RFM": "receptive fields", "taskReplay": "replay of the task"}
@@ -80,7 +80,7 @@ def rf_maps(maps: RfMaps, units: Sequence[int]) -> Figure:
             ax.set_title(f"unit {unit}, {'white' if sign == 'on' else 'black'}")
         fig.colorbar(image, ax=column, label="rate, less its mean (Hz)", shrink=0.6, aspect=25, location="right")
         sign, row, col = np.unravel_index(maps.z[at].argmax(), maps.z[at].shape)
-        azimuth, elevation = PIXEL * (col - (shape[1] - 1) / 2), PIXEL * ((shape[0] - 1) / 2 - row)
+        azimuth, elevation = degrees(row, col, shape)
         say(
             f"Unit {unit}, {maps.window[0]:g} to {maps.window[1]:g} s from a flash: {maps.mean[at]:.1f} Hz on average; "
             f"after smoothing farthest above it (z {maps.z[at].max():.1f}) at azimuth {azimuth:.0f}°, elevation "
@@ -129,7 +129,7 @@ def best_pixels(fields: pd.DataFrame, chance: pd.DataFrame, truth: pd.DataFrame 
         has = truth["rf_row"].notna()
         text += f" {has.sum()} have a field by construction, {(has & found).sum()} of them among those found."
         if (both := has & found).any():
-            x, y = PIXEL * (truth["rf_column"] - 7), PIXEL * (7 - truth["rf_row"])
+            x, y = degrees(truth["rf_row"], truth["rf_column"])
             right.plot(x[both], y[both], "+", color="k", ms=6, label="put in")
             right.plot(
                 [x[both], fields["azimuth"][both]], [y[both], fields["elevation"][both]], color=GREY, lw=0.7, zorder=0

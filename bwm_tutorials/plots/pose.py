@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 
 from ..pose import common_pixels
 from ..spikes import Peth
-from .style import BLUE, COLOURS, GREEN, GREY, ORANGE, PURPLE, minus, percent, say
+from .style import BLUE, COLOURS, GREEN, GREY, ORANGE, PURPLE, minus, percent, say, with_band
+from .trial import stimulus_time, turned_since
 
 PAWS = {"paw_r": BLUE, "paw_l": ORANGE}
 TONGUE = ("tongue_end_l", "tongue_end_r")
@@ -49,10 +50,8 @@ def trial_pose(
     ValueError
         The stimulus has no time, or the camera did not film the trial.
     """
-    zero = trial["stimOn_times"]
+    zero = stimulus_time(trial)
     times = pose["times"].to_numpy()
-    if np.isnan(zero):
-        raise ValueError("The stimulus of this trial has no time (stimOn_times is NaN): take another trial.")
     if not times[0] <= zero <= times[-1]:
         raise ValueError(f"The {camera} camera did not film trial {trial.name}: take another trial.")
     frames = [int(np.abs(times - (zero + moment)).argmin()) for moment in moments]
@@ -77,8 +76,7 @@ def trial_pose(
         ax = fig.add_subplot(grid[row, :])
         if name == "wheel":
             at = np.linspace(*window, 800)
-            position = np.interp(at + zero, wheel["timestamps"], wheel["position"])
-            ax.plot(at, position - np.interp(zero, wheel["timestamps"], wheel["position"]), color="k", lw=1.2)
+            ax.plot(at, turned_since(wheel, zero, at), color="k", lw=1.2)
             ax.set(ylabel="wheel (rad)")
         else:
             first, last = np.searchsorted(spikes["times"], np.add(window, zero))
@@ -154,9 +152,7 @@ def paw_and_wheel(traces: Mapping[str, pd.DataFrame], choice: pd.Series) -> Figu
         parts = {}
         for side, colour in ((1, BLUE), (-1, ORANGE)):
             rows = trace[choice.reindex(trace.index) == side]
-            mean, sem = rows.mean(), rows.sem()
-            ax.fill_between(mean.index, mean - sem, mean + sem, color=colour, alpha=0.25, lw=0)
-            ax.plot(mean.index, mean, color=colour, label=LABEL[side], ls="-" if side == 1 else "--")
+            with_band(ax, rows.mean(), rows.sem(), colour, label=LABEL[side], ls="-" if side == 1 else "--")
             parts[side] = rows.loc[:, (trace.columns >= 0) & (trace.columns <= 0.2)].mean(axis=1).dropna()
         ax.axvline(0, color="k", lw=0.8)
         ax.set(xlabel="time from first movement (s)", ylabel=name)
@@ -268,8 +264,7 @@ def arousal(traces: Mapping[str, pd.DataFrame], outcome: pd.Series) -> Figure:
         means = trace.groupby(outcome.reindex(trace.index)).mean()
         sems = trace.groupby(outcome.reindex(trace.index)).sem()
         for (label, mean), colour in zip(means.iterrows(), (ORANGE, BLUE), strict=False):
-            ax.fill_between(mean.index, mean - sems.loc[label], mean + sems.loc[label], color=colour, alpha=0.25, lw=0)
-            ax.plot(mean.index, mean, color=colour, label=label)
+            with_band(ax, mean, sems.loc[label], colour, label=label)
         ax.axvline(0, color="k", lw=0.8)
         ax.set(xlabel="time from feedback (s)", ylabel=name)
         late, before = means.loc[:, means.columns > 0.8].mean(axis=1), means.loc[:, means.columns < 0].mean(axis=1)
@@ -285,7 +280,7 @@ def lags(correlations: pd.DataFrame, unit: int, far: float, p: pd.Series) -> Fig
     Parameters
     ----------
     correlations : DataFrame
-        As `pose.circular_correlations` gives them.
+        As `spikes.circular_correlations` gives them.
     unit : int
         Cluster id.
     far : float

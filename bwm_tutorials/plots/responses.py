@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..spikes import Peth
-from .style import BLUE, COLOURS, GREY, ORANGE, percent, say
+from .style import BLUE, COLOURS, GREY, ORANGE, percent, say, with_band
 
 EVENTS = {"stimOn_times": "stimulus", "firstMovement_times": "first movement", "feedback_times": "feedback"}
 
@@ -186,8 +186,7 @@ def trajectories(paths: Mapping[str, pd.DataFrame]) -> Figure:
 def _draw_rates(ax: plt.Axes, rates: Peth, unit: int) -> None:
     mean, sem = (_by_condition(table, unit) for table in (rates.mean, rates.sem))
     for (label, rate), colour in zip(mean.iterrows(), COLOURS, strict=False):
-        ax.fill_between(mean.columns, rate - sem.loc[label], rate + sem.loc[label], color=colour, alpha=0.25, lw=0)
-        ax.plot(mean.columns, rate, color=colour, label=str(label))
+        with_band(ax, rate, sem.loc[label], colour, label=str(label))
     if len(mean) > 1:
         ax.legend(title=mean.index.name, fontsize=8, title_fontsize=8)
     ax.axvline(0, color=ORANGE, lw=1)

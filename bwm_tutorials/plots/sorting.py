@@ -8,13 +8,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..quality import MIN_AMPLITUDE, MIN_CONFIDENCE, SAMPLING_RATE, autocorrelogram
-from .style import BLUE, GREY, ORANGE, percent, say
+from .style import BLUE, GREY, ORANGE, minus, percent, say
 
 THRESHOLD = 40  # µV; what is below it can be seen without a sorter
 # Bit of bitwise_fail → criterion, and how its measure is written.
 CRITERIA = {
     1: ("refractory period", lambda unit: f"confidence {unit['max_confidence']:.0f} %"),
-    2: ("noise cutoff", lambda unit: f"noise cutoff {unit['noise_cutoff']:.1f}".replace("-", "−")),
+    2: ("noise cutoff", lambda unit: minus(f"noise cutoff {unit['noise_cutoff']:.1f}")),
     4: ("amplitude", lambda unit: f"median {1e6 * unit['amp_median']:.0f} µV"),
 }
 

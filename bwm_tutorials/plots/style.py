@@ -61,6 +61,12 @@ def with_limits(ax: plt.Axes, x: Sequence[float], table: pd.DataFrame, column: s
     ax.errorbar(x, value, np.nan_to_num([value - table["low"], table["high"] - value]), **style)
 
 
+def with_band(ax: plt.Axes, mean: pd.Series, sem: pd.Series, colour: str, **style: Any) -> None:
+    """Draw a mean along its index, with a band of its standard error where that is known."""
+    ax.fill_between(mean.index, mean - sem, mean + sem, color=colour, alpha=0.25, lw=0)
+    ax.plot(mean.index, mean, color=colour, **style)
+
+
 def say(text: str) -> None:
     """Print a sentence about a figure, in lines that fit a page, percent signs beside their numbers."""
     print(textwrap.fill(minus(text).replace(" %", "\xa0%"), 92).replace("\xa0", " "))

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..wheel import THRESHOLD
+from ..wheel import THRESHOLD, displacement
 from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, say
 
 
@@ -74,9 +74,7 @@ def one_trial(
     ValueError
         The trial has no stimulus time (NaN).
     """
-    zero = trial["stimOn_times"]
-    if np.isnan(zero):
-        raise ValueError("The stimulus of this trial has no time (stimOn_times is NaN): take another trial.")
+    zero = stimulus_time(trial)
     events = {name: trial[name] - zero for name in EVENTS if pd.notna(trial.get(name))}
     end = events.get("feedback_times", trial["response_times"] - zero) + 0.8
     start = max(trial.get("intervals_0", zero - 1) - zero, -1.0)
@@ -110,6 +108,18 @@ def one_trial(
     return fig
 
 
+def stimulus_time(trial: pd.Series) -> float:
+    """When the stimulus of a trial came (s); ValueError where that is not known."""
+    if np.isnan(trial["stimOn_times"]):
+        raise ValueError("The stimulus of this trial has no time (stimOn_times is NaN): take another trial.")
+    return trial["stimOn_times"]
+
+
+def turned_since(wheel: Mapping, zero: float, grid: np.ndarray) -> np.ndarray:
+    """How far the wheel has turned (rad) since a time (s), at seconds counted from it."""
+    return displacement(wheel["timestamps"], wheel["position"], zero, grid + zero)
+
+
 def _draw_stimulus(ax: plt.Axes, trial: pd.Series, zero: float, end: float) -> str:
     contrast, side = _stimulus(trial)
     off = trial.get("stimOff_times", np.nan) - zero
@@ -126,8 +136,7 @@ def _draw_stimulus(ax: plt.Axes, trial: pd.Series, zero: float, end: float) -> s
 
 def _draw_wheel(ax: plt.Axes, wheel: Mapping, zero: float, start: float, end: float, response: float) -> str:
     grid = np.linspace(start, end, 1500)
-    position = np.interp(grid + zero, wheel["timestamps"], wheel["position"])
-    position -= np.interp(zero, wheel["timestamps"], wheel["position"])
+    position = turned_since(wheel, zero, grid)
     ax.plot(grid, position, color="k")
     for limit in (-THRESHOLD, THRESHOLD):
         ax.axhline(limit, color=GREY, lw=0.8, ls=":")
@@ -194,8 +203,7 @@ def trial_panels(trials: pd.DataFrame, wheel: Mapping | None = None, licks: np.n
             ax.axvline(time, color=SHOWN[name].colour, ls=SHOWN[name].style, lw=1.5)
         if wheel is not None:
             grid = np.linspace(start, end, 800)
-            position = np.interp(grid + zero, wheel["timestamps"], wheel["position"])
-            ax.plot(grid, position - np.interp(zero, wheel["timestamps"], wheel["position"]), color="k", lw=1.5)
+            ax.plot(grid, turned_since(wheel, zero, grid), color="k", lw=1.5)
             for limit in (-THRESHOLD, THRESHOLD):
                 ax.axhline(limit, color=GREY, lw=0.8, ls=":")
         if licks is not None:

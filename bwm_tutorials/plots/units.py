@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..quality import SAMPLING_RATE, autocorrelogram
-from .style import BLUE, GREY, ORANGE, say
+from .style import BLUE, GREY, ORANGE, minus, say
 
 NOT_REGIONS = ("root", "void")  # the whole brain, and what is not brain
 
@@ -96,11 +96,11 @@ def unit_panels(
 
 def describe_unit(unit: pd.Series) -> str:
     """A unit (a row of `Insertion.clusters`) in one line."""
-    return (
+    return minus(
         f"Unit {unit.name} in {unit['acronym']}, {unit['depths']:.0f} µm from the tip, {unit['firing_rate']:.2g} Hz: "
         f"label {unit['label']:.2g} (confidence {unit['max_confidence']:.0f} %, noise cutoff "
         f"{unit['noise_cutoff']:.1f}, median amplitude {1e6 * unit['amp_median']:.0f} µV)"
-    ).replace(" -", " −")
+    )
 
 
 def units_by_region(units: pd.DataFrame) -> Figure:

@@ -174,14 +174,6 @@ def waveforms(units: pd.DataFrame, sites: pd.DataFrame) -> tuple[np.ndarray, np.
     return (shape * scale * np.exp(-distance / 35)).astype(np.float32), near
 
 
-def trough_to_peak(waveforms: np.ndarray) -> np.ndarray:
-    """Milliseconds from the trough to the peak after it, on the nearest channel; shape (n_units,)."""
-    own = waveforms[:, :, 0]
-    trough = own.argmin(axis=1)
-    after = np.where(np.arange(own.shape[1]) > trough[:, None], own, -np.inf)
-    return (after.argmax(axis=1) - trough) / SAMPLING_RATE * 1000
-
-
 def voltage(
     rng: np.random.Generator,
     spikes: Mapping[str, np.ndarray],

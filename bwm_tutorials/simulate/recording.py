@@ -8,7 +8,7 @@ import pandas as pd
 from iblutil.util import Bunch
 
 from .. import wheel
-from ..quality import quality_metrics
+from ..quality import quality_metrics, trough_to_peak
 from . import encoder, mouse, neurons, passive, probe, task, video
 
 CAMERAS = tuple(video.CAMERAS)
@@ -175,7 +175,7 @@ def insert(seed: int, number: int, track: str, recording: Bunch, clusters: int, 
         metrics=metrics,
         waveforms=waveforms,
         waveform_channels=near,
-        peak_to_trough=probe.trough_to_peak(waveforms),
+        peak_to_trough=trough_to_peak(waveforms),
         drift=drift,
         clock=clock,
         saturation=pd.DataFrame(samples, columns=["start_sample", "stop_sample"]),
