@@ -88,6 +88,17 @@ def units(one: OfflineOne) -> pd.DataFrame:
     return whose.join(table)
 
 
+def superseded(session: Session) -> list[str]:
+    """The files of a session that a newer version has taken the place of.
+
+    Returns
+    -------
+    list of str
+        Paths in the session's folder, sorted; one that is a revision itself has the folder of its date in it.
+    """
+    return sorted(set(session.one.list_datasets(session.eid)) - set(session.datasets["rel_path"]))
+
+
 def selection(
     units: pd.DataFrame, min_label: float = 1, min_in_session: int = 5, min_sessions: int = 2, min_units: int = 20
 ) -> dict[str, pd.DataFrame]:

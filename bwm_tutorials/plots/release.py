@@ -101,11 +101,11 @@ def two_sortings(older: pd.DataFrame, newer: pd.DataFrame) -> Figure:
     fig, axes = plt.subplots(1, 2, figsize=(8.5, 3.6), sharex=True, sharey=True)
     for ax, units, name in zip(axes, (older, newer), ("superseded", "newer"), strict=True):
         good = units["label"] == 1
-        ax.plot(units["firing_rate"][~good], units["depths"][~good], "o", color=GREY, mfc="none", ms=5, label="other")
-        ax.plot(units["firing_rate"][good], units["depths"][good], "o", color=BLUE, ms=5, label="good units")
+        ax.plot(units["firing_rate"][~good], units["depths"][~good], "o", color=GREY, mfc="none", ms=5)
+        ax.plot(units["firing_rate"][good], units["depths"][good], "o", color=BLUE, ms=5)
         ax.set(xscale="log", xlabel="firing rate (Hz)", title=f"{name}: {len(units)} units, {good.sum()} good")
     axes[0].set(ylabel="depth from the tip (µm)")
-    axes[0].legend(loc="lower left", fontsize=8)
+    fig.legend(axes[0].lines, ["other units", "good units"], loc="outside upper center", ncols=2)
     n_good = [(units["label"] == 1).sum() for units in (older, newer)]
     say(
         f"The superseded sorting has {len(older)} units, {n_good[0]} of them good; the newer {len(newer)} and "
