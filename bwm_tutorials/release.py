@@ -59,7 +59,8 @@ def insertions(one: OfflineOne) -> pd.DataFrame:
         for name, pid in sorted(zip(names or [], pids or [], strict=True)):
             has = files.str.fullmatch(rf"alf/{name}/(pykilosort/)?clusters\.metrics\.pqt").any()
             rows.append({"pid": str(pid), "eid": eid, "probe": name, **row, "sorted": has})
-    return pd.DataFrame(rows, columns=["pid", "eid", "probe", *_DETAILS, "sorted"]).set_index("pid")
+    table = pd.DataFrame(rows, columns=["pid", "eid", "probe", *_DETAILS, "sorted"])
+    return table.astype({"sorted": bool}).set_index("pid")  # bool also where there are none
 
 
 def units(one: OfflineOne) -> pd.DataFrame:
@@ -130,7 +131,9 @@ def selection(
     .. [1] int-brain-lab/paper-brain-wide-map: ``bwm_loading.filter_units_region``, and the counts in
        ``test_selection_criteria``, which `numbers` has by step.
     """
-    left = units.assign(Beryl=_regions().acronym2acronym(units["acronym"].to_numpy(str), mapping="Beryl"))
+    acronyms = units["acronym"].unique().astype(str)  # looking up each unit's own takes minutes
+    beryl = dict(zip(acronyms, _regions().acronym2acronym(acronyms, mapping="Beryl"), strict=True))
+    left = units.assign(Beryl=units["acronym"].map(beryl))
     steps = {"all units": left}
     steps["good units"] = left = left[left["label"] >= min_label]
     steps["in grey matter"] = left = left[~left["Beryl"].isin(NOT_REGIONS)]

@@ -19,7 +19,7 @@
 # %% [markdown]
 # | | |
 # |---|---|
-# | You need | [lesson 02](02_data_download.ipynb); lessons [05](05_spike_sorting.ipynb) and [08](08_passive.ipynb) help |
+# | You need | [lesson 02](02_data_download.ipynb); [05](05_spike_sorting.ipynb) and [08](08_passive.ipynb) help |
 # | Time | 25 minutes to read, 20 to practise; the extras another 25 |
 # | Data | the small synthetic release (410 MB, built on this computer), and what is published of the real one |
 # | Where you are | last on the postdoc's path: 00 → 02 → 05 → 06 → **09** |
