@@ -5,8 +5,9 @@ What a source holds is read from its tables, and from the clusters of its insert
 is asserted nowhere.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from uuid import UUID
 
 import pandas as pd
 
@@ -63,8 +64,8 @@ def insertions(one: OfflineOne) -> pd.DataFrame:
     return table.astype({"sorted": bool}).set_index("pid")  # bool also where there are none
 
 
-def units(one: OfflineOne) -> pd.DataFrame:
-    """The units of all insertions of a source that are sorted.
+def units(one: OfflineOne, eids: Iterable[str | UUID] | None = None) -> pd.DataFrame:
+    """The units of the insertions of a source that are sorted.
 
     No spikes are read, but the clusters and channels of every insertion are: from a server they are fetched first, some
     ten small files for each of 699 insertions. ``download_plan(one, eid, "clusters")`` has the price of one session.
@@ -72,6 +73,8 @@ def units(one: OfflineOne) -> pd.DataFrame:
     Parameters
     ----------
     one : OfflineOne
+    eids : iterable of str or UUID, optional
+        The sessions whose units to take; default all.
 
     Returns
     -------
@@ -82,6 +85,8 @@ def units(one: OfflineOne) -> pd.DataFrame:
     """
     there = insertions(one)
     there = there[there["sorted"]]
+    if eids is not None:
+        there = there[there["eid"].isin(map(str, eids))]
     found = {pid: Insertion(pid, one).clusters.reindex(columns=MEASURES) for pid in there.index}
     empty = pd.DataFrame(columns=MEASURES, index=pd.MultiIndex.from_arrays([[], []]), dtype=object)
     table = (pd.concat(found) if found else empty).rename_axis(["pid", "cluster"])

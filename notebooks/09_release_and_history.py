@@ -65,7 +65,8 @@ session
 # ## 1 · The release in numbers
 #
 # Neuropixels probes were lowered on a grid, so that nearly all of the brain was sampled without choosing favourites,
-# and each site was recorded in at least two laboratories [1]. `bwm.release` lists what a source holds; `roster` lists
+# and each site was recorded in at least two laboratories [1]. Beside the spikes a session holds the stimuli, choices
+# and response times, the wheel, and the mouse's pose in video. `bwm.release` lists what a source holds; `roster` lists
 # the real insertions (identifiers, no recordings), as the paper's authors give them [2]. The same code counts both.
 
 # %% tags=["nbval-check-output"]
@@ -79,11 +80,13 @@ counted = {
 pd.DataFrame(counted)
 
 # %% [markdown]
-# These are the numbers of the release page [1]. Units are not in the roster: they come from each insertion's clusters.
-# That takes a second here. On "aws" it fetches some small files of each of 699 insertions; ask `download_plan` first.
+# On the right are the numbers of the release page [1]. Units are not in the roster: they come from each insertion's
+# clusters, on "aws" some ten small files to fetch for each of 699. So this lesson takes ten sessions at most; leave out
+# `eids` for all, and ask `download_plan` before.
 
 # %%
-units = bwm.release.units(one)
+eids = one.search()[:10]
+units = bwm.release.units(one, eids)
 print(f"here: {len(units):,} units, {(units['label'] == 1).sum():,} good")
 numbers = bwm.release.numbers()
 numbers.query("quantity == 'units'")[["value", "counts"]].head(3)
@@ -153,7 +156,7 @@ changelog[["date", "entry", "what", "revision", "link"]]
 # A new file takes the place of nothing, so it leaves no trace but itself. How many of the sessions here have it?
 
 # %%
-sessions = [bwm.Session(eid, one) for eid in one.search()[:10]]
+sessions = [bwm.Session(eid, one) for eid in eids]
 added = {
     "Lightning Pose, left": "alf/_ibl_leftCamera.lightningPose.pqt",
     "passive times": "alf/_ibl_passivePeriods.intervalsTable.csv",
@@ -168,9 +171,9 @@ for name, path in added.items():
 # as well [3]. Saturation is told in samples of the probe's own clock (lesson 05, Extra D). The 105 sessions of 2024-02
 # were section 1.
 #
-# **The sorting of May 2024.** All probes were sorted again by one version of the sorter [4]. Before, the pages gave
-# 376,730 units for the same 699 insertions, 45,085 of them good; since then 621,733 and 75,708. Here is a probe that
-# kept both, in the session with most *superseded* files.
+# **The sorting of May 2024.** After years of recording, all probes were sorted again by one version of the sorter [4].
+# Before, the pages gave 376,730 units for the same 699 insertions, 45,085 of them good; since then 621,733 and 75,708
+# [1]. Here is a probe that kept both, in the session with most *superseded* files.
 
 # %%
 corrected = max(sessions, key=lambda s: len(bwm.release.superseded(s)))
@@ -253,8 +256,9 @@ print(sum(has_body), "of", len(sessions), "sessions have a body camera")
 #
 # ## 6 · Pin it
 #
-# One session on three days, each file in its last version not later than the day. ONE does so for all loads if the
-# environment variable `ONE_REVISION_LAST_BEFORE` holds a day.
+# One session on three days, each file in its last version not later than the day. With the environment variable
+# `ONE_REVISION_LAST_BEFORE` set to a day before Python starts, ONE's load calls do so by themselves; `Session` takes
+# the default always.
 
 # %%
 rows = {}
@@ -429,14 +433,19 @@ print(f"https://viz.internationalbrainlab.org/app?dset=bwm&spikesorting=ss_2024-
 #   sorting](https://doi.org/10.6084/m9.figshare.19705522), updated for the run of 2024.
 # - The second tracker of the video: [Lightning Pose](https://doi.org/10.1038/s41592-024-02319-1).
 # - The task, and how mice learn it: [IBL, eLife 2021](https://doi.org/10.7554/eLife.63711).
-# - Folders and files: [lesson 01](01_data_structure.ipynb), and [IBL's
-#   page](https://int-brain-lab.github.io/iblenv/notebooks_external/data_structure.html).
+# - Folders and files: [lesson 01](01_data_structure.ipynb), [IBL's
+#   page](https://int-brain-lab.github.io/iblenv/notebooks_external/data_structure.html), what [each
+#   file](https://docs.google.com/document/d/1OqIqqakPakHXRAwceYLwFY9gOrm8_P62XIfCTnHwstg/edit) holds, and [one
+#   session's
+#   folder](https://ibl-brain-wide-map-public.s3.amazonaws.com/sample_data/mainenlab/Subjects/ZM_2241/2020-01-30/001/alf_ZM2241_2020-01-30_001.zip)
+#   to take apart.
 # - Search and download: [lesson 02](02_data_download.ipynb), and [IBL's
-#   page](https://int-brain-lab.github.io/iblenv/notebooks_external/data_download.html).
+#   page](https://int-brain-lab.github.io/iblenv/notebooks_external/data_download.html); in a browser, [IBL's data
+#   server](https://ibl.flatironinstitute.org/public/).
 # - How to load each kind of data: lessons 03 to 08, and [IBL's
-#   examples](https://int-brain-lab.github.io/iblenv/loading_examples.html).
-# - A session's files in a browser: [IBL's data server](https://ibl.flatironinstitute.org/public/).
-# - Something is wrong with the data: [IBL's issues](https://github.com/int-brain-lab/iblenv/issues).
+#   examples](https://int-brain-lab.github.io/iblenv/loading_examples.html), which have raw voltage and raw video too.
+# - Something is wrong with the data: [IBL's issues](https://github.com/int-brain-lab/iblenv/issues). Questions:
+#   <info@internationalbrainlab.org>.
 # - **News.** Fill in [IBL's form](https://forms.gle/9ex2vL1JwV4QXnf98), and you are told when data are released.
 
 # %%

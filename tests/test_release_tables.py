@@ -67,6 +67,13 @@ def test_units_are_those_of_each_insertion(small_release, units):
         assert set(of_probe["subject"]) == {probe.session.details["subject"]}
 
 
+def test_units_of_some_sessions(small_release, units):
+    eids = small_release.search()[:3]
+    some = release.units(small_release, eids)
+    pd.testing.assert_frame_equal(some, units[units["eid"].isin(map(str, eids))])
+    assert 0 < len(some) < len(units) and release.units(small_release, []).empty
+
+
 def test_units_read_no_spikes_but_what_the_price_of_the_clusters_names(small_release, monkeypatch):
     one, read = small_release, set()
     named = {path for eid in one.search() for path in download_plan(one, eid, "clusters").files.index}
