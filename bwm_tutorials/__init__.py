@@ -21,7 +21,7 @@ _HOME = {
     "save": "course.saves",
     "restore": "course.saves",
 }
-_MODULES = ("passive", "plots", "pose", "spikes", "trials", "wheel", "widgets")
+_MODULES = ("passive", "plots", "pose", "release", "spikes", "trials", "wheel", "widgets")
 
 __all__ = [*_HOME, *_MODULES]
 

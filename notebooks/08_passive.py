@@ -306,8 +306,8 @@ else:
 #
 # ## What is next
 #
-# One session is one mouse: the next step is to reproduce an analysis over many. Before you leave, save the notebook
-# (Ctrl+S) and run the last cell: it packs your work.
+# One session is one mouse. [Lesson 09](09_release_and_history.ipynb): all of them, what their numbers count, and how
+# they were corrected. Before you leave, save the notebook (Ctrl+S) and run the last cell: it packs your work.
 #
 # ## References
 #

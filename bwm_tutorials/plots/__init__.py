@@ -7,6 +7,7 @@ be told apart by colour-blind readers and read as text on white.
 from .behaviour import among_mice, beliefs, learning, psychometric, psychometric_by_hand, session_course
 from .passive import best_pixels, on_off, passive_protocol, rates_by_part, rf_maps, task_against_replay
 from .pose import arousal, choice_at_equal_movement, lags, licks, paw_and_wheel, trackers, trial_pose
+from .release import history, regions_by_session, selection_steps, two_sortings, wheel_versions
 from .responses import alignments, p_values, raster, rates_around, responsive, trajectories
 from .score import scorecard
 from .sessions import download_prices, what_sessions_have
@@ -36,6 +37,7 @@ __all__ = [
     "criteria",
     "download_prices",
     "early_movements",
+    "history",
     "lags",
     "latencies",
     "learning",
@@ -51,9 +53,11 @@ __all__ = [
     "raster",
     "rates_around",
     "rates_by_part",
+    "regions_by_session",
     "responsive",
     "rf_maps",
     "scorecard",
+    "selection_steps",
     "session_course",
     "session_raster",
     "stamp",
@@ -62,6 +66,7 @@ __all__ = [
     "trajectories",
     "trial_panels",
     "trial_pose",
+    "two_sortings",
     "unit_panels",
     "units_by_region",
     "voltage",
@@ -69,4 +74,5 @@ __all__ = [
     "what_sessions_have",
     "wheel_movements",
     "wheel_traces",
+    "wheel_versions",
 ]

@@ -55,6 +55,12 @@ def sign(figure: Figure) -> None:
     figure.text(1, 0, _signature, ha="right", va="top", fontsize=8, color=GREY, gid="stamp")
 
 
+def sign_published(figure: Figure) -> None:
+    """Sign a figure that shows what is published of the release, and none of this notebook's recordings."""
+    (signature,) = (text for text in figure.texts if text.get_gid() == "stamp")
+    signature.set_text("REAL · the release, as published")
+
+
 def with_limits(ax: plt.Axes, x: Sequence[float], table: pd.DataFrame, column: str, **style: Any) -> None:
     """Draw a column of a table with its limits, the columns ``low`` and ``high``; where these are NaN, without."""
     value = table[column]

@@ -8,9 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..quality import SAMPLING_RATE, autocorrelogram
+from ..release import NOT_REGIONS
 from .style import BLUE, GREY, ORANGE, minus, say
-
-NOT_REGIONS = ("root", "void")  # the whole brain, and what is not brain
 
 
 def probe(channels: pd.DataFrame, clusters: pd.DataFrame) -> Figure:

@@ -1,0 +1,187 @@
+"""The exercises of lesson 09, the release and its history."""
+
+from functools import cache
+
+import pandas as pd
+
+from .. import release, wheel
+from ..errors import MissingDataset
+from ..session import Session
+from .exercise import Exercise, Mistake
+from .lesson_02 import most_corrected
+
+POSITION = "_ibl_wheel.position.npy"
+BEFORE, PINNED = "2024-05-05", "2024-12-31"
+PATCHED = "hausserlab"
+MANY = 4
+
+
+def grown_sessions(_: Session) -> int:
+    """09.1: number of sessions that were public in 2022, and got another insertion in 2024."""
+    roster = release.roster()
+    return len(_eids(roster, "2022-Q4") & _eids(roster, "2024-02-15"))
+
+
+def regions_of_all_units(session: Session) -> int:
+    """09.2: number of Beryl regions of all units of the ten newest sessions, good or not."""
+    everything = _steps(session)["all units"]["Beryl"]
+    return everything[~everything.isin(release.NOT_REGIONS)].nunique()
+
+
+def turn_of_paper(session: Session) -> float:
+    """09.3: correlation of turn and choice in the wheel that was public in December 2024."""
+    return _correlation(_patched(session), BEFORE)
+
+
+def widespread_regions(session: Session) -> int:
+    """09.4: number of regions with good units in `MANY` sessions or more."""
+    grey = _steps(session)["in grey matter"]
+    return (grey.groupby("Beryl")["eid"].nunique() >= MANY).sum()
+
+
+def sessions_to_run_again(_: Session) -> int:
+    """09.6: number of sessions of the release whose wheel was corrected."""
+    roster = release.roster()
+    return roster.loc[roster["lab"] == PATCHED, "eid"].nunique()
+
+
+def _eids(roster: pd.DataFrame, which: str) -> set[str]:
+    return set(roster.loc[roster["release"] == which, "eid"])
+
+
+@cache
+def _steps(session: Session) -> dict[str, pd.DataFrame]:
+    units = release.units(session.one, session.one.search()[:10])
+    if units.empty:
+        raise MissingDataset(f"The source of {session.name} has no sorted units.")
+    return release.selection(units)
+
+
+def _patched(session: Session) -> Session:
+    other = most_corrected(session)
+    if f"alf/{POSITION}" not in release.superseded(other):
+        raise MissingDataset(f"The source of {session.name} has no session whose wheel was corrected.")
+    return other
+
+
+def _correlation(session: Session, revision: str) -> float:
+    position = session.one.load_dataset(session.eid, POSITION, "alf", revision=revision)
+    trials = session.trials
+    turned = wheel.displacement(session.wheel.timestamps, position, trials["stimOn_times"], trials["response_times"])
+    return trials["choice"].corr(pd.Series(turned))
+
+
+def _regions_in_insertions(session: Session) -> int:
+    grey = _steps(session)["in grey matter"].reset_index()
+    return (grey.groupby("Beryl")["pid"].nunique() >= MANY).sum()
+
+
+EXERCISES = {
+    "09.1": Exercise(
+        ask="Number of sessions of 2022 that got another insertion in 2024.",
+        solve=grown_sessions,
+        code="len(set(roster.loc[roster['release'] == '2022-Q4', 'eid']) & "
+        "set(roster.loc[roster['release'] == '2024-02-15', 'eid']))",
+        hint="Which eids stand in the rows of either release? Two sets have an intersection, `&`.",
+        mistakes=(
+            Mistake(
+                lambda _: 0,
+                "You took the session of each new insertion for a new one. A session may have two probes, and they "
+                "need not have become public together.",
+                "A new insertion is a new session.",
+            ),
+            Mistake(
+                lambda _: len(_eids(release.roster(), "2024-02-15")),
+                "These are all sessions with a new insertion, the new ones too. Which of them were there before?",
+            ),
+            Mistake(
+                lambda _: 152 - 105,
+                "New insertions less new sessions: some of the new sessions have two new insertions. Look into the "
+                "eids of the roster.",
+            ),
+        ),
+        tolerance=0,
+    ),
+    "09.2": Exercise(
+        ask="Number of regions of Beryl, without root and void, in which there are units of any label.",
+        solve=regions_of_all_units,
+        code="steps['all units'].query(\"Beryl not in ['root', 'void']\")['Beryl'].nunique()",
+        hint="Take the first step of the selection, leave two names out, and count different ones in its column Beryl.",
+        mistakes=(
+            Mistake(
+                lambda session: _steps(session)["all units"]["Beryl"].nunique(),
+                "Root and void are among these: they say that a unit is in no region.",
+            ),
+            Mistake(
+                lambda session: _steps(session)["all units"]["acronym"].nunique(),
+                "These are the acronyms of the Allen atlas, in which each layer of cortex counts apart. Take Beryl.",
+            ),
+        ),
+        tolerance=0,
+    ),
+    "09.3": Exercise(
+        ask="Correlation of turn and choice in the wheel that was public in December 2024, to two decimals.",
+        solve=turn_of_paper,
+        code="pd.Series(bwm.wheel.displacement(wheel.timestamps, one.load_dataset(corrected.eid, "
+        f"'{POSITION}', 'alf', revision='{BEFORE}'), trials['stimOn_times'], trials['response_times']))"
+        ".corr(trials['choice'])",
+        hint="Compare the name of the wheel's revision with the date of its entry in the changelog. Which file was "
+        "there before the entry?",
+        mistakes=(
+            Mistake(
+                lambda session: _correlation(_patched(session), PINNED),
+                "That is what the script prints: the file of the revision 2024-05-06. The changelog has its entry in "
+                "2025-Q1, so the paper had the file before it: pin a day before the name of the revision.",
+            ),
+        ),
+        tolerance=0.006,
+    ),
+    "09.4": Exercise(
+        ask=f"Number of regions that have good units in {MANY} sessions or more.",
+        solve=widespread_regions,
+        code=f"(steps['in grey matter'].groupby('Beryl')['eid'].nunique() >= {MANY}).sum()",
+        hint="What does the script count for each region? Look at the names of its columns.",
+        mistakes=(
+            Mistake(
+                _regions_in_insertions,
+                "That is what the script prints: it counts insertions. Both probes of a session may go through one "
+                "region, and one session is one mouse on one day.",
+            ),
+        ),
+        tolerance=0,
+    ),
+    "09.5": Exercise(
+        ask='One of "a", "b", "c".',
+        solve=lambda _: "b",
+        code='"b"',
+        hint="Look up both rows in `numbers`: what does each count, in what, and what does it say of the difference?",
+        mistakes=(
+            Mistake(
+                lambda _: "a",
+                "Either may be right for the table it was counted in; nothing that is published shows a mistake.",
+                "If two numbers differ, one is a mistake.",
+            ),
+            Mistake(lambda _: "c", "Without root and void far fewer are left: see the row of grey matter."),
+        ),
+        tolerance=0,
+    ),
+    "09.6": Exercise(
+        ask="Number of sessions of the release that have to be run again.",
+        solve=sessions_to_run_again,
+        code=f"roster.loc[roster['lab'] == '{PATCHED}', 'eid'].nunique()",
+        hint="Which sessions does the entry name? The row of `numbers` for them says what they have in common.",
+        mistakes=(
+            Mistake(
+                lambda _: release.roster()["eid"].nunique(),
+                "That is everything. A correction touches the files that it names; what did not use them stays as it "
+                "is.",
+                "After a correction everything has to be run again.",
+            ),
+            Mistake(
+                lambda _: (release.roster()["lab"] == PATCHED).sum(),
+                "These are insertions. The wheel belongs to the session, and some have two probes.",
+            ),
+        ),
+        tolerance=0,
+    ),
+}

@@ -1,0 +1,454 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 09 · The release and its history
+#
+# After this lesson you can
+#
+# - say what the release holds, and what a number of it counts when two pages disagree;
+# - go from all units to those that the map's analyses take, and say what each step costs;
+# - name each correction of the release, see it in the files, and tell which of your results it touches;
+# - pin the data of a paper, and cite them.
+
+# %% [markdown]
+# | | |
+# |---|---|
+# | You need | [lesson 02](02_data_download.ipynb); [05](05_spike_sorting.ipynb) and [08](08_passive.ipynb) help |
+# | Time | 25 minutes to read, 20 to practise; the extras another 25 |
+# | Data | the small synthetic release (410 MB, built on this computer), and what is published of the real one |
+# | Where you are | last on the postdoc's path: 00 → 02 → 05 → 06 → **09** |
+
+# %% [markdown] tags=["teacher"]
+# **Teacher's notes.** 45 minutes: 10 for the numbers with an exercise, 10 for the selection with one, 5 for the
+# history, 15 for what was added and corrected with the hunt, 5 for pinning. Before section 1 let two people look up how
+# many regions the map has, on two pages. Before the figure of section 2 ask which step takes most. When late, leave out
+# the figure of the two sortings.
+#
+# Misconceptions (wrong beliefs to listen for), each recognised by an exercise:
+#
+# - A new insertion is a new session.
+# - If two numbers differ, one is a mistake.
+# - After a correction everything has to be run again.
+
+# %% [markdown]
+# The next cell says where the recordings come from. Leave it for now.
+
+# %% tags=["parameters"]
+SOURCE = "release"  # or "sample", "real", "aws", "openalyx", or the path of a folder of recordings
+EID = None  # a session's id; None opens the source's main session
+
+# %%
+import bwm_tutorials as bwm
+import pandas as pd
+
+pd.set_option("display.max_colwidth", None)
+one = bwm.connect(SOURCE)
+session = bwm.Session(EID, one)
+bwm.plots.stamp(session)
+check, hint, solution = bwm.exercises("09", session)
+session
+
+# %% [markdown]
+# **Remember?** (1) Lesson 02: which version of a file does a load call take? (2) Lesson 05: what does `label` 1 say of
+# a unit?
+#
+# <details><summary>Answers</summary>(1) The one marked as default, nearly always the newest; with `revision=` the last
+# one not later than that date. (2) It passes all three criteria of quality.</details>
+
+# %% [markdown]
+# ## 1 · The release in numbers
+#
+# Neuropixels probes were lowered on a grid, so that nearly all of the brain was sampled without choosing favourites,
+# and each site was recorded in at least two laboratories [1]. Beside the spikes a session holds the stimuli, choices
+# and response times, the wheel, and the mouse's pose in video. `bwm.release` lists what a source holds; `roster` lists
+# the real insertions (identifiers, no recordings), as the paper's authors give them [2]. The same code counts both.
+
+# %% tags=["nbval-check-output"]
+roster = bwm.release.roster()
+lists = {"here": bwm.release.insertions(one), "the release": roster}
+columns = {"sessions": "eid", "subjects": "subject", "laboratories": "lab"}
+counted = {
+    name: {"insertions": len(table)} | {what: table[column].nunique() for what, column in columns.items()}
+    for name, table in lists.items()
+}
+pd.DataFrame(counted)
+
+# %% [markdown]
+# On the right are the numbers of the release page [1]. Units are not in the roster: they come from each insertion's
+# clusters, on "aws" some ten small files to fetch for each of 699. So this lesson takes ten sessions at most; leave out
+# `eids` for all, and ask `download_plan` before.
+
+# %%
+eids = one.search()[:10]
+units = bwm.release.units(one, eids)
+print(f"here: {len(units):,} units, {(units['label'] == 1).sum():,} good")
+numbers = bwm.release.numbers()
+numbers.query("quantity == 'units'")[["value", "counts"]].head(3)
+
+# %% [markdown]
+# **Predict.** "The Brain Wide Map has … regions." How many different numbers can you find for that: (a) 1, (b) 3, (c)
+# more?
+
+# %%
+numbers.query("quantity == 'regions'").sort_values("value")[["value", "counts", "source"]]
+
+# %% [markdown]
+# (c). Mostly nobody erred: regions of all units or of good ones, with a minimum or without, with root and void as two
+# "regions" or not, in an older release or a newer. One rule is not written down. So name what you counted; `numbers`
+# has the address of each source in its column `url`.
+#
+# **Exercise 09.1.** In February 2024 the release grew by 152 insertions and 105 sessions. How many sessions that were
+# public before got another insertion? `roster` says by which `release` each insertion came.
+
+# %%
+answer = ...
+check("09.1", answer)
+
+# %% [markdown]
+# ## 2 · From all units to the canonical set
+#
+# The map's analyses take good units, in *grey matter* (regions of neurons; bundles of fibres lie in Beryl's `root`), of
+# regions with at least 5 units in each of at least 2 sessions, and of those with 20 units in all [2].
+#
+# **Predict.** Which step takes most units, and which most regions?
+
+# %%
+steps = bwm.release.selection(units)  # min_in_session=5, min_sessions=2, min_units=20
+counts = bwm.release.step_counts(steps)
+published = numbers[numbers["step"] != ""].pivot(index="step", columns="quantity", values="value")
+fig = bwm.plots.selection_steps(counts, published.loc[counts.index])
+
+# %% [markdown]
+# The release loses seven of eight units at the label; synthetic sessions are kinder. The later steps cost few units and
+# many regions: those that were met once, or at the edge of a probe. What the map says, it says of the regions that are
+# left.
+#
+# **Modify.** Ask for 3 sessions, or 30 units. Which regions go?
+#
+# **Exercise 09.2.** The paper's "279 regions" are those of Beryl in which there are units, good or not, without root
+# and void. How many are they here? `steps` holds the units after each step.
+
+# %%
+answer = ...
+check("09.2", answer)
+
+# %% [markdown]
+# ## 3 · The history
+#
+# The release page lists what was added, modified and fixed since the first release, and names no files. `changelog`
+# adds the files and the *revision* that belong to an entry, and under `link` whether that is *observed* (lists or
+# scripts of the release's makers name them) or *inferred* by us. The last entry is not on the page.
+
+# %%
+changelog = bwm.release.changelog()
+fig = bwm.plots.history(changelog)
+changelog[["date", "entry", "what", "revision", "link"]]
+
+# %% [markdown]
+# ## 4 · What was added
+#
+# A new file takes the place of nothing, so it leaves no trace but itself. How many of the sessions here have it?
+
+# %%
+sessions = [bwm.Session(eid, one) for eid in eids]
+added = {
+    "Lightning Pose, left": "alf/_ibl_leftCamera.lightningPose.pqt",
+    "passive times": "alf/_ibl_passivePeriods.intervalsTable.csv",
+    "passive replay": "alf/_ibl_passiveGabor.table.csv",
+    "saturation": "raw_ephys_data/probe00/_iblqc_ephysSaturationAP.samples.pqt",
+}
+for name, path in added.items():
+    print(f"{name:22}{sum(path in s.datasets.index for s in sessions)} of {len(sessions)} sessions")
+
+# %% [markdown]
+# Sessions with passive times and no replay are what 2025-Q3 added: of 459 sessions, 424 have the times and 352 the rest
+# as well [3]. Saturation is told in samples of the probe's own clock (lesson 05, Extra D). The 105 sessions of 2024-02
+# were section 1.
+#
+# **The sorting of May 2024.** After years of recording, all probes were sorted again by one version of the sorter [4].
+# Before, the pages gave 376,730 units for the same 699 insertions, 45,085 of them good; since then 621,733 and 75,708
+# [1]. Here is a probe that kept both, in the session with most *superseded* files.
+
+# %%
+corrected = max(sessions, key=lambda s: len(bwm.release.superseded(s)))
+older = bwm.release.superseded(corrected)
+folder, day = "alf/probe00/pykilosort", "2024-05-05"
+sorted_twice = f"{folder}/clusters.metrics.pqt" in older
+if sorted_twice:
+    old = one.load_dataset(corrected.eid, "clusters.metrics.pqt", folder, revision=day)
+    old["depths"] = one.load_dataset(corrected.eid, "clusters.depths.npy", folder, revision=day)
+    fig = bwm.plots.two_sortings(old, corrected.insertions[0].clusters)
+else:
+    print(f"{corrected.name} has one sorting, or none.")
+
+# %% [markdown]
+# Units cannot be matched by their number. What was found in units of the first sorting has to be found again, not
+# looked up.
+#
+# ## 5 · What was corrected
+#
+# **The wheel.** In 62 sessions, all of one laboratory, the wheel's sign was flipped in the file; the task was not
+# affected. A report of left is a clockwise turn, so the position falls.
+
+# %%
+path = "_ibl_wheel.position.npy"
+flipped = f"alf/{path}" in older
+if flipped:
+    trials, wheel = corrected.trials, corrected.wheel
+    between = trials["stimOn_times"], trials["response_times"]
+    versions = {"superseded": one.load_dataset(corrected.eid, path, "alf", revision=day), "newer": wheel.position}
+    turned = {name: bwm.wheel.displacement(wheel.timestamps, at, *between) for name, at in versions.items()}
+    fig = bwm.plots.wheel_versions(pd.DataFrame(turned), trials["choice"])
+else:
+    print(f"{corrected.name} has one version of the wheel, or none.")
+
+# %% [markdown]
+# **Exercise 09.3, a hunt.** A paper of December 2024 used this wheel. The script loads it as of that month, and finds
+# nothing wrong. Which correlation of turn and choice did the paper's authors get? Look for the wheel in `changelog`.
+
+# %%
+if flipped:
+    position = one.load_dataset(corrected.eid, path, "alf", revision="2024-12-31")
+    turn = bwm.wheel.displacement(wheel.timestamps, position, *between)
+    print(round(trials["choice"].corr(pd.Series(turn)), 2))
+
+# %%
+answer = ...
+check("09.3", answer)
+
+# %% [markdown]
+# The date of a revision is a name. The file may have become public later.
+#
+# **The audio** (2025-Q1). Where sounds were not wired to the recording, their times were recovered from the behaviour
+# computer, and the trials extracted again. All trials tables have a revision, 2025-03-03, that is likely of this.
+#
+# **The video** (2024-02). 285 videos got new times, 139 were removed, 135 of them of the body, and 31 were added. The
+# page asks to run all analyses of video again, with an empty cache [1].
+#
+# **The passive gabors** (2025-Q4). The first was never shown, and each later one was as planned for the one before, so
+# the table was one off (lesson 08, Extra B).
+
+# %%
+audio, video, gabors = "_ibl_trials.table.pqt", "_ibl_leftCamera.times.npy", "_ibl_passiveGabor.table.csv"
+for s in (corrected, session):
+    for file in (audio, video, gabors):
+        if f"alf/{file}" in bwm.release.superseded(s):
+            old, new = (one.load_dataset(s.eid, file, "alf", revision=on) for on in ("2023-01-01", None))
+            print(f"{s.name} {file}: {len(old):,} rows, now {len(new):,}")
+
+# %%
+for s in sessions:
+    listed, with_hidden = (one.list_datasets(s.eid, filename="*Camera.times*", **qc) for qc in ({}, {"qc": "CRITICAL"}))
+    if hidden := set(with_hidden) - set(listed):
+        print(s.name, "hides", *hidden)
+has_body = ["alf/_ibl_bodyCamera.times.npy" in s.datasets.index for s in sessions]
+print(sum(has_body), "of", len(sessions), "sessions have a body camera")
+
+# %% [markdown]
+# A removed video is not listed; one whose quality is CRITICAL is hidden. Times that were added in front move each
+# frame: see lesson 07. Tables of as many rows can still differ, as the next section shows.
+#
+# ## 6 · Pin it
+#
+# One session on three days, each file in its last version not later than the day. With the environment variable
+# `ONE_REVISION_LAST_BEFORE` set to a day before Python starts, ONE's load calls do so by themselves; `Session` takes
+# the default always.
+
+# %%
+rows = {}
+for day in ("2022-12-31", "2024-12-31", "2025-12-31") if sorted_twice and flipped else ():
+    metrics = one.load_dataset(corrected.eid, "clusters.metrics.pqt", folder, revision=day)
+    table = one.load_dataset(corrected.eid, "_ibl_trials.table.pqt", "alf", revision=day)
+    position = one.load_dataset(corrected.eid, path, "alf", revision=day)
+    turn = pd.Series(bwm.wheel.displacement(wheel.timestamps, position, *between))
+    rows[day] = {"good units": (metrics["label"] == 1).sum(), "no go cue": table["goCue_times"].isna().sum()}
+    rows[day]["turn and choice"] = round(table["choice"].corr(turn), 2)
+pd.DataFrame.from_dict(rows, orient="index")
+
+# %% [markdown]
+# A day does not hide what was only added, and may give a file that came later, as the wheel. So for a paper keep the
+# list of your files with their md5 (lesson 02, Extra D), and say which tag (`Brainwidemap`), which day and which
+# revisions.
+#
+# Last, the largest step of the selection: do good units deserve their name? The null are units with a planted fault, by
+# insertion: how many of those are called good?
+
+# %%
+good, real = units["label"] == 1, not session.synthetic
+rows = {}
+if len(units):
+    pids = units.index.unique("pid")
+    truth = None if real else pd.concat({pid: bwm.Insertion(pid, one).truth for pid in pids}, names=["pid"])
+    whole = None if real else truth["fault"] == ""
+    rows["good, of all units (fraction)"] = {
+        "found": good.mean(),
+        "put_in": None if real else whole.mean(),
+        "null": None if real else good[~whole.to_numpy()].groupby("pid").mean(),
+        "published": ".12 [1]",
+    }
+    fig = bwm.plots.scorecard(rows)
+else:
+    print(f"The source of {session.name} has no sorted units.")
+
+# %% [markdown]
+# The label is strict: it gives up whole units to keep broken ones out.
+#
+# ## Recap
+#
+# - 459 sessions, 699 insertions, 139 subjects, 12 laboratories; 621,733 units, 75,708 good; regions by definition.
+# - Six steps lead from all units to the canonical set; the first costs most units, the last ones most regions.
+# - Each correction has its files: look for the old version beside the new.
+# - Pin by files and md5. A revision's date is a name.
+#
+# ## Exit ticket
+#
+# 1. One paper has 241 regions, another 201. What do you ask?
+# 2. You found units that respond to the wheel's direction, in sessions of ten laboratories, in 2024. What do you run
+#    again?
+# 3. Why is "revision not later than my paper's day" not always what the paper had?
+#
+# <details><summary>Answers</summary>
+#
+# 1. Of which units, with which minimum, with root and void or without, from which release?
+# 2. The sessions of the one laboratory whose wheel was flipped, if it is among the ten; and what averages over them.
+# 3. A revision can become public later than its date, and added files have no date.
+#
+# </details>
+#
+# ## What is next
+#
+# You know the release from its first session to its last correction: take a question of your own to it. Before you
+# leave, save the notebook (Ctrl+S) and run the last cell: it packs your work.
+#
+# ## References
+#
+# 1. International Brain Laboratory, [2025 Brain Wide Map, the release
+#    page](https://github.com/int-brain-lab/ibllib/blob/master/examples/data_release/2025_data_release_brainwidemap.md),
+#    and [that of the first
+#    release](https://int-brain-lab.github.io/iblenv/notebooks_external/data_release_brainwidemap.html).
+# 2. International Brain Laboratory, [code of the Brain Wide Map
+#    paper](https://github.com/int-brain-lab/paper-brain-wide-map): rosters, and the counts of each step.
+# 3. CatalystNeuro, [IBL to NWB](https://github.com/catalystneuro/IBL-to-nwb), on what each session has.
+# 4. International Brain Laboratory, [Spike sorting pipeline](https://doi.org/10.6084/m9.figshare.19705522). *figshare*
+#    (2022, updated 2024).
+# 5. International Brain Laboratory, [A brain-wide map of neural activity during complex
+#    behaviour](https://doi.org/10.1038/s41586-025-09235-0). *Nature* (2025).
+
+# %% [markdown] tags=["extra"]
+# ---
+# # Extras
+#
+# ## Extra A · Regions, pooled over sessions
+#
+# Units of one region come from several sessions, and those of one session have the same mouse, probe and day. So look
+# at the sessions before you pool.
+
+# %% tags=["extra"]
+grey = steps["in grey matter"]
+if len(grey):
+    fig = bwm.plots.regions_by_session(grey, "firing_rate", "firing rate, median (Hz)")
+else:
+    print(f"The source of {session.name} has no good units in a region.")
+
+# %% [markdown] tags=["extra"]
+# If the sessions of a region lie as far apart as the regions, ten more units of the same session do not help: the
+# number that counts is that of sessions. That is why the selection asks for two.
+#
+# **Exercise 09.4, a hunt.** This script asks how many regions have good units in 4 sessions or more. It finds too many.
+# Mend it.
+
+# %% tags=["extra"]
+by_region = grey.reset_index().groupby("Beryl")["pid"]
+print((by_region.nunique() >= 4).sum())
+
+# %% tags=["extra"]
+answer = ...
+check("09.4", answer)
+
+# %% [markdown] tags=["extra"]
+# ## Extra B · Which number, and what to run again
+#
+# The release page has 75,708 good units, IBL's derived tables *bwm_ephys* have 75,395. **Exercise 09.5.** Which is
+# true?
+#
+# - a: One of the two is a mistake.
+# - b: Two programs counted in two tables; why they differ is not said, so count in the table you use, and name it.
+# - c: The smaller number is that without root and void.
+
+# %% tags=["extra"]
+numbers[numbers["value"].between(60_000, 80_000)][["value", "counts", "source"]]
+
+# %% tags=["extra"]
+answer = ...
+check("09.5", answer)
+
+# %% [markdown] tags=["extra"]
+# So it is with trials (295,920 and 296,090), and with the tag: 480 sessions have datasets of `Brainwidemap`, the
+# release has 459. Take the roster's.
+#
+# **Exercise 09.6.** You have analysed the wheel of every session of the release, in 2024. The patch of the wheel comes
+# out. How many sessions do you run again?
+
+# %% tags=["extra"]
+answer = ...
+check("09.6", answer)
+
+# %% [markdown] tags=["extra"]
+# And what was averaged over all sessions. The other entries touch, in the same way, only what used their files:
+
+# %% tags=["extra"]
+changelog.loc[changelog["kind"] != "added", ["date", "entry", "datasets", "shown_by"]]
+
+# %% [markdown] tags=["extra"]
+# ## Extra C · How to cite
+#
+# Cite the paper [5] (before 2025: its [preprint](https://doi.org/10.1101/2023.07.04.547681)), and the data as "How to
+# cite" in the [AWS open data registry](https://registry.opendata.aws/ibl-brain-wide-map/) says. The data are under [CC
+# BY 4.0](https://creativecommons.org/licenses/by/4.0/): use, change and share them, and name their makers. A synthetic
+# session is no data: cite these lessons for it. State tag, day and revisions; of this session they are
+
+# %% tags=["extra"]
+has = session.available[session.available["present"]]
+print("tag Brainwidemap;", ", ".join(f"{name} {revision}" for name, revision in has["revision"].items() if revision))
+
+# %% [markdown] tags=["extra"]
+# ## Extra D · Where to look, and how to hear of the next release
+#
+# IBL's [website](https://viz.internationalbrainlab.org/) shows the release without a download: raster, behaviour and
+# units of each insertion, by its pid.
+
+# %% tags=["extra"]
+pid = roster.index[roster["subject"] == "NYU-11"][0]
+print(f"https://viz.internationalbrainlab.org/app?dset=bwm&spikesorting=ss_2024-05-06&pid={pid}")
+
+# %% [markdown] tags=["extra"]
+# - How the experiment was done, step by step: the [technical paper](https://doi.org/10.6084/m9.figshare.21400815).
+# - How spikes are sorted, and what the label is: the [white paper on spike
+#   sorting](https://doi.org/10.6084/m9.figshare.19705522), updated for the run of 2024.
+# - The second tracker of the video: [Lightning Pose](https://doi.org/10.1038/s41592-024-02319-1).
+# - The task, and how mice learn it: [IBL, eLife 2021](https://doi.org/10.7554/eLife.63711).
+# - Folders and files: [lesson 01](01_data_structure.ipynb), [IBL's
+#   page](https://int-brain-lab.github.io/iblenv/notebooks_external/data_structure.html), what [each
+#   file](https://docs.google.com/document/d/1OqIqqakPakHXRAwceYLwFY9gOrm8_P62XIfCTnHwstg/edit) holds, and [one
+#   session's
+#   folder](https://ibl-brain-wide-map-public.s3.amazonaws.com/sample_data/mainenlab/Subjects/ZM_2241/2020-01-30/001/alf_ZM2241_2020-01-30_001.zip)
+#   to take apart.
+# - Search and download: [lesson 02](02_data_download.ipynb), and [IBL's
+#   page](https://int-brain-lab.github.io/iblenv/notebooks_external/data_download.html); in a browser, [IBL's data
+#   server](https://ibl.flatironinstitute.org/public/).
+# - How to load each kind of data: lessons 03 to 08, and [IBL's
+#   examples](https://int-brain-lab.github.io/iblenv/loading_examples.html), which have raw voltage and raw video too.
+# - Something is wrong with the data: [IBL's issues](https://github.com/int-brain-lab/iblenv/issues). Questions:
+#   <info@internationalbrainlab.org>.
+# - **News.** Fill in [IBL's form](https://forms.gle/9ex2vL1JwV4QXnf98), and you are told when data are released.
+
+# %%
+bwm.provenance(session)
+bwm.progress()
+bwm.save()
