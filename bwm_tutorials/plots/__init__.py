@@ -7,7 +7,7 @@ be told apart by colour-blind readers and read as text on white.
 from .behaviour import among_mice, beliefs, learning, psychometric, psychometric_by_hand, session_course
 from .passive import best_pixels, on_off, passive_protocol, rates_by_part, rf_maps, task_against_replay
 from .pose import arousal, choice_at_equal_movement, lags, licks, paw_and_wheel, trackers, trial_pose
-from .responses import alignments, p_values, raster, rates_around, responsive, trajectories
+from .responses import alignments, answer, p_values, raster, rates_around, responsive, trajectories
 from .score import scorecard
 from .sessions import download_prices, what_sessions_have
 from .sorting import (
@@ -26,6 +26,7 @@ from .wheel import changes_and_vigour, early_movements, latencies, wheel_movemen
 __all__ = [
     "alignments",
     "among_mice",
+    "answer",
     "arousal",
     "beliefs",
     "best_pixels",
