@@ -8,7 +8,7 @@ import pandas as pd
 
 from .blocks import pseudosessions
 from .errors import DataError, MissingDataset
-from .trials import stimulus_side
+from .trials import bwm_mask, stimulus_side
 
 EVENTS = ("stimOn_times", "goCue_times", "firstMovement_times", "feedback_times")
 N_NULL = 10_000  # so that a single one of some hundred units can be significant when corrected
@@ -115,6 +115,28 @@ def put_in(units: pd.DataFrame, name: str) -> pd.Series:
     return (gain != 0).rename_axis(["probe", "cluster"]).rename("put in")
 
 
+def kept_events(trials: pd.DataFrame, event: str) -> pd.Series:
+    """The times of an event in the trials that the Brain Wide Map's analyses keep (`trials.bwm_mask`).
+
+    Parameters
+    ----------
+    trials : DataFrame
+    event : str
+        A column of times, one of `EVENTS`.
+
+    Returns
+    -------
+    Series
+        s; NaN in the trials that are left out.
+
+    Raises
+    ------
+    MissingDataset
+        The trials lack the event, and the message lists those that they have; or what the rules need.
+    """
+    return trials[_known(event, trials)].where(bwm_mask(trials))
+
+
 def also_in_window(trials: pd.DataFrame, event: str, window: tuple[float, float]) -> pd.DataFrame:
     """What else happens in a window around an event: what a unit may follow in place of what is asked.
 
@@ -137,8 +159,13 @@ def also_in_window(trials: pd.DataFrame, event: str, window: tuple[float, float]
     MissingDataset
         The trials lack the event; the message lists those that they have.
     """
+    at = trials[_known(event, trials)].dropna()
+    since = trials.reindex(index=at.index, columns=[name for name in EVENTS if name in trials]).sub(at, axis=0)
+    return ((since >= window[0]) & (since < window[1])).mean().rename_axis("in the window").to_frame("share of trials")
+
+
+def _known(event: str, trials: pd.DataFrame) -> str:
     has = [name for name in EVENTS if name in trials]
     if event not in has:
         raise MissingDataset(f"These trials have no {event!r}; of events they have {', '.join(has) or 'none'}.")
-    since = trials.loc[trials[event].notna(), has].sub(trials[event].dropna(), axis=0)
-    return ((since >= window[0]) & (since < window[1])).mean().rename_axis("in the window").to_frame("share of trials")
+    return event

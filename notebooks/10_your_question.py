@@ -113,8 +113,7 @@ session.get(lambda session: bwm.questions.also_in_window(session.trials, EVENT, 
 # %%
 def count(session, window):
     units = session.good_units(REGION, probe.name if probe else None)
-    events = session.trials[EVENT].where(bwm.trials.bwm_mask(session.trials))
-    around = bwm.spikes.around(events, window)
+    around = bwm.spikes.around(bwm.questions.kept_events(session.trials, EVENT), window)
     counts = {
         each.name: bwm.spikes.counts_in_intervals(each.good_spikes, around, units.loc[each.name].index)
         for each in session.insertions
@@ -135,19 +134,20 @@ def naive(session):
 # %% [markdown]
 # ## 3 · Run it
 #
-# On the left is an example, *chosen* among all units because it tells most: it shows what the test sees, and proves
-# nothing. In the middle is every unit, on the right where they are.
+# On the left is an example, *chosen* among all units because it tells most: it proves nothing. Its rates are averages
+# over all trials of a kind, whatever else differs between them. In the middle is every unit; on the right, where they
+# are.
 
 
 # %%
 def show(table):
     name, unit = (table["auc"] - 0.5).abs().idxmax()
     chosen = next(each for each in session.insertions if each.name == name)
-    events = session.trials[EVENT].where(bwm.trials.bwm_mask(session.trials))
+    events = bwm.questions.kept_events(session.trials, EVENT)
     values = bwm.questions.variable(session.trials, VARIABLE).values
     rates = bwm.spikes.peth(chosen.good_spikes, events, (-0.4, 0.6), 0.02, [unit], values)
     knows = bwm.questions.put_in(truth.units, VARIABLE).reindex(table.index) if truth else None
-    return bwm.plots.answer(table, rates, unit, session.good_units()["acronym"], knows)
+    return bwm.plots.answer(table, rates, (name, unit), session.good_units()["acronym"], knows)
 
 
 truth, table = session.get("truth"), session.get(analysis)
@@ -175,7 +175,7 @@ if nothing is not None:
 # %% [markdown]
 # There are two ways to be wrong. A unit that drifts may agree with a slow variable by accident: a null session shows
 # that. A unit that knows something else, which goes along with the variable, is no accident, and where nothing is known
-# it cannot be seen: the orange marks above. For our question, (a). For the block the answer is another: try it later.
+# it cannot be seen: the orange marks above. For our question expect (a); for the block, another answer: try it later.
 #
 # **Exercise 10.1.** How many units of the null session have p below .05 by `analysis`, not corrected? (The checks of
 # this lesson hold for the question as it came.)
@@ -186,11 +186,11 @@ check("10.1", answer)
 
 # %% [markdown]
 # **Exercise 10.2, a hunt.** This script looks for the best window, unit by unit, and flags far too many in a session
-# where there is nothing. Each unit now has five chances. Multiply its smallest p by five (*Bonferroni*). How many are
+# where there is nothing. Each unit now has six chances. Multiply its smallest p by six (*Bonferroni*). How many are
 # left below .05?
 
 # %%
-windows = [(-0.3, -0.2), (-0.2, -0.1), (-0.1, 0.0), (0.0, 0.1), (0.1, 0.2)]
+windows = [(-0.4, -0.3), (-0.3, -0.2), (-0.2, -0.1), (-0.1, 0.0), (0.0, 0.1), (0.1, 0.2)]
 if nothing is not None:
     asked = bwm.questions.variable(null.trials, VARIABLE)
     tried = [bwm.spikes.selectivity(count(null, window), *asked)["p"] for window in windows]

@@ -4,14 +4,13 @@ from typing import Any
 
 import pandas as pd
 
-from ..questions import Variable, variable
+from ..questions import Variable, kept_events, variable
 from ..session import Session
 from ..spikes import around, counts_in_intervals, selectivity
-from ..trials import bwm_mask
 from .exercise import Exercise, Mistake
 
 EVENT, WINDOW = "firstMovement_times", (-0.1, 0.05)  # s from it
-WINDOWS = ((-0.3, -0.2), (-0.2, -0.1), (-0.1, 0.0), (0.0, 0.1), (0.1, 0.2))  # those of the hunt
+WINDOWS = ((-0.4, -0.3), (-0.3, -0.2), (-0.2, -0.1), (-0.1, 0.0), (0.0, 0.1), (0.1, 0.2))  # those of the hunt
 
 
 def flagged_in_nothing(session: Session) -> int:
@@ -19,9 +18,9 @@ def flagged_in_nothing(session: Session) -> int:
     return _below(_analysis(session.null)["p"])
 
 
-def flagged_in_five_windows(session: Session) -> int:
-    """10.2: number of the null session's units whose smallest p of five windows is below .05 when corrected for five."""
-    return _below(5 * _smallest(session.null))
+def flagged_in_six_windows(session: Session) -> int:
+    """10.2: number of the null session's units whose smallest p of six windows, corrected for six, is below .05."""
+    return _below(6 * _smallest(session.null))
 
 
 def _analysis(session: Session) -> pd.DataFrame:
@@ -43,7 +42,7 @@ def _asked(session: Session) -> Variable:
 
 def _test(session: Session, window: tuple[float, float], *asked: Any) -> pd.DataFrame:
     units = session.good_units()
-    intervals = around(session.trials[EVENT].where(bwm_mask(session.trials)), window)
+    intervals = around(kept_events(session.trials, EVENT), window)
     counts = {
         probe.name: counts_in_intervals(probe.good_spikes, intervals, units.loc[probe.name].index)
         for probe in session.insertions
@@ -84,19 +83,19 @@ EXERCISES = {
         tolerance=0,
     ),
     "10.2": Exercise(
-        ask="Number of units of the null session whose smallest p of five windows, times five, is below .05.",
-        solve=flagged_in_five_windows,
-        code="(5 * best < 0.05).sum()",
-        hint="best has the smallest p of each unit. Whoever has five chances has to be five times as convincing.",
+        ask="Number of units of the null session whose smallest p of six windows, times six, is below .05.",
+        solve=flagged_in_six_windows,
+        code="(6 * best < 0.05).sum()",
+        hint="best has the smallest p of each unit. Whoever has six chances has to be six times as convincing.",
         mistakes=(
             Mistake(
                 lambda session: _below(_smallest(session.null)),
-                "That is what the script prints: of five windows the one that shows most, as if it were the only one.",
+                "That is what the script prints: of six windows the one that shows most, as if it were the only one.",
                 "The window that shows most is the one to report.",
             ),
             Mistake(
-                lambda session: _below(_smallest(session.null) / 5),
-                "You divided p by five, which makes it smaller still: more chances need larger p.",
+                lambda session: _below(_smallest(session.null) / 6),
+                "You divided p by six, which makes it smaller still: more chances need larger p.",
             ),
         ),
         tolerance=0,

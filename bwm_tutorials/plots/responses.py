@@ -122,7 +122,9 @@ def responsive(table: pd.DataFrame, acronym: pd.Series, knows: pd.Series | None 
     return fig
 
 
-def answer(table: pd.DataFrame, rates: Peth, unit: int, acronym: pd.Series, knows: pd.Series | None = None) -> Figure:
+def answer(
+    table: pd.DataFrame, rates: Peth, unit: tuple[str, int], acronym: pd.Series, knows: pd.Series | None = None
+) -> Figure:
     """The answer to a question: rates of an example, what every unit tells of the variable, how many by region.
 
     Parameters
@@ -131,17 +133,17 @@ def answer(table: pd.DataFrame, rates: Peth, unit: int, acronym: pd.Series, know
         As `spikes.selectivity` gives it, of counts in windows `spikes.around` an event.
     rates : Peth
         Of the example, by the variable, as `spikes.peth` gives it.
-    unit : int
-        The example's cluster id.
+    unit : tuple
+        The example: the name of its probe, and its cluster id.
     acronym : Series
         The region of each unit, indexed as ``table``.
     knows : Series of bool, optional
         Indexed as ``table``, what was put in: True for units that know the variable. None on a real recording.
     """
     fig, (one, every, where) = plt.subplots(1, 3, figsize=(9, 3.5), width_ratios=[1.1, 1.1, 1])
-    _draw_rates(one, rates, unit)
+    _draw_rates(one, rates, unit[1])
     one.axvspan(*table.attrs["window"], color=GREY, alpha=0.15, lw=0)
-    one.set(ylabel="rate (Hz)", ylim=(0, None), title=f"unit {unit}, chosen for it; grey: tested")
+    one.set(ylabel="rate (Hz)", ylim=(0, None), title=f"{unit[0]} unit {unit[1]}, chosen; grey: tested")
     _effects(every, table["auc"], table, knows, ("put in", "not put in"))
     low, high = table.attrs["values"]
     every.axvline(0.5, color=GREY, lw=0.8)
