@@ -93,7 +93,7 @@ session.get(lambda session: bwm.questions.also_in_window(session.trials, EVENT, 
 # | choice | side of the stimulus, block | choices shuffled among them | the movement, the strength of the stimulus |
 # | stimulus side | choice, block | sides shuffled among them | the movement, once it has begun |
 # | feedback | choice, block | outcomes shuffled among them | licks; the side of the stimulus |
-# | block | – | *pseudosessions* | stimuli in the window: their side comes with the block |
+# | block, `probabilityLeft` .2 or .8 | – | *pseudosessions* | stimuli in the window: their side comes with the block |
 #
 # Given the choice, the outcome *is* the side of the stimulus: only the window tells feedback from stimulus.
 #
@@ -247,8 +247,8 @@ check("10.3", answer)
 FOLDER = None  # for example "results", beside this notebook
 question = {"source": SOURCE, "variable": VARIABLE, "event": EVENT, "window": WINDOW, "region": REGION}
 if table is not None and FOLDER:
-    places = session.good_units()[["acronym", "depths"]]
-    bwm.export(FOLDER, table.join(places), figure, session, question | {"predicted": PREDICTED})
+    table[["acronym", "depths"]] = session.good_units()[["acronym", "depths"]]
+    bwm.export(FOLDER, table, figure, session, question | {"predicted": PREDICTED})
 
 # %% [markdown]
 # ## Recap

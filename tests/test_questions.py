@@ -220,9 +220,12 @@ def test_where_nothing_is_known_it_ends_in_a_figure_and_a_table(small_sample, tm
     written = sorted(file.name for file in (tmp_path / "mine").iterdir())
     stem = "SYNTHETIC_SIM-001-2001-01-08_choice_firstMovement_times"
     assert written == [f"{stem}.csv", f"{stem}.pdf", f"{stem}.png"]
-    table = pd.read_csv(tmp_path / "mine" / f"{stem}.csv", comment="#", index_col=[0, 1])
+    file = tmp_path / "mine" / f"{stem}.csv"
+    assert "# null: 10000 shuffles within conditions" in file.read_text(encoding="utf-8")
+    table = pd.read_csv(file, comment="#", index_col=[0, 1])
     units = bwm.Session(one=bwm.connect(tmp_path / "one")).good_units()
     assert table.index.equals(units.index) and table["acronym"].equals(units["acronym"])
+    assert np.allclose(table["depths"], units["depths"]) and table["p"].between(0, 1).all()
 
 
 def forget_the_twin(folder):

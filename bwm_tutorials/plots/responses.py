@@ -150,6 +150,7 @@ def answer(
     every.set(xlabel=f"P(more spikes: {high} than {low})", ylim=(None, 1.35 * every.get_ylim()[1]))
     found, flagged, n = table["p_adjusted"] < 0.05, int((table["p"] < 0.05).sum()), len(table)
     _by_region(where, found, acronym, "significant")
+    where.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
     put_in = "put in: unknown" if knows is None else f"{(found & knows).sum()} of them were put in, of {knows.sum()}"
     say(
         f"{flagged} of {n} units have p below .05, where {0.05 * n:.0f} would by chance; {found.sum()} are left when "
