@@ -114,8 +114,8 @@ def flagged_by_chance(
     -------
     DataFrame
         One row a sequence: ``p`` and ``p_adjusted``, the share of units (a fraction) for which each is below .05. The
-        mean of ``p`` is .05; how far single sequences are from it says how far a session can be, for all its units
-        share one sequence of trials.
+        mean of ``p`` is .05 (less with ties); how far single sequences lie from it says how far a session can, for all
+        its units share one sequence of trials.
 
     Raises
     ------
