@@ -16,12 +16,13 @@ _HOME = {
     "Session": "session",
     "Insertion": "session",
     "exercises": "course.checking",
+    "export": "course.export",
     "provenance": "course.provenance",
     "progress": "course.progress",
     "save": "course.saves",
     "restore": "course.saves",
 }
-_MODULES = ("passive", "plots", "pose", "release", "spikes", "trials", "wheel", "widgets")
+_MODULES = ("passive", "plots", "pose", "questions", "release", "spikes", "trials", "wheel", "widgets")
 
 __all__ = [*_HOME, *_MODULES]
 

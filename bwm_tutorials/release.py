@@ -12,10 +12,9 @@ from uuid import UUID
 import pandas as pd
 
 from .offline import OfflineOne
-from .session import Insertion, Session, _regions
+from .session import NOT_REGIONS, Insertion, Session, _regions
 
 PUBLISHED = Path(__file__).parent / "published"
-NOT_REGIONS = ("root", "void")  # the whole brain, which is where Beryl puts fibre tracts too, and what is not brain
 MEASURES = ["label", "firing_rate", "max_confidence", "noise_cutoff", "amp_median", "acronym"]
 _DETAILS = ["lab", "subject", "date", "number"]
 

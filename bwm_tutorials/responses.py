@@ -87,44 +87,48 @@ def selectivity(
     The test of Steinmetz et al. (2019, Nature 576:266) and of the Brain Wide Map (International Brain Laboratory 2025),
     with pseudosessions after Harris (2020, "Nonsense correlations in neuroscience").
     """
-    from scipy.stats import rankdata
-
-    n_trials = counts.shape[1]
-    value, values = pd.factorize(_for_each(variable, n_trials, "variable"), sort=True)
-    group = _groups(condition, n_trials)
-    known = (value >= 0) & (group >= 0) & counts.notna().all().to_numpy()
-    if len(values) != 2:
-        raise ValueError(
-            f"A variable has two values and NaN elsewhere; this one has {len(values)}: "
-            f"{', '.join(map(str, values[:5]))}{', …' if len(values) > 5 else ''}."
-        )
-    high, (group, _) = value[known] == 1, pd.factorize(group[known])
-    ranks = np.empty((len(counts), high.size))
-    of_group = group[:, None] == np.arange(group.max(initial=0) + 1)
-    for trials in of_group.T:
-        ranks[:, trials] = rankdata(counts.to_numpy()[:, known][:, trials], axis=1)
-    if np.ndim(null):
-        described, shuffled = f"{len(null)} given sequences", _same_values(np.asarray(null), known, values)
-    else:
-        described, shuffled = f"{null} shuffles within conditions", np.tile(high, (null, 1))
-        rng = np.random.default_rng(seed)
-        for trials in of_group.T:
-            shuffled[:, trials] = rng.permuted(shuffled[:, trials], axis=1)
-    auc = _auc(high[None], ranks, of_group)[0]
-    if np.isnan(auc).any():
-        raise ValueError("In no condition has the variable both values: take a condition that does not determine it.")
-    as_far = ~(np.abs(_auc(shuffled, ranks, of_group) - 0.5) < np.abs(auc - 0.5))
-    p = by_chance(as_far.T)
+    auc, by_chance_auc, said = _compared(counts, variable, condition, null, seed)
+    p = by_chance((~(np.abs(by_chance_auc - 0.5) < np.abs(auc - 0.5))).T)
     table = pd.DataFrame({"auc": auc, "p": p, "p_adjusted": adjusted(p)}, counts.index)
-    table.attrs = counts.attrs | {
-        "test": "condition-combined Mann-Whitney",
-        "null": described,
-        "correction": CORRECTION,
-        "values": tuple(values.tolist()),
-        "n_trials": high.size,
-        "trials": tuple(counts.columns[known]),
-    }
+    table.attrs = counts.attrs | {"test": "condition-combined Mann-Whitney", "correction": CORRECTION} | said
     return table
+
+
+def flagged_by_chance(
+    counts: pd.DataFrame,
+    variable: npt.ArrayLike,
+    condition: npt.ArrayLike | pd.DataFrame | None = None,
+    null: int | np.ndarray = 2000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """What `selectivity` finds in these counts where there is nothing to find.
+
+    Each sequence of the null takes the place of the variable, and is held against the others.
+
+    Parameters
+    ----------
+    counts, variable, condition, null, seed
+        As in `selectivity`.
+
+    Returns
+    -------
+    DataFrame
+        One row a sequence: ``p`` and ``p_adjusted``, the share of units (a fraction) for which each is below .05. The
+        mean of ``p`` is .05 (less with ties); how far single sequences lie from it says how far a session can, for all
+        its units share one sequence of trials.
+
+    Raises
+    ------
+    ValueError
+        As `selectivity`.
+    """
+    from scipy.stats import false_discovery_control, rankdata
+
+    _, auc, _ = _compared(counts, variable, condition, null, seed)
+    # How many lie as far or farther, the sequence itself counted in.
+    p = rankdata(-np.abs(auc - 0.5), method="max", axis=0) / len(auc)
+    shares = {"p": p, "p_adjusted": false_discovery_control(p, axis=1)}
+    return pd.DataFrame({name: (values < 0.05).mean(axis=1) for name, values in shares.items()})
 
 
 def noise_correlations(counts: pd.DataFrame, condition: npt.ArrayLike | pd.DataFrame | None = None) -> pd.DataFrame:
@@ -253,6 +257,49 @@ def adjusted(p: np.ndarray) -> np.ndarray:
     from scipy.stats import false_discovery_control
 
     return false_discovery_control(p)
+
+
+def _compared(
+    counts: pd.DataFrame,
+    variable: npt.ArrayLike,
+    condition: npt.ArrayLike | pd.DataFrame | None,
+    null: int | np.ndarray,
+    seed: int,
+) -> tuple[np.ndarray, np.ndarray, dict]:
+    """The auc of each unit, (n_units,), those of the null, (n, n_units), and what was compared."""
+    from scipy.stats import rankdata
+
+    n_trials = counts.shape[1]
+    value, values = pd.factorize(_for_each(variable, n_trials, "variable"), sort=True)
+    group = _groups(condition, n_trials)
+    known = (value >= 0) & (group >= 0) & counts.notna().all().to_numpy()
+    if len(values) != 2:
+        raise ValueError(
+            f"A variable has two values and NaN elsewhere; this one has {len(values)}: "
+            f"{', '.join(map(str, values[:5]))}{', …' if len(values) > 5 else ''}."
+        )
+    high, (group, _) = value[known] == 1, pd.factorize(group[known])
+    ranks = np.empty((len(counts), high.size))
+    of_group = group[:, None] == np.arange(group.max(initial=0) + 1)
+    for trials in of_group.T:
+        ranks[:, trials] = rankdata(counts.to_numpy()[:, known][:, trials], axis=1)
+    if np.ndim(null):
+        described, shuffled = f"{len(null)} given sequences", _same_values(np.asarray(null), known, values)
+    else:
+        described, shuffled = f"{null} shuffles within conditions", np.tile(high, (null, 1))
+        rng = np.random.default_rng(seed)
+        for trials in of_group.T:
+            shuffled[:, trials] = rng.permuted(shuffled[:, trials], axis=1)
+    auc = _auc(high[None], ranks, of_group)[0]
+    if np.isnan(auc).any():
+        raise ValueError("In no condition has the variable both values: take a condition that does not determine it.")
+    said = {
+        "null": described,
+        "values": tuple(values.tolist()),
+        "n_trials": high.size,
+        "trials": tuple(counts.columns[known]),
+    }
+    return auc, _auc(shuffled, ranks, of_group), said
 
 
 def _standard(values: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ Nothing is read before it is asked for, and what was read once is kept.
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, cached_property
 from pathlib import Path
@@ -39,6 +39,7 @@ DATASETS = {
     **{f"pose({c!r}, {t!r})": f"alf/_ibl_{c}Camera.{t}.pqt" for c in CAMERAS for t in TRACKERS},
     **{f"motion_energy({c!r})": f"alf/{c}Camera.ROIMotionEnergy.npy" for c in CAMERAS},
 }
+NOT_REGIONS = ("root", "void")  # the whole brain, which is where Beryl puts fibre tracts too, and what is not brain
 SPIKE_ATTRIBUTES = ("times", "clusters", "amps", "depths")
 
 
@@ -125,17 +126,18 @@ class Session:
             index=pd.Index(wanted, name="session has"),
         )
 
-    def get(self, name: str, *args: Any, **kwargs: Any):
+    def get(self, name: str | Callable[["Session"], Any], *args: Any, **kwargs: Any):
         """An attribute of the session, or None and one printed sentence if the session lacks it.
 
         Parameters
         ----------
-        name : str
+        name : str or callable
             ``'wheel'``, ``'wheel_moves'``, ``'licks'``, ``'pupil'``, ``'passive'``, ``'insertions'``, ``'trials'``; or
-            ``'pose'`` or ``'motion_energy'``, which take what follows: ``get('pose', 'left')``.
+            ``'pose'``, ``'motion_energy'`` or ``'good_units'``, which take what follows: ``get('pose', 'left')``. Or a
+            function of a session: what it gives, unless the session lacks something that it needs.
         """
         try:
-            found = getattr(self, name)
+            found = name(self) if callable(name) else getattr(self, name)
             if args or kwargs:
                 found = found(*args, **kwargs)
             if name == "insertions" and not found:
@@ -283,6 +285,40 @@ class Session:
         pids, names = self.one.eid2pid(self.eid)
         pairs = sorted(zip(names or [], pids or [], strict=True))
         return [Insertion(pid, self.one) for name, pid in pairs if self.available.loc[f"insertion {name}", "present"]]
+
+    def good_units(self, region: str = "all", probe: str | None = None) -> pd.DataFrame:
+        """The units that pass every quality criterion (label 1) and lie in a region.
+
+        Parameters
+        ----------
+        region : str
+            An acronym at any level of the Allen atlas, those of Beryl included; ``'all'`` takes every region, but not
+            ``root`` and ``void``, which are none.
+        probe : str, optional
+            The name of an insertion; default all of the session.
+
+        Returns
+        -------
+        DataFrame
+            Rows of `Insertion.clusters`, by probe and cluster id.
+
+        Raises
+        ------
+        MissingDataset
+            No unit is left; the message lists the regions (of Beryl) that have good units, and how many.
+        """
+        tables = {each.name: each.clusters for each in self.insertions if probe in (None, each.name)}
+        if not tables:
+            raise self._missing("insertions" if probe is None else f"insertion {probe}")
+        units = pd.concat(tables, names=["probe"])
+        good = units[units["label"] == 1]
+        found = good[_inside(good["acronym"], region)]
+        if found.empty:
+            names = pd.Series(_regions().acronym2acronym(good["acronym"].to_numpy(str), mapping="Beryl"))
+            has = [f"{name} ({n})" for name, n in names.value_counts().items() if name not in NOT_REGIONS]
+            where = "any region" if region == "all" else f"the region {region!r}"
+            raise MissingDataset(f"{self.name} has no good units in {where}; it has {', '.join(has) or 'none at all'}.")
+        return found
 
     @cached_property
     def truth(self) -> Bunch:
@@ -509,6 +545,14 @@ def _regions() -> "BrainRegions":
     from iblatlas.regions import BrainRegions
 
     return BrainRegions()
+
+
+def _inside(acronym: pd.Series, region: str) -> pd.Series:
+    """Which acronyms are of a region or of a part of it, at any level of the atlas; of none that it does not have."""
+    if region == "all":
+        return ~acronym.isin(NOT_REGIONS)
+    atlas = _regions()
+    return acronym.isin(atlas.descendants(atlas.acronym2id(region))["acronym"] if region in atlas.acronym else [])
 
 
 def _some(ids: list[UUID], most: int = 5) -> str:

@@ -35,6 +35,7 @@ from .responses import (  # noqa: F401
     CORRECTION,
     circular_correlations,
     comparable_pairs,
+    flagged_by_chance,
     noise_correlations,
     rank_correlations,
     selectivity,

@@ -77,6 +77,33 @@ def test_responsive_counts_what_was_found_and_what_was_put_in(spikes, session, p
     assert "construction" not in said()
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_the_answer_counts_what_was_found_and_what_of_it_was_put_in(known, session, said):
+    trials, units = session.trials, session.good_units(probe="probe01")
+    found, window = session.insertions[1].good_spikes, (-0.1, 0.05)
+    asked = bwm.questions.variable(trials, "choice")
+    events = bwm.questions.kept_events(trials, "firstMovement_times")
+    ids = units.loc["probe01"].index
+    counts = bwm.spikes.counts_in_intervals(found, bwm.spikes.around(events, window), ids)
+    table = bwm.spikes.selectivity(pd.concat({"probe01": counts}, names=["probe"]), asked.values)
+    rates = bwm.spikes.peth(found, events, units=ids[:1], condition=asked.values)
+    knows = bwm.questions.put_in(session.truth.units, "choice").reindex(table.index) if known else None
+    fig = plots.answer(table, rates, ("probe01", ids[0]), units["acronym"], knows)
+    text, flagged = said(), table["p_adjusted"] < 0.05
+    assert text.startswith(
+        f"{(table['p'] < 0.05).sum()} of {len(table)} units have p below .05, where {len(table) / 20:.0f}"
+    )
+    put_in = f"{(flagged & knows).sum()} of them were put in, of {knows.sum()}" if known else "put in: unknown"
+    assert f"{flagged.sum()} are left when corrected ({100 * flagged.mean():.0f} %; {put_in})." in text
+    one, every, where = fig.axes
+    assert (
+        one.get_title().startswith(f"probe01 unit {ids[0]}") and every.get_xlabel() == "P(more spikes: right than left)"
+    )
+    assert sum(line.get_xdata().size for line in every.lines if line.get_marker() in "oD") == len(table)
+    assert sum(bar.get_width() for bar in where.containers[1]) == flagged.sum()
+    assert [patch.get_x() for patch in one.patches] == [window[0]]
+
+
 def test_p_values_say_how_many_are_small(said):
     plots.p_values(
         {"right": pd.Series(np.linspace(0.005, 0.995, 100)), "naive": pd.Series(np.full(50, 0.01))}, "nothing"

@@ -6,7 +6,7 @@ import pandas as pd
 
 from .. import release, wheel
 from ..errors import MissingDataset
-from ..session import Session
+from ..session import NOT_REGIONS, Session
 from .exercise import Exercise, Mistake
 from .lesson_02 import most_corrected
 
@@ -25,7 +25,7 @@ def grown_sessions(_: Session) -> int:
 def regions_of_all_units(session: Session) -> int:
     """09.2: number of Beryl regions of all units of the ten newest sessions, good or not."""
     everything = _steps(session)["all units"]["Beryl"]
-    return everything[~everything.isin(release.NOT_REGIONS)].nunique()
+    return everything[~everything.isin(NOT_REGIONS)].nunique()
 
 
 def turn_of_paper(session: Session) -> float:

@@ -8,7 +8,7 @@ from .behaviour import among_mice, beliefs, learning, psychometric, psychometric
 from .passive import best_pixels, on_off, passive_protocol, rates_by_part, rf_maps, task_against_replay
 from .pose import arousal, choice_at_equal_movement, lags, licks, paw_and_wheel, trackers, trial_pose
 from .release import history, regions_by_session, selection_steps, two_sortings, wheel_versions
-from .responses import alignments, p_values, raster, rates_around, responsive, trajectories
+from .responses import alignments, answer, p_values, raster, rates_around, responsive, trajectories
 from .score import scorecard
 from .sessions import download_prices, what_sessions_have
 from .sorting import (
@@ -27,6 +27,7 @@ from .wheel import changes_and_vigour, early_movements, latencies, wheel_movemen
 __all__ = [
     "alignments",
     "among_mice",
+    "answer",
     "arousal",
     "beliefs",
     "best_pixels",

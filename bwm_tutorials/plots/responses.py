@@ -104,28 +104,11 @@ def responsive(table: pd.DataFrame, acronym: pd.Series, knows: pd.Series | None 
         By cluster id, what was put in: True for units that respond by construction. None on a real recording.
     """
     found = table["p_adjusted"] < 0.05
+    knows = None if knows is None else knows.reindex(table.index)
     fig, (left, right) = plt.subplots(1, 2, figsize=(8.5, 3.8), width_ratios=[1.3, 1])
-    height = -np.log10(table["p"].clip(lower=1e-16))
-    kinds = {"units": (pd.Series(True, table.index), "o", BLUE)}
-    if knows is not None:
-        knows = knows.reindex(table.index)
-        kinds = {"responds by construction": (knows, "o", BLUE), "does not": (~knows, "D", ORANGE)}
-    for label, (units, marker, colour) in kinds.items():
-        for which, face in ((found, colour), (~found, "none")):
-            shown = units & which
-            left.plot(table["effect"][shown], height[shown], marker, color=colour, mfc=face, ms=5,
-                      label=label if face == colour else None)  # fmt: skip
-    left.axhline(-np.log10(0.05), color=GREY, lw=0.8, ls=":")
-    left.text(1, -np.log10(0.05), "p = .05 ", color=GREY, fontsize=8, ha="right", va="bottom",
-              transform=left.get_yaxis_transform())  # fmt: skip
-    left.set(xlabel="effect (rank-biserial correlation)", ylabel="−log10 p", title="filled: significant when corrected")
-    left.legend(fontsize=8, loc="upper center")
-    counts = found.groupby(acronym.reindex(table.index)).agg(["sum", "size"]).sort_values("size")
-    right.barh(range(len(counts)), counts["size"], color=GREY, alpha=0.3, label="tested")
-    right.barh(range(len(counts)), counts["sum"], color=BLUE, label="respond")
-    right.set_yticks(range(len(counts)), counts.index, fontsize=9)
-    right.set(xlabel="units")
-    right.legend(fontsize=8, loc="lower right")
+    _effects(left, table["effect"], table, knows, ("responds by construction", "does not"))
+    left.set(xlabel="effect (rank-biserial correlation)")
+    _by_region(right, found, acronym, "respond")
     naive, n = int((table["p"] < 0.05).sum()), len(table)
     say(
         f"{naive} of {n} units have p below .05, where {0.05 * n:.0f} would by chance; {found.sum()} are left when "
@@ -135,6 +118,44 @@ def responsive(table: pd.DataFrame, acronym: pd.Series, knows: pd.Series | None 
             if knows is None
             else f" Of these {(found & knows).sum()} respond by construction; {knows.sum()} units do."
         )
+    )
+    return fig
+
+
+def answer(
+    table: pd.DataFrame, rates: Peth, unit: tuple[str, int], acronym: pd.Series, knows: pd.Series | None = None
+) -> Figure:
+    """The answer to a question: rates of an example, what every unit tells of the variable, how many by region.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `spikes.selectivity` gives it, of counts in windows `spikes.around` an event.
+    rates : Peth
+        Of the example, by the variable, as `spikes.peth` gives it.
+    unit : tuple
+        The example: the name of its probe, and its cluster id.
+    acronym : Series
+        The region of each unit, indexed as ``table``.
+    knows : Series of bool, optional
+        Indexed as ``table``, what was put in: True for units that know the variable. None on a real recording.
+    """
+    fig, (one, every, where) = plt.subplots(1, 3, figsize=(9, 3.5), width_ratios=[1.1, 1.1, 1])
+    _draw_rates(one, rates, unit[1])
+    one.axvspan(*table.attrs["window"], color=GREY, alpha=0.15, lw=0)
+    one.set(ylabel="rate (Hz)", ylim=(0, None), title=f"{unit[0]} unit {unit[1]}, chosen; grey: tested")
+    _effects(every, table["auc"], table, knows, ("put in", "not put in"))
+    low, high = table.attrs["values"]
+    every.axvline(0.5, color=GREY, lw=0.8)
+    every.set(xlabel=f"P(more spikes: {high} than {low})", ylim=(None, 1.35 * every.get_ylim()[1]))
+    found, flagged, n = table["p_adjusted"] < 0.05, int((table["p"] < 0.05).sum()), len(table)
+    _by_region(where, found, acronym, "significant")
+    where.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
+    put_in = "put in: unknown" if knows is None else f"{(found & knows).sum()} of them were put in, of {knows.sum()}"
+    say(
+        f"{flagged} of {n} units have p below .05, where {0.05 * n:.0f} would by chance; {found.sum()} are left when "
+        f"corrected ({percent(found.mean())}; {put_in}). Compared: {table.attrs['n_trials']} trials; null: "
+        f"{table.attrs['null']}."
     )
     return fig
 
@@ -181,6 +202,36 @@ def trajectories(paths: Mapping[str, pd.DataFrame]) -> Figure:
     apart = np.hypot(*(first - second).to_numpy().T)
     say(f"{', '.join(paths)}: farthest apart {first.index[apart.argmax()]:+.2f} s from the event.")
     return fig
+
+
+def _effects(
+    ax: plt.Axes, effect: pd.Series, table: pd.DataFrame, knows: pd.Series | None, names: tuple[str, str]
+) -> None:
+    """Effect against p of each unit; ``names`` are those of units that know by construction, and of others."""
+    found, height = table["p_adjusted"] < 0.05, -np.log10(table["p"].clip(lower=1e-16))
+    kinds = {"units": (pd.Series(True, table.index), "o", BLUE)}
+    if knows is not None:
+        kinds = {names[0]: (knows, "o", BLUE), names[1]: (~knows, "D", ORANGE)}
+    for label, (units, marker, colour) in kinds.items():
+        for which, face in ((found, colour), (~found, "none")):
+            shown = units & which
+            ax.plot(effect[shown], height[shown], marker, color=colour, mfc=face, ms=5,
+                    label=label if face == colour else None)  # fmt: skip
+    ax.axhline(-np.log10(0.05), color=GREY, lw=0.8, ls=":")
+    ax.text(1, -np.log10(0.05), "p = .05 ", color=GREY, fontsize=8, ha="right", va="bottom",
+            transform=ax.get_yaxis_transform())  # fmt: skip
+    ax.set(ylabel="−log10 p", title="filled: significant when corrected")
+    ax.legend(fontsize=8, loc="upper center")
+
+
+def _by_region(ax: plt.Axes, found: pd.Series, acronym: pd.Series, label: str) -> None:
+    """How many units of each region were tested, and how many are among those found."""
+    counts = found.groupby(acronym.reindex(found.index)).agg(["sum", "size"]).sort_values("size")
+    ax.barh(range(len(counts)), counts["size"], color=GREY, alpha=0.3, label="tested")
+    ax.barh(range(len(counts)), counts["sum"], color=BLUE, label=label)
+    ax.set_yticks(range(len(counts)), counts.index, fontsize=9)
+    ax.set(xlabel="units")
+    ax.legend(fontsize=8, loc="lower right")
 
 
 def _draw_rates(ax: plt.Axes, rates: Peth, unit: int) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..quality import SAMPLING_RATE, autocorrelogram
-from ..release import NOT_REGIONS
+from ..session import NOT_REGIONS
 from .style import BLUE, GREY, ORANGE, minus, say
 
 
