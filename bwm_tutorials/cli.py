@@ -250,10 +250,15 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 def _notebooks(arguments: argparse.Namespace) -> int:
     from . import pairing
+    from .course import hunts
 
-    for source in _lessons("py"):
+    sources = _lessons("py")
+    for source in sources:
         pairing.generate(source)
         print(source.with_suffix(".ipynb"))
+    page = sources[0].with_name("hunts.md")
+    page.write_text(hunts.page(sources), encoding="utf-8", newline="\n")
+    print(page)
     return 0
 
 
