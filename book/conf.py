@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 
 from docutils import nodes
+from numpy.typing import ArrayLike
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util.typing import stringify_annotation
 
 project = html_title = "bwm-tutorials"
 author = "bwm-tutorials contributors"
@@ -72,7 +74,14 @@ def skip_fields(app: Sphinx, what: str, name: str, found: object, skip: bool, op
     return True if (getattr(found, "__doc__", None) or "").startswith("Alias for field number") else None
 
 
+def short_types(app: Sphinx, what: str, name: str, found: object, options: object, signature: str, returned: str):
+    """Write ArrayLike for the six types that it stands for."""
+    long = stringify_annotation(ArrayLike, "smart")
+    return (signature or "").replace(long, "~numpy.typing.ArrayLike") or None, returned
+
+
 def setup(app: Sphinx) -> None:
     app.add_post_transform(Terms)
     app.connect("autodoc-process-docstring", keep_colons, priority=400)  # before napoleon's, at 500
+    app.connect("autodoc-process-signature", short_types)
     app.connect("autodoc-skip-member", skip_fields)

@@ -146,8 +146,12 @@ def reader(book):
         page = browser.new_page(viewport={"width": 1300, "height": 900})
         page.on("console", lambda said: faults.append(said.text) if said.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("requestfailed", lambda request: faults.append(request.url))
-        page.route(lambda url: not url.startswith((address, "data:")), lambda route: route.abort())
+
+        def refuse(route):
+            faults.append(route.request.url)
+            route.abort()
+
+        page.route(lambda url: not url.startswith(address), refuse)
         yield page, address, faults
         browser.close()
         server.shutdown()
