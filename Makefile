@@ -6,7 +6,7 @@ PYTHON ?= python3
 endif
 BWM = $(PYTHON) -m bwm_tutorials
 
-.PHONY: help run lab notebooks data doctor test lint bench calibrate locks clean
+.PHONY: help run lab notebooks book data doctor test lint bench calibrate locks clean
 
 help:       ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/: *## /: /'
@@ -16,6 +16,8 @@ lab:        ## copy the lessons into my_lessons/ and open them in JupyterLab
 	$(BWM) start
 notebooks:  ## generate and execute the notebooks from their sources
 	$(BWM) notebooks
+book:       ## build the lessons and the package's reference as one site, in _build/book
+	$(BWM) book
 data:       ## build the sample
 	$(BWM) data
 doctor:     ## check this computer, with a fix for what is wrong

@@ -63,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     doctor = add("doctor", _doctor, "check this computer, with a fix for each thing that is wrong", environment=None)
     doctor.add_argument("--online", action="store_true", help="check the servers with the real data instead")
     add("notebooks", _notebooks, "make the notebooks again from their sources", environment="test")
+    add("book", _book, "build the lessons and the package's reference as one site, in _build/book", environment="test")
     add("test", _test, "run the tests; further arguments go to pytest", environment="test")
     add("lint", _lint, "check the style of code and lessons", environment="test")
     add("bench", _bench, "measure speed and memory", environment="test")
@@ -250,11 +251,20 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 def _notebooks(arguments: argparse.Namespace) -> int:
     from . import pairing
+    from .course import hunts
 
-    for source in _lessons("py"):
+    sources = _lessons("py")
+    for source in sources:
         pairing.generate(source)
         print(source.with_suffix(".ipynb"))
+    page = sources[0].with_name("hunts.md")
+    page.write_text(hunts.page(sources), encoding="utf-8", newline="\n")
+    print(page)
     return 0
+
+
+def _book(arguments: argparse.Namespace) -> int:
+    return subprocess.call([sys.executable, str(_clone() / "book" / "build.py")])
 
 
 def _test(arguments: argparse.Namespace) -> int:

@@ -95,7 +95,7 @@ def test_each_misconception_is_recognised_by_an_exercise(path):
 @pytest.mark.parametrize("lesson, key", EXERCISES)
 def test_hint_does_not_give_the_answer_and_solution_does(lesson, key, home):
     _, hint, solution = bwm.exercises(lesson, home)
-    answer = checking._show(exercises_of(lesson)[key].solve(home))
+    answer = checking.show(exercises_of(lesson)[key].solve(home))
     assert not re.search(rf"\b{re.escape(answer)}\b", hint(key))
     assert f"this gives {answer}" in solution(key)
 

@@ -73,7 +73,7 @@ def exercises(lesson: str, session: Session) -> tuple[Callable, Callable, Callab
     def solution(key: str) -> Text:
         exercise = look_up(key)
         expected, missing = _solve(exercise, session)
-        return Text(f"answer = {exercise.code}\n" + (missing or f"Here this gives {_show(expected)}."))
+        return Text(f"answer = {exercise.code}\n" + (missing or f"Here this gives {show(expected)}."))
 
     return check, hint, solution
 
@@ -129,7 +129,7 @@ def _word(answer: Any) -> str | None:
     return answer.strip() if isinstance(answer, str) else None
 
 
-def _show(answer: float | str) -> str:
+def show(answer: float | str) -> str:
     return answer if isinstance(answer, str) else f"{answer:.6g}"
 
 

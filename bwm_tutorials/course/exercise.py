@@ -36,6 +36,8 @@ class Exercise:
     mistakes : tuple of Mistake
     tolerance : float
         Largest difference from the solution that counts as correct, in the answer's unit.
+    fault : str
+        Of a hunt: what is wrong in its script, in one sentence; else empty.
     """
 
     ask: str
@@ -44,6 +46,7 @@ class Exercise:
     hint: str
     mistakes: tuple[Mistake, ...]
     tolerance: float
+    fault: str = ""
 
 
 def insertion(session: Session, number: int) -> Insertion:

@@ -142,6 +142,7 @@ EXERCISES = {
             ),
         ),
         tolerance=0.5,
+        fault="One number is in µm (from a file), the other in m (from a table), and nothing keeps them apart.",
     ),
     "01.4": Exercise(
         ask="Number of trials whose stimulus has another time in `old` than in `new`.",
@@ -173,5 +174,6 @@ EXERCISES = {
             ),
         ),
         tolerance=0,
+        fault="The path leads to the original file, past the revision that corrects it.",
     ),
 }

@@ -154,6 +154,7 @@ EXERCISES = {
             ),
         ),
         tolerance=0,
+        fault="Where loading fails, the variable still holds the licks of the session before: they are added again.",
     ),
     "02.4": Exercise(
         ask=f"Number of units that the first probe of `corrected` had on {DAY}.",

@@ -126,6 +126,7 @@ EXERCISES = {
             ),
         ),
         tolerance=0,
+        fault="In floating point 1 - 0.8 is 0.19999999999999996, which equals no 0.2 in the table.",
     ),
     "03.3": Exercise(
         ask="Number of trials with a movement that begins .08 to 2 s after the stimulus.",
@@ -190,6 +191,7 @@ EXERCISES = {
             ),
         ),
         tolerance=0.002,
+        fault="A trial's average holds that trial's own stimulus, so it foretells what it has seen already.",
     ),
     "03.6": Exercise(
         ask="Number of trials in which the mouse reported the wrong side.",

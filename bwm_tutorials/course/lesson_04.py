@@ -167,6 +167,7 @@ EXERCISES = {
             ),
         ),
         tolerance=0.004,
+        fault="The turn is taken up to the response: it holds the answer besides the early movement.",
     ),
     "04.4": Exercise(
         ask="Fraction of the trials with a choice and a first movement at 80 ms or later, with a change of mind.",
@@ -202,5 +203,6 @@ EXERCISES = {
             ),
         ),
         tolerance=0,
+        fault="A preference gives a mean turn as well. In a flipped file the wheel contradicts the choices.",
     ),
 }

@@ -176,6 +176,7 @@ EXERCISES = {
             ),
         ),
         tolerance=0,
+        fault="Depths count from the tip of the probe upwards, so the smallest are those of the deepest units.",
     ),
     "05.4": Exercise(
         ask="Number of units, of all probes, that fail the refractory criterion without two spikes within 2 ms.",
@@ -241,5 +242,6 @@ EXERCISES = {
             ),
         ),
         tolerance=0.002,
+        fault="The probe began to count at another moment than the session, and not at quite 30,000 a second.",
     ),
 }

@@ -154,6 +154,7 @@ EXERCISES = {
             ),
         ),
         tolerance=0,
+        fault="The baseline reaches .1 s past the stimulus, so half of it is response, and few units rise above it.",
     ),
     "06.3": Exercise(
         ask="Number of units with p_adjusted below .05 when the first movement comes later than .15 s.",
@@ -207,6 +208,7 @@ EXERCISES = {
             ),
         ),
         tolerance=0,
+        fault="The trials that choose the side test it as well, so that chance counts twice.",
     ),
     "06.6": Exercise(
         ask="Number of units with p below .05 in this session, against pseudosessions.",

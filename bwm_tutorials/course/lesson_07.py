@@ -200,6 +200,7 @@ EXERCISES = {
             ),
         ),
         tolerance=0.004,
+        fault="In each video paw_r is the paw nearer to the camera, so two different paws are compared.",
     ),
     "07.4": Exercise(
         ask="Signal-to-noise ratio of the pupil's diameter in the left video.",
@@ -236,5 +237,6 @@ EXERCISES = {
             ),
         ),
         tolerance=0,
+        fault="Shuffled bins have lost the slow course of a paw: their correlations are too small for a null.",
     ),
 }

@@ -178,6 +178,7 @@ EXERCISES = {
             ),
         ),
         tolerance=0,
+        fault="Differences in uint8 are never negative, so darker pixels count too, and so do ends of black flashes.",
     ),
     "08.2": Exercise(
         ask="Number of units with a receptive field, corrected for the number of pixels and of units.",
@@ -254,6 +255,7 @@ EXERCISES = {
             ),
         ),
         tolerance=0,
+        fault="Rows are compared by their number, and are other gabors: the start says which is which.",
     ),
     "08.6": Exercise(
         ask="Number of units that fire at a higher rate in the spontaneous part than in the task.",
