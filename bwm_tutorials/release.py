@@ -206,13 +206,18 @@ def changelog() -> pd.DataFrame:
     )
 
 
-def roster() -> pd.DataFrame:
-    """The insertions of the release, as the paper lists them; real identifiers, and no recordings.
+def laboratories() -> pd.DataFrame:
+    """What each laboratory gave to the release, counted in the paper's lists of insertions of 2022-10 and 2023-12 [1]_.
 
     Returns
     -------
     DataFrame
-        699 rows, indexed by ``pid``: ``eid``, ``probe``, ``lab``, ``subject``, ``date``, ``number``, and ``release``,
-        by which it became public: ``2022-Q4`` or ``2024-02-15``.
+        Indexed by ``lab``, 12 of them: ``insertions``, ``sessions`` and ``subjects`` of the release; the same of the
+        first release (``insertions_2022`` and so on); and ``sessions_with_new_insertion``, of which an insertion came
+        in 2024-02, whether or not the session was there before.
+
+    References
+    ----------
+    .. [1] int-brain-lab/paper-brain-wide-map, ``brainwidemap/fixtures``.
     """
-    return pd.read_csv(PUBLISHED / "roster.csv", index_col="pid")
+    return pd.read_csv(PUBLISHED / "laboratories.csv", index_col="lab")

@@ -66,23 +66,21 @@ session
 #
 # Neuropixels probes were lowered on a grid, so that nearly all of the brain was sampled without choosing favourites,
 # and each site was recorded in at least two laboratories [1]. Beside the spikes a session holds the stimuli, choices
-# and response times, the wheel, and the mouse's pose in video. `bwm.release` lists what a source holds; `roster` lists
-# the real insertions (identifiers, no recordings), as the paper's authors give them [2]. The same code counts both.
+# and response times, the wheel, and the mouse's pose in video. `bwm.release` lists what a source holds. `laboratories`
+# has the real release, counted by laboratory in the lists of the paper's authors [2].
 
 # %% tags=["nbval-check-output"]
-roster = bwm.release.roster()
-lists = {"here": bwm.release.insertions(one), "the release": roster}
-columns = {"sessions": "eid", "subjects": "subject", "laboratories": "lab"}
-counted = {
-    name: {"insertions": len(table)} | {what: table[column].nunique() for what, column in columns.items()}
-    for name, table in lists.items()
-}
-pd.DataFrame(counted)
+laboratories = bwm.release.laboratories()
+here = bwm.release.insertions(one)
+counted = laboratories[["insertions", "sessions", "subjects"]].sum().to_frame("the release")
+counted["here"] = [len(here), here["eid"].nunique(), here["subject"].nunique()]
+counted.loc["laboratories"] = [len(laboratories), here["lab"].nunique()]
+counted
 
 # %% [markdown]
-# On the right are the numbers of the release page [1]. Units are not in the roster: they come from each insertion's
-# clusters, on "aws" some ten small files to fetch for each of 699. So this lesson takes ten sessions at most; leave out
-# `eids` for all, and ask `download_plan` before.
+# On the left are the numbers of the release page [1]. Units come from each insertion's clusters, on "aws" some ten
+# small files to fetch for each of 699. So this lesson takes ten sessions at most; leave out `eids` for all, and ask
+# `download_plan` before.
 
 # %%
 eids = one.search()[:10]
@@ -104,7 +102,7 @@ numbers.query("quantity == 'regions'").sort_values("value")[["value", "counts", 
 # has the address of each source in its column `url`.
 #
 # **Exercise 09.1.** In February 2024 the release grew by 152 insertions and 105 sessions. How many sessions that were
-# public before got another insertion? `roster` says by which `release` each insertion came.
+# public before got another insertion? `laboratories` has what you need for it, laboratory by laboratory.
 
 # %%
 answer = ...
@@ -333,7 +331,7 @@ else:
 #    and [that of the first
 #    release](https://int-brain-lab.github.io/iblenv/notebooks_external/data_release_brainwidemap.html).
 # 2. International Brain Laboratory, [code of the Brain Wide Map
-#    paper](https://github.com/int-brain-lab/paper-brain-wide-map): rosters, and the counts of each step.
+#    paper](https://github.com/int-brain-lab/paper-brain-wide-map): lists of insertions, and the counts of each step.
 # 3. CatalystNeuro, [IBL to NWB](https://github.com/catalystneuro/IBL-to-nwb), on what each session has.
 # 4. International Brain Laboratory, [Spike sorting pipeline](https://doi.org/10.6084/m9.figshare.19705522). *figshare*
 #    (2022, updated 2024).
@@ -390,7 +388,7 @@ check("09.5", answer)
 
 # %% [markdown] tags=["extra"]
 # So it is with trials (295,920 and 296,090), and with the tag: 480 sessions have datasets of `Brainwidemap`, the
-# release has 459. Take the roster's.
+# release has 459. Take those of the paper's list [2].
 #
 # **Exercise 09.6.** You have analysed the wheel of every session of the release, in 2024. The patch of the wheel comes
 # out. How many sessions do you run again?
@@ -424,7 +422,7 @@ print("tag Brainwidemap;", ", ".join(f"{name} {revision}" for name, revision in 
 # units of each insertion, by its pid.
 
 # %% tags=["extra"]
-pid = roster.index[roster["subject"] == "NYU-11"][0]
+pid = "56f2a378-78d2-4132-b3c8-8c1ba82be598"  # of a real mouse, NYU-11 2020-02-18
 print(f"https://viz.internationalbrainlab.org/app?dset=bwm&spikesorting=ss_2024-05-06&pid={pid}")
 
 # %% [markdown] tags=["extra"]

@@ -34,11 +34,6 @@ def units(small_release):
     return release.units(small_release)
 
 
-@pytest.fixture(scope="module")
-def roster():
-    return release.roster()
-
-
 # What a source holds
 
 
@@ -170,9 +165,10 @@ def test_both_probes_of_a_session_count_together(units):
     assert release.selection(one_day, 0, 1, 2, 1)["in enough sessions"].empty
 
 
-def test_selection_of_real_clusters(real_folder, roster):
+def test_selection_of_real_clusters(real_folder):
     """Of 87 insertions of a later sorting: the rules, and the share that the release keeps in grey matter."""
     table = pd.read_parquet(real_folder / "calibration" / "clusters_bwm_147.pqt").rename_axis(["pid", "cluster"])
+    roster = pd.read_csv(real_folder / "calibration" / "2023_12_bwm_release.csv", index_col="pid")
     known = table[table.index.get_level_values("pid").isin(roster.index)]
     known = known.assign(eid=roster["eid"].reindex(known.index.get_level_values("pid")).to_numpy())
     counts = release.step_counts(release.selection(known))
@@ -192,39 +188,31 @@ def published(quantity, text):
     return value
 
 
-def test_roster_has_the_numbers_of_the_release(roster):
-    here = [len(roster), roster["eid"].nunique(), roster["subject"].nunique(), roster["lab"].nunique()]
+def test_laboratories_have_the_numbers_of_the_release():
+    labs = release.laboratories()
     numbers = release.numbers()
     of_release = numbers[numbers["counts"] == "the release"].set_index("quantity")["value"]
-    assert here == of_release[["insertions", "sessions", "subjects", "labs"]].tolist() == [699, 459, 139, 12]
-    assert roster.index.is_unique and roster["probe"].isin(["probe00", "probe01", "probe00a", "probe00b"]).all()
-    assert roster.groupby("eid")[["lab", "subject", "date", "number"]].nunique().eq(1).all(axis=None)
+    for what, total in (("insertions", 699), ("sessions", 459), ("subjects", 139)):
+        assert labs[what].sum() == of_release[what] == total
+        assert labs[f"{what}_2022"].sum() == published(what, "^the first release(?:,|$)")
+        assert labs[what].sum() - labs[f"{what}_2022"].sum() == published(what, "^new in 2024-02")
+    assert len(labs) == of_release["labs"] == 12
+    assert labs["sessions_with_new_insertion"].sum() == published("sessions", "with a new insertion") == 133
+    assert labs.loc["hausserlab", "sessions"] == published("sessions", "hausserlab") == 62
 
 
-def test_what_was_new_in_2024(roster):
-    first, new = (roster[roster["release"] == name] for name in ("2022-Q4", "2024-02-15"))
-    for what, column in (("insertions", "pid"), ("sessions", "eid"), ("subjects", "subject"), ("labs", "lab")):
-        n = first.reset_index()[column].nunique()
-        assert n - (what == "labs") == published(what, "^the first release(?:,|$)")
-    assert len(new) == published("insertions", "^new in 2024-02") == 152
-    new_sessions, new_mice = set(new["eid"]) - set(first["eid"]), set(roster["subject"]) - set(first["subject"])
-    assert len(new_sessions) == published("sessions", "^new in 2024-02") == 105
-    assert len(new_mice) == published("subjects", "^new in 2024-02") == 24
-    assert new["eid"].nunique() == published("sessions", "with a new insertion") == 133
-
-
-def test_all_sessions_of_the_patched_wheel_are_of_one_laboratory(roster):
-    assert roster.loc[roster["lab"] == "hausserlab", "eid"].nunique() == published("sessions", "hausserlab") == 62
-
-
-def test_roster_is_that_of_the_paper(real_folder, roster):
-    for file, which in (("2023_12", ["2022-Q4", "2024-02-15"]), ("2022_10", ["2022-Q4"])):
-        theirs = pd.read_csv(real_folder / "calibration" / f"{file}_bwm_release.csv", index_col="pid")
-        ours = roster[roster["release"].isin(which)]
-        theirs = theirs.rename(columns={"probe_name": "probe", "session_number": "number"}).loc[ours.index]
-        assert len(theirs) == len(ours) == len(pd.read_csv(real_folder / "calibration" / f"{file}_bwm_release.csv"))
-        columns = ["eid", "probe", "lab", "subject", "date", "number"]
-        pd.testing.assert_frame_equal(ours[columns], theirs[columns])
+def test_laboratories_are_counted_in_the_papers_lists(real_folder):
+    now, before = (
+        pd.read_csv(real_folder / "calibration" / f"{file}_bwm_release.csv") for file in ("2023_12", "2022_10")
+    )
+    new = now[~now["pid"].isin(before["pid"])]
+    assert set(before["pid"]) < set(now["pid"])
+    expected = {"sessions_with_new_insertion": new.groupby("lab")["eid"].nunique()}
+    for what, column in (("insertions", "pid"), ("sessions", "eid"), ("subjects", "subject")):
+        expected |= {
+            name: table.groupby("lab")[column].nunique() for name, table in ((what, now), (f"{what}_2022", before))
+        }
+    pd.testing.assert_frame_equal(release.laboratories(), pd.DataFrame(expected).fillna(0), check_like=True, check_dtype=False)
 
 
 def test_published_steps_are_those_of_the_papers_code(real_folder):
@@ -308,5 +296,5 @@ def test_the_wheel_of_the_package_holds_what_is_published(tmp_path):
     subprocess.run(command, cwd=environment.ROOT, check=True, capture_output=True, timeout=120)
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    for file in ("numbers.csv", "changelog.csv", "roster.csv", "NOTICE"):
+    for file in ("numbers.csv", "changelog.csv", "laboratories.csv"):
         assert f"bwm_tutorials/published/{file}" in names

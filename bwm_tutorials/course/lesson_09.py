@@ -18,8 +18,8 @@ MANY = 4
 
 def grown_sessions(_: Session) -> int:
     """09.1: number of sessions that were public in 2022, and got another insertion in 2024."""
-    roster = release.roster()
-    return len(_eids(roster, "2022-Q4") & _eids(roster, "2024-02-15"))
+    counts = release.laboratories().sum()
+    return counts["sessions_with_new_insertion"] - (counts["sessions"] - counts["sessions_2022"])
 
 
 def regions_of_all_units(session: Session) -> int:
@@ -41,12 +41,7 @@ def widespread_regions(session: Session) -> int:
 
 def sessions_to_run_again(_: Session) -> int:
     """09.6: number of sessions of the release whose wheel was corrected."""
-    roster = release.roster()
-    return roster.loc[roster["lab"] == PATCHED, "eid"].nunique()
-
-
-def _eids(roster: pd.DataFrame, which: str) -> set[str]:
-    return set(roster.loc[roster["release"] == which, "eid"])
+    return release.laboratories().loc[PATCHED, "sessions"]
 
 
 @cache
@@ -80,9 +75,8 @@ EXERCISES = {
     "09.1": Exercise(
         ask="Number of sessions of 2022 that got another insertion in 2024.",
         solve=grown_sessions,
-        code="len(set(roster.loc[roster['release'] == '2022-Q4', 'eid']) & "
-        "set(roster.loc[roster['release'] == '2024-02-15', 'eid']))",
-        hint="Which eids stand in the rows of either release? Two sets have an intersection, `&`.",
+        code="laboratories.eval('sessions_with_new_insertion - (sessions - sessions_2022)').sum()",
+        hint="How many sessions have an insertion that is new in 2024, and how many of those are new themselves?",
         mistakes=(
             Mistake(
                 lambda _: 0,
@@ -91,13 +85,13 @@ EXERCISES = {
                 "A new insertion is a new session.",
             ),
             Mistake(
-                lambda _: len(_eids(release.roster(), "2024-02-15")),
+                lambda _: release.laboratories()["sessions_with_new_insertion"].sum(),
                 "These are all sessions with a new insertion, the new ones too. Which of them were there before?",
             ),
             Mistake(
                 lambda _: 152 - 105,
-                "New insertions less new sessions: some of the new sessions have two new insertions. Look into the "
-                "eids of the roster.",
+                "New insertions less new sessions: some of the new sessions have two new insertions. Count sessions "
+                "alone.",
             ),
         ),
         tolerance=0,
@@ -168,17 +162,17 @@ EXERCISES = {
     "09.6": Exercise(
         ask="Number of sessions of the release that have to be run again.",
         solve=sessions_to_run_again,
-        code=f"roster.loc[roster['lab'] == '{PATCHED}', 'eid'].nunique()",
+        code=f"laboratories.loc['{PATCHED}', 'sessions']",
         hint="Which sessions does the entry name? The row of `numbers` for them says what they have in common.",
         mistakes=(
             Mistake(
-                lambda _: release.roster()["eid"].nunique(),
+                lambda _: release.laboratories()["sessions"].sum(),
                 "That is everything. A correction touches the files that it names; what did not use them stays as it "
                 "is.",
                 "After a correction everything has to be run again.",
             ),
             Mistake(
-                lambda _: (release.roster()["lab"] == PATCHED).sum(),
+                lambda _: release.laboratories().loc[PATCHED, "insertions"],
                 "These are insertions. The wheel belongs to the session, and some have two probes.",
             ),
         ),
