@@ -212,7 +212,8 @@ def test_laboratories_are_counted_in_the_papers_lists(real_folder):
         expected |= {
             name: table.groupby("lab")[column].nunique() for name, table in ((what, now), (f"{what}_2022", before))
         }
-    pd.testing.assert_frame_equal(release.laboratories(), pd.DataFrame(expected).fillna(0), check_like=True, check_dtype=False)
+    counted = pd.DataFrame(expected).fillna(0)
+    pd.testing.assert_frame_equal(release.laboratories(), counted, check_like=True, check_dtype=False)
 
 
 def test_published_steps_are_those_of_the_papers_code(real_folder):
