@@ -5,6 +5,7 @@ be told apart by colour-blind readers and read as text on white.
 """
 
 from .behaviour import among_mice, beliefs, learning, psychometric, psychometric_by_hand, session_course
+from .explorer import session_window
 from .passive import best_pixels, on_off, passive_protocol, rates_by_part, rf_maps, task_against_replay
 from .pose import arousal, choice_at_equal_movement, lags, licks, paw_and_wheel, trackers, trial_pose
 from .responses import alignments, p_values, raster, rates_around, responsive, trajectories
@@ -56,6 +57,7 @@ __all__ = [
     "scorecard",
     "session_course",
     "session_raster",
+    "session_window",
     "stamp",
     "task_against_replay",
     "trackers",
