@@ -70,12 +70,12 @@ def session_explorer(session: Session) -> ipywidgets.Widget:
 
     def open_session() -> None:
         now.recording = now.figure = None  # before the next one is loaded
-        now.session = Session(handle.session.value, one)
-        now.plan = to_fetch(now.session)
-        handle.fetch.layout.display = "none" if now.plan is None else ""
         picture.value, unit_picture.value, unit_words.value = b"", b"", ""
         _fit_to(None, handle)
+        now.session = Session(handle.session.value, one)
+        now.plan = to_fetch(now.session)
         if now.plan is not None:
+            handle.fetch.layout.display = ""
             raise DataError(f"{now.plan}\nPress 'fetch' to have it.")
         words.value = escape(f"Loading {now.session.label} …")
         now.recording = recording(now.session)
@@ -123,8 +123,8 @@ def session_explorer(session: Session) -> ipywidgets.Widget:
     def draw() -> None:
         def figure() -> Figure:
             fits = fitting()
-            if fits is not None:
-                print(f"{now.session.label}: {len(fits)} of {len(now.recording.trials)} trials fit.")
+            counted = "" if fits is None else f" {len(fits)} of {len(now.recording.trials)} trials fit."
+            print(f"{now.session.label}.{counted}")
             window = views.window_at(handle.time.value, handle.seconds.value, now.recording.end)
             return plots.session_window(now.recording, window, fits, handle.unit.value or None)
 
@@ -347,6 +347,7 @@ def _fit_to(seen: views.Recording | None, handle: SimpleNamespace) -> None:
     for name in ("trial", "previous", "next", "block", "contrast", "outcome"):
         getattr(handle, name).disabled = trials is None
     handle.time.disabled = handle.seconds.disabled = seen is None
+    handle.fetch.layout.display = "none"
     units = (
         []
         if seen is None
