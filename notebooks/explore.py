@@ -31,7 +31,7 @@ session
 # %% [markdown]
 # ## Look around
 #
-# Every handle works with the mouse and with the keyboard: Tab leads to the next one, arrows move it.
+# Every handle works with the mouse and with the keyboard: Tab leads to the next one, arrows move it, Enter presses it.
 #
 # | handle | does |
 # |---|---|

@@ -290,12 +290,12 @@ def test_what_the_browser_rounds_moves_nothing(shown):
 
 def test_a_number_and_the_arrows_lead_to_trials_that_fit(session, shown):
     zero = session.trials["stimOn_times"]
-    shown.set(trial=100)
-    assert shown.span[0] <= zero[100] <= shown.span[1]
-    shown.set(block=0.2, contrast=25.0, outcome="not rewarded")
-    fits = bwm.trials.select(session.trials, block=0.2, contrast=25.0, outcome="not rewarded").index
+    shown.set(trial=300)
+    assert shown.span[0] <= zero[300] <= shown.span[1]
+    shown.set(block=0.2, contrast=12.5, outcome="not rewarded")
+    fits = bwm.trials.select(session.trials, block=0.2, contrast=12.5, outcome="not rewarded").index
     assert f"{len(fits)} of 480 trials fit." in shown.words and f"{len(fits)} trials." in shown.rate_words
-    for arrow, expected in (("▶", fits[fits > 100][0]), ("◀", fits[fits <= 100][-1])):
+    for arrow, expected in (("▶", fits[fits > 300][0]), ("◀", fits[fits <= 300][-1])):
         shown[arrow].click()
         assert shown["trial"].value == expected and shown.span[0] <= zero[expected] <= shown.span[1]
     shown.set(outcome="no choice")
