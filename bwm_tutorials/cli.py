@@ -131,6 +131,11 @@ def _lessons(ending: str) -> list[Path]:
     return sorted((_clone() / "notebooks").glob(f"[0-9][0-9]_*.{ending}"))
 
 
+def _sources() -> list[Path]:
+    """The sources of all notebooks of the clone: the lessons, and what stands beside them."""
+    return sorted((_clone() / "notebooks").glob("*.py"))
+
+
 def _run(arguments: argparse.Namespace) -> int:
     from . import running
     from .simulate import sample
@@ -153,7 +158,8 @@ def _start(arguments: argparse.Namespace) -> int:
     from .course import working_copy
 
     folder = working_copy.create(arguments.folder or _clone() / "my_lessons")
-    lessons = {f"{s.stem}.ipynb": pairing.learners_copy(s) for s in _lessons("py")}
+    copied = [*_lessons("py"), _clone() / "notebooks" / "explore.py"]
+    lessons = {f"{source.stem}.ipynb": pairing.learners_copy(source) for source in copied}
     # and the pages that they link to
     lessons |= {page.name: page.read_bytes() for page in (_clone() / "notebooks").glob("*.md")}
     written = working_copy.copy_lessons(lessons, folder)
@@ -253,12 +259,11 @@ def _notebooks(arguments: argparse.Namespace) -> int:
     from . import pairing
     from .course import hunts
 
-    sources = _lessons("py")
-    for source in sources:
+    for source in _sources():
         pairing.generate(source)
         print(source.with_suffix(".ipynb"))
-    page = sources[0].with_name("hunts.md")
-    page.write_text(hunts.page(sources), encoding="utf-8", newline="\n")
+    page = _clone() / "notebooks" / "hunts.md"
+    page.write_text(hunts.page(_lessons("py")), encoding="utf-8", newline="\n")
     print(page)
     return 0
 

@@ -214,6 +214,7 @@ def select(
     contrast: float | None = None,
     outcome: str | None = None,
     timing: str | None = None,
+    block: float | None = None,
 ) -> pd.DataFrame:
     """The trials that fit, of those whose stimulus has a time.
 
@@ -228,6 +229,8 @@ def select(
         A trial without a choice is not among those not rewarded.
     timing : {'early', 'in time', 'late'}, optional
         When the first movement came: before `EARLIEST`, until `LATEST`, later. MissingDataset if that is not known.
+    block : float, optional
+        Its ``probabilityLeft``.
 
     Returns
     -------
@@ -247,6 +250,8 @@ def select(
         latency = movement_latency(trials)
         early, late = latency < EARLIEST, latency > LATEST
         fits &= {"early": early, "in time": ~(early | late | np.isnan(latency)), "late": late}[timing]
+    if block is not None:
+        fits &= np.isclose(trials["probabilityLeft"], block)
     return trials[fits]
 
 

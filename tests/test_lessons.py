@@ -1,4 +1,7 @@
-"""The lessons as a learner gets them: paired, within their ceilings, and running on any recording."""
+"""The lessons as a learner gets them: paired, within their ceilings, and running on any recording.
+
+What stands beside them in the folder, and is no lesson, is held against what holds for any pair.
+"""
 
 import re
 import runpy
@@ -15,7 +18,9 @@ import bwm_tutorials as bwm
 from bwm_tutorials import environment, pairing, running
 
 SOURCES = sorted((environment.ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
+PAIRS = sorted((environment.ROOT / "notebooks").glob("*.py"))
 every_lesson = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+every_pair = pytest.mark.parametrize("source", PAIRS, ids=lambda path: path.stem)
 CEILINGS = {"sections": 6, "figures": 5, "cells": 40, "words": 1500}
 HEADINGS = ["Recap", "Exit ticket", "What is next"]
 
@@ -54,13 +59,13 @@ def test_own_source_is_read_from_either_file_of_a_pair(source):
 # --------------------------------------------------------------------------------------------------------- as committed
 
 
-@every_lesson
+@every_pair
 def test_pair_has_the_same_content(source):
     assert pairing.content(pairing.read_source(source)) == pairing.content(committed(source))
     assert [c.id for c in pairing.read_source(source).cells] == [c.id for c in committed(source).cells]
 
 
-@every_lesson
+@every_pair
 def test_notebook_holds_nothing_that_changes_without_cause(source):
     notebook = committed(source)
     text = source.with_suffix(".ipynb").read_text(encoding="utf-8")
@@ -76,7 +81,7 @@ def test_notebook_holds_nothing_that_changes_without_cause(source):
     assert counts == list(range(1, len(counts) + 1)), "executed from top to bottom in a fresh kernel"
 
 
-@every_lesson
+@every_pair
 def test_picture_shown_elsewhere_is_that_of_the_lesson(source):
     for picture in pairing.pictures(committed(source)):
         assert (source.parent / "pictures" / f"{source.stem}.png").read_bytes() == picture
@@ -141,7 +146,7 @@ def stripped(outputs):
     return [out | {"text": out["text"].split("versions  ")[0]} if "text" in out else out for out in kept]
 
 
-@every_lesson
+@every_pair
 def test_executed_again_it_gives_what_is_committed(source, home, tmp_path):
     again = pairing.clean(execute(source, tmp_path / "out.ipynb"))
     for cell, before in zip(again.cells, committed(source).cells, strict=True):
@@ -184,7 +189,7 @@ def test_on_a_training_session(source, day, play):
     assert f"SWC_054 {day}" in play(source, SOURCE="real", EID=str(eid))
 
 
-@every_lesson
+@every_pair
 def test_every_figure_is_stamped(source, home):
     with plt.rc_context():
         runpy.run_path(str(source), init_globals={"display": print})

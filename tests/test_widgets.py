@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import bwm_tutorials as bwm
-from bwm_tutorials import widgets
+from bwm_tutorials.widgets.handles import with_handles
 
 
 @pytest.fixture
@@ -60,12 +60,16 @@ def test_an_error_is_shown_where_the_handles_are(curve):
     def draw(n):
         if n == 3:
             raise ValueError("no trial <3>")
+        if n == 4:
+            return {}["rate"]
         return plt.figure()
 
-    handles, picture, words = parts(widgets._with_handles(draw, {"n": IntSlider(value=1, description="n")}))
+    handles, picture, words = parts(with_handles(draw, {"n": IntSlider(value=1, description="n")}))
     before = picture.value
     handles["n"].value = 3
     assert words.value == "no trial &lt;3&gt;" and picture.value == before
+    handles["n"].value = 4
+    assert words.value == "KeyError: &#x27;rate&#x27;. This is a fault of the figure, not of your data."
     handles["n"].value = 2
     assert words.value == ""
 

@@ -89,6 +89,7 @@ def test_start_copies_plain_notebooks_without_the_teachers_notes(tmp_path):
         assert not [cell for cell in copy.cells if cell.get("outputs") or "teacher" in cell.metadata.get("tags", [])]
         ids = {cell.id for cell in pairing.read_source(source).cells}
         assert len(copy.cells) < len(ids) and {cell.id for cell in copy.cells} < ids
+    assert (tmp_path / "mine" / "explore.ipynb").exists()
     before = files(tmp_path / "mine")
     assert start(tmp_path / "mine").returncode == 0
     assert files(tmp_path / "mine") == before

@@ -5,6 +5,7 @@ be told apart by colour-blind readers and read as text on white.
 """
 
 from .behaviour import among_mice, beliefs, learning, psychometric, psychometric_by_hand, session_course
+from .explorer import session_window
 from .passive import best_pixels, on_off, passive_protocol, rates_by_part, rf_maps, task_against_replay
 from .pose import arousal, choice_at_equal_movement, lags, licks, paw_and_wheel, trackers, trial_pose
 from .release import history, regions_by_session, selection_steps, two_sortings, wheel_versions
@@ -61,6 +62,7 @@ __all__ = [
     "selection_steps",
     "session_course",
     "session_raster",
+    "session_window",
     "stamp",
     "task_against_replay",
     "trackers",

@@ -2,7 +2,8 @@
 
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -48,6 +49,18 @@ def stamp(*sessions: Session) -> None:
         for origin, days in shown.items()
     )
     plt.rcParams.update(STYLE)  # again: a style that was chosen since may have taken the signature away
+
+
+@contextmanager
+def stamped(session: Session) -> Iterator[None]:
+    """Write on the figures drawn in here what they show; on later ones what was written before."""
+    global _signature
+    before = _signature
+    stamp(session)
+    try:
+        yield
+    finally:
+        _signature = before
 
 
 def sign(figure: Figure) -> None:

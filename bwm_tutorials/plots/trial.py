@@ -213,7 +213,7 @@ def trial_panels(trials: pd.DataFrame, wheel: Mapping | None = None, licks: np.n
         ax.set_title(title, fontsize=9)
         ax.set(xlim=(start, end))
         ax.locator_params(axis="x", nbins=5)
-        say(_told(number, trial, events))
+        say(describe_trial(number, trial, events))
     if wheel is None:
         axes[0, 0].set(yticks=[])
         for ax in axes[0]:
@@ -237,7 +237,7 @@ def _outcome(trial: pd.Series) -> str:
     return "rewarded" if trial["feedbackType"] == 1 else "not rewarded"
 
 
-def _told(number: int, trial: pd.Series, events: Mapping[str, float]) -> str:
+def describe_trial(number: int, trial: pd.Series, events: Mapping[str, float]) -> str:
     contrast, side = _stimulus(trial)
     moved, response = (f"at {1000 * events[name]:.0f} ms" if name in events else "" for name in SHOWN)
     return (

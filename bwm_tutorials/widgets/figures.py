@@ -1,26 +1,20 @@
-"""Figures with handles, for a notebook that runs: each handle draws anew with a plain function of `plots`."""
+"""The lessons' figures with handles."""
 
-import io
-from collections.abc import Callable, Iterable
-from contextlib import redirect_stdout
-from html import escape
+from collections.abc import Iterable
 from typing import Any
 
 import ipywidgets
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from . import plots
-from .errors import DataError
-from .passive import flashes, rf_maps
-from .session import Insertion, Session
-from .spikes import around, counts_in_intervals, peth, smoothed
-from .trials import PSYCHOMETRIC, fit_psychometric, select, signed_contrast, stimulus_side
-
-WIDE, NARROW = {"width": "500px"}, {"width": "220px"}
-ANY = "any"  # a word, for a choice whose value is None is shown as if nothing were chosen
+from .. import plots
+from ..errors import DataError
+from ..passive import flashes, rf_maps
+from ..session import Insertion, Session
+from ..spikes import around, counts_in_intervals, peth, smoothed
+from ..trials import PSYCHOMETRIC, fit_psychometric, select, signed_contrast, stimulus_side
+from .handles import ANY, NARROW, WIDE, with_handles
 
 
 def psychometric(table: pd.DataFrame) -> ipywidgets.Widget:
@@ -37,7 +31,7 @@ def psychometric(table: pd.DataFrame) -> ipywidgets.Widget:
         name: ipywidgets.FloatSlider(starts[name], min=low, max=high, step=step, description=name, layout=WIDE)
         for (name, (low, high)), step in zip(PSYCHOMETRIC.items(), (0.5, 0.1, 0.01, 0.01), strict=True)
     }
-    return _with_handles(lambda **hand: plots.psychometric_by_hand(table, [hand], best), handles)
+    return with_handles(lambda **hand: plots.psychometric_by_hand(table, [hand], best), handles)
 
 
 def trial_viewer(session: Session) -> ipywidgets.Widget:
@@ -75,7 +69,7 @@ def trial_viewer(session: Session) -> ipywidgets.Widget:
     steps = [ipywidgets.Button(description=sign, tooltip=tip) for sign, tip in (("◀", "previous"), ("▶", "next"))]
     for button, step in zip(steps, (-1, 1), strict=True):
         button.on_click(lambda _, step=step: setattr(number, "value", number.value + step))
-    *_, picture, words = _with_handles(draw, {"number": number, **chosen}).children
+    *_, picture, words = with_handles(draw, {"number": number, **chosen}).children
     rows = [ipywidgets.HBox(row, layout={"flex_flow": "row wrap"}) for row in ([number, *steps], list(chosen.values()))]
     return ipywidgets.VBox([*rows, picture, words], layout={"align_items": "flex-start"})
 
@@ -95,7 +89,7 @@ def unit_browser(probe: Insertion, units: Iterable[int] | None = None) -> ipywid
     def draw(unit: int) -> Figure:
         return plots.unit_panels(probe.spikes, probe.clusters, probe.waveforms, [unit])
 
-    return _with_handles(draw, {"unit": handle})
+    return with_handles(draw, {"unit": handle})
 
 
 def peth_explorer(session: Session, probe: Insertion) -> ipywidgets.Widget:
@@ -120,7 +114,7 @@ def peth_explorer(session: Session, probe: Insertion) -> ipywidgets.Widget:
         rates = peth(spikes, trials[event], (-0.4, 0.6), bin_size, [unit], conditions[condition])
         return plots.rates_around([smoothed(rates, smoothing)], unit)
 
-    return _with_handles(
+    return with_handles(
         draw,
         {
             "unit": ipywidgets.Dropdown(options=np.unique(spikes["clusters"]).tolist(), description="unit"),
@@ -147,7 +141,7 @@ def rf_browser(session: Session, probe: Insertion) -> ipywidgets.Widget:
         window = around(shown["time"], (lag, lag + seconds))
         return plots.rf_maps(rf_maps(counts_in_intervals(spikes, window, [unit]), shown), [unit])
 
-    return _with_handles(
+    return with_handles(
         draw,
         {
             "unit": ipywidgets.Dropdown(options=np.unique(spikes["clusters"]).tolist(), description="unit"),
@@ -183,35 +177,10 @@ def pose_player(session: Session, probe: Insertion | None = None) -> ipywidgets.
     def draw(trial: int, moment: float) -> Figure:
         return plots.trial_pose(pose, session.trials.loc[trial], [moment], camera, wheel, spikes)
 
-    return _with_handles(
+    return with_handles(
         draw,
         {
             "trial": ipywidgets.SelectionSlider(options=session.trials.index[filmed], description="trial", layout=WIDE),
             "moment": ipywidgets.FloatSlider(0.0, min=-0.5, max=2.5, step=0.02, description="time (s)", layout=WIDE),
         },
     )
-
-
-def _with_handles(draw: Callable[..., Figure], handles: dict[str, ipywidgets.Widget]) -> ipywidgets.Widget:
-    """The handles, the figure that ``draw`` makes of their values, and below it what it says."""
-    picture, words = ipywidgets.Image(format="png"), ipywidgets.HTML()
-
-    def redraw(_: object = None) -> None:
-        said = io.StringIO()
-        try:
-            with redirect_stdout(said):
-                figure = draw(**{name: handle.value for name, handle in handles.items()})
-        except (DataError, ValueError) as error:
-            # An error in a callback would be lost in the browser's log.
-            words.value = escape(str(error))
-            return
-        png = io.BytesIO()
-        figure.savefig(png, bbox_inches="tight")
-        plt.close(figure)
-        picture.value, words.value = png.getvalue(), escape(said.getvalue())
-
-    for handle in handles.values():
-        handle.observe(redraw, "value")
-    redraw()
-    # Not stretched to the width of the page: the picture keeps its size.
-    return ipywidgets.VBox([*handles.values(), picture, words], layout={"align_items": "flex-start"})
