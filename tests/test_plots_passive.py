@@ -121,7 +121,7 @@ def test_rates_by_part_say_how_many_fire_more(said):
 
 
 def test_the_browser_draws_what_its_handles_ask_for(session, probe, flashes, said):
-    *handles, picture, words = bwm.widgets.rf_browser(session, probe).children
+    *handles, picture, words, _ = bwm.widgets.rf_browser(session, probe).children
     handle = {each.description: each for each in handles}
     before = picture.value
     handle["unit"].index, handle["lag (s)"].value, handle["window (s)"].value = 3, 0.1, 0.1

@@ -148,7 +148,7 @@ def test_lags_say_who_comes_first_and_how_wide_the_null_is(said):
 @pytest.fixture
 def player(session, probe):
     widget = bwm.widgets.pose_player(session, probe)
-    *handles, picture, words = widget.children
+    *handles, picture, words, _ = widget.children
     return {handle.description: handle for handle in handles}, picture, words
 
 
@@ -178,5 +178,5 @@ def test_the_player_offers_the_trials_that_were_filmed(session, plain, player):
     handles, _, _ = player
     shown = list(handles["trial"].options)
     assert not session.trials["stimOn_times"].loc[shown].isna().any() and len(shown) > 470
-    trial, _, picture, words = bwm.widgets.pose_player(plain).children
+    trial, _, picture, words, _ = bwm.widgets.pose_player(plain).children
     assert len(picture.value) > 1000 and words.value.startswith(f"Trial {trial.value}. ")

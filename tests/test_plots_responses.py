@@ -122,7 +122,7 @@ def test_trajectories_say_when_they_part(said):
 
 def test_the_explorer_draws_what_its_handles_ask_for(session, probe, said):
     widget = bwm.widgets.peth_explorer(session, probe)
-    *handles, picture, words = widget.children
+    *handles, picture, words, _ = widget.children
     handle = {each.description: each for each in handles}
     before = picture.value
     handle["unit"].index, handle["event"].value = 3, "feedback_times"

@@ -95,7 +95,7 @@ def test_a_unit_without_spikes_and_measures_draws(probe, said):
 
 
 def test_the_browser_draws_what_the_plain_function_draws_at_once(probe, said):
-    handle, picture, words = bwm.widgets.unit_browser(probe, units=[5, 2, 9]).children
+    handle, picture, words, _ = bwm.widgets.unit_browser(probe, units=[5, 2, 9]).children
     assert handle.options == (5, 2, 9) and "Unit 5 " in words.value
     started = time.process_time()
     handle.value = 2

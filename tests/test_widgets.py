@@ -19,7 +19,7 @@ def curve(session):
 
 
 def parts(widget):
-    *handles, picture, words = widget.children
+    *handles, picture, words, _ = widget.children
     return {handle.description: handle for handle in handles}, picture, words
 
 
@@ -79,7 +79,7 @@ def test_an_error_is_shown_where_the_handles_are(curve):
 
 def viewer_of(session):
     """Its handles by name, what it shows, and its two buttons."""
-    above, below, picture, words = bwm.widgets.trial_viewer(session).children
+    above, below, picture, words, _ = bwm.widgets.trial_viewer(session).children
     number, *buttons = above.children
     return {handle.description: handle for handle in (number, *below.children)}, picture, words, buttons
 

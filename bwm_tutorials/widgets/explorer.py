@@ -22,32 +22,22 @@ from ..remote.source import RemoteOne
 from ..session import TRACKERS, Insertion, Session
 from ..spikes import peth
 from ..trials import select, signed_contrast
-from .handles import ANY, WIDE, png, sentence, told
+from .handles import ANY, WIDE, framed, png, sentence, told
 
 PAWS = ["paw_r", "paw_l"]
 SECONDS = (2, 5, 10, 30, 60, 300)
 BEFORE = 0.3  # of a window, that lies before the stimulus of the trial that was jumped to
 NONE = ("none", ())  # of units to choose from; a slider takes no None
 AROUND, BIN = (-0.4, 0.8), 0.02  # s, of the rates of a unit
-# Run in the browser when the explorer is there.
 # A picture cannot tell the kernel of a click; the value of a text field can, also of one that is not shown.
-# JupyterLab takes keys for its own commands, also those pressed in a drop-down: an arrow leads to another cell, two d
-# delete this one. It leaves alone the keys of what has the attribute below.
-SCRIPT = """
-const begin = () => {
-    const explorer = this.closest('.bwm-explorer');
-    if (!explorer) { setTimeout(begin, 100); return; }
-    explorer.addEventListener('focusin', (event) => event.target.setAttribute('data-lm-suppress-shortcuts', 'true'));
-    explorer.addEventListener('mousedown', (event) => {
-        const picture = event.target, field = explorer.querySelector('.bwm-click input');
+CLICKS = """
+    widget.addEventListener('mousedown', (event) => {
+        const picture = event.target, field = widget.querySelector('.bwm-click input');
         if (!picture.matches('.bwm-picture')) return;
         field.value = [event.offsetX / picture.clientWidth, 1 - event.offsetY / picture.clientHeight];
         field.dispatchEvent(new Event('change', {bubbles: true}));
     });
-};
-begin();
 """
-DOT = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"  # one transparent pixel
 
 
 def session_explorer(session: Session) -> ipywidgets.Widget:
@@ -178,11 +168,8 @@ def session_explorer(session: Session) -> ipywidgets.Widget:
         [handle.trial, handle.previous, handle.next, handle.block, handle.contrast, handle.outcome],
         [handle.unit, handle.unit_name],
     ]
-    script = ipywidgets.HTML(f'<img src="{DOT}" alt="" onload="{escape(SCRIPT)}">', layout={"height": "0"})
     wrapped = [ipywidgets.HBox(row, layout={"flex_flow": "row wrap"}) for row in rows]
-    explorer = ipywidgets.VBox(
-        [*wrapped, picture, words, unit_picture, unit_words, handle.click, script], layout={"align_items": "flex-start"}
-    )
+    explorer = framed(*wrapped, picture, words, unit_picture, unit_words, handle.click, listeners=CLICKS)
     explorer.add_class("bwm-explorer")
     return explorer
 

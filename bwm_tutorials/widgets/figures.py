@@ -14,7 +14,7 @@ from ..passive import flashes, rf_maps
 from ..session import Insertion, Session
 from ..spikes import around, counts_in_intervals, peth, smoothed
 from ..trials import PSYCHOMETRIC, fit_psychometric, select, signed_contrast, stimulus_side
-from .handles import ANY, NARROW, WIDE, with_handles
+from .handles import ANY, NARROW, WIDE, drawn, framed, with_handles
 
 
 def psychometric(table: pd.DataFrame) -> ipywidgets.Widget:
@@ -69,9 +69,8 @@ def trial_viewer(session: Session) -> ipywidgets.Widget:
     steps = [ipywidgets.Button(description=sign, tooltip=tip) for sign, tip in (("◀", "previous"), ("▶", "next"))]
     for button, step in zip(steps, (-1, 1), strict=True):
         button.on_click(lambda _, step=step: setattr(number, "value", number.value + step))
-    *_, picture, words = with_handles(draw, {"number": number, **chosen}).children
     rows = [ipywidgets.HBox(row, layout={"flex_flow": "row wrap"}) for row in ([number, *steps], list(chosen.values()))]
-    return ipywidgets.VBox([*rows, picture, words], layout={"align_items": "flex-start"})
+    return framed(*rows, *drawn(draw, {"number": number, **chosen}))
 
 
 def unit_browser(probe: Insertion, units: Iterable[int] | None = None) -> ipywidgets.Widget:

@@ -14,10 +14,41 @@ from ..errors import DataError
 
 WIDE, NARROW = {"width": "500px"}, {"width": "220px"}
 ANY = "any"  # a word, for a choice whose value is None is shown as if nothing were chosen
+# Run in the browser: when the widget is there, it is listened to.
+BEGIN = """
+const begin = () => {
+    const widget = this.closest('.bwm-handles');
+    if (!widget) { setTimeout(begin, 100); return; }
+%s};
+begin();
+"""
+# JupyterLab takes keys for its own commands, also those pressed in a drop-down: an arrow leads to another cell, two d
+# delete this one. It leaves alone the keys of what has this attribute.
+KEYS = """
+    widget.addEventListener('focusin', (event) => event.target.setAttribute('data-lm-suppress-shortcuts', 'true'));
+"""
+DOT = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"  # one transparent pixel
 
 
 def with_handles(draw: Callable[..., Figure], handles: dict[str, ipywidgets.Widget]) -> ipywidgets.Widget:
     """The handles, the figure that ``draw`` makes of their values, and below it what it says."""
+    return framed(*handles.values(), *drawn(draw, handles))
+
+
+def framed(*children: ipywidgets.Widget, listeners: str = "") -> ipywidgets.Widget:
+    """Widgets below one another as one that keeps its keys; ``listeners`` are added to it in the browser."""
+    script = escape(BEGIN % (KEYS + listeners))
+    begin = ipywidgets.HTML(f'<img src="{DOT}" alt="" onload="{script}">', layout={"height": "0"})
+    # Not stretched to the width of the page: a picture keeps its size.
+    frame = ipywidgets.VBox([*children, begin], layout={"align_items": "flex-start"})
+    frame.add_class("bwm-handles")
+    return frame
+
+
+def drawn(
+    draw: Callable[..., Figure], handles: dict[str, ipywidgets.Widget]
+) -> tuple[ipywidgets.Image, ipywidgets.HTML]:
+    """The figure that ``draw`` makes of the handles' values, made anew when one moves, and what it says."""
     picture, words = ipywidgets.Image(format="png"), ipywidgets.HTML()
 
     def redraw(_: object = None) -> None:
@@ -31,8 +62,7 @@ def with_handles(draw: Callable[..., Figure], handles: dict[str, ipywidgets.Widg
     for handle in handles.values():
         handle.observe(redraw, "value")
     redraw()
-    # Not stretched to the width of the page: the picture keeps its size.
-    return ipywidgets.VBox([*handles.values(), picture, words], layout={"align_items": "flex-start"})
+    return picture, words
 
 
 def told(draw: Callable[[], Figure]) -> tuple[Figure, str]:
