@@ -7,6 +7,7 @@ be told apart by colour-blind readers and read as text on white.
 from .behaviour import among_mice, beliefs, learning, psychometric, psychometric_by_hand, session_course
 from .passive import best_pixels, on_off, passive_protocol, rates_by_part, rf_maps, task_against_replay
 from .pose import arousal, choice_at_equal_movement, lags, licks, paw_and_wheel, trackers, trial_pose
+from .report import presence, quality_by_depth, responding
 from .responses import alignments, p_values, raster, rates_around, responsive, trajectories
 from .score import scorecard
 from .sessions import download_prices, what_sessions_have
@@ -45,12 +46,15 @@ __all__ = [
     "p_values",
     "passive_protocol",
     "paw_and_wheel",
+    "presence",
     "probe",
     "psychometric",
     "psychometric_by_hand",
+    "quality_by_depth",
     "raster",
     "rates_around",
     "rates_by_part",
+    "responding",
     "responsive",
     "rf_maps",
     "scorecard",
