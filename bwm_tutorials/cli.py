@@ -167,7 +167,7 @@ def _report(arguments: argparse.Namespace) -> int:
         probes.sort(key=lambda probe: (probe.session.name, probe.name))
     if not probes:
         raise SystemExit(f"{arguments.source} has no probe insertions, so there is nothing to report on.")
-    folder = arguments.to or _clone() / "_build" / "reports"
+    folder = (arguments.to or _clone() / "_build" / "reports").absolute()
     pids = dict.fromkeys(probe.pid for probe in probes)
     results = running.report(_clone() / "notebooks" / "report.ipynb", list(pids), folder, arguments.source)
     print(running.table(results, "insertion"))

@@ -23,6 +23,7 @@ body {font: 16px/1.5 sans-serif; margin: 3em auto; max-width: 58em; padding: 0 1
 table {border-collapse: collapse; font-size: .9em}
 td, th, tr {padding: .2em .7em; text-align: left !important; border-width: 0}
 pre {white-space: pre-wrap; font: inherit}
+a {white-space: nowrap}
 img {max-width: 100%; break-inside: avoid}
 h2 {margin-top: 2em; border-top: 1px solid #ccc; padding-top: .5em; break-after: avoid}
 @media print {body {margin: 0; max-width: none; font-size: 12px} img {max-height: 12cm}}
@@ -111,6 +112,7 @@ def run(notebooks: Sequence[Path], target: Path, source: str | None = None, eid:
     source, eid : str, optional
         Other recordings than the lessons' own.
     """
+    target.mkdir(parents=True, exist_ok=True)
     parameters = {"SOURCE": _absolute(source), "EID": eid}
     outputs = {target / notebook.name: (notebook, parameters) for notebook in notebooks}
     results = _execute_all(outputs, "lessons")
@@ -136,6 +138,7 @@ def report(template: Path, pids: Sequence[str], target: Path, source: str) -> li
     source : str
         Where the insertions are.
     """
+    target.mkdir(parents=True, exist_ok=True)
     outputs = {target / f"{pid}.ipynb": (template, {"SOURCE": _absolute(source), "PID": pid}) for pid in pids}
     results = _execute_all(outputs, "reports")
     for output in filter(Path.exists, outputs):
@@ -158,8 +161,6 @@ def _absolute(source: str | None) -> str | None:
 
 def _execute_all(outputs: Mapping[Path, tuple[Path, dict[str, str | None]]], what: str) -> list[Result]:
     """Make each of the outputs from its notebook and parameters, two at a time, with a bar of their progress."""
-    for output in outputs:
-        output.parent.mkdir(parents=True, exist_ok=True)
     n_cells = {notebook: len(nbformat.read(notebook, as_version=4).cells) for notebook, _ in outputs.values()}
     # papermill adds a cell with the values given
     total = sum(n_cells[notebook] + any(given.values()) for notebook, given in outputs.values())
@@ -167,7 +168,8 @@ def _execute_all(outputs: Mapping[Path, tuple[Path, dict[str, str | None]]], wha
     with progress_bar as bar, ThreadPoolExecutor(AT_ONCE) as pool:
 
         def make(output: Path) -> Result:
-            return execute(outputs[output][0], output, outputs[output][1], progress=bar.update)
+            notebook, parameters = outputs[output]
+            return execute(notebook, output, parameters, progress=bar.update)
 
         return list(pool.map(make, outputs))
 
@@ -236,7 +238,9 @@ def _write_report(notebook: Path) -> None:
         template_name="basic", exclude_input=True, exclude_output_prompt=True, exclude_anchor_links=True
     )
     content = clean(nbformat.read(notebook, as_version=4))
-    content.cells = [cell for cell in content.cells if cell.cell_type == "markdown" or cell.get("outputs")]
+    cells = [cell for cell in content.cells if "papermill-error-cell-tag" not in cell.metadata.get("tags", [])]
+    ends = [n for n, cell in enumerate(cells, 1) if any(o.output_type == "error" for o in cell.get("outputs", []))]
+    content.cells = [cell for cell in cells[: min(ends, default=None)] if cell.get("outputs", True)]
     body, _ = exporter.from_notebook_node(content)
     notebook.with_suffix(".html").write_text(_page(_title(notebook), body), encoding="utf-8")
 
@@ -244,7 +248,7 @@ def _write_report(notebook: Path) -> None:
 def _write_index(target: Path, heading: str, results: Sequence[Result], source: str) -> None:
     rows = "\n".join(
         f'<tr><td><a href="{r.name}.html">{_title(target / f"{r.name}.ipynb")}</a></td>'
-        f"<td>{r.seconds:.1f} s</td><td>{r.peak_mb:.0f} MB</td><td>{escape(r.error) or 'ok'}</td></tr>"
+        f"<td>{r.seconds:.1f}\xa0s</td><td>{r.peak_mb:.0f}\xa0MB</td><td>{escape(r.error) or 'ok'}</td></tr>"
         for r in results
     )
     body = (

@@ -26,7 +26,7 @@ title = f"# {origin.partition(':')[0]} · {session.name} {probe.name}"
 display(Markdown(f"{title}\n\n{origin}. Insertion `{probe.pid}` of the lab {session.details['lab']}."))
 
 # %%
-spikes = probe.spikes  # without spikes there is nothing to report on
+spikes = probe.spikes
 
 # %% [markdown]
 # ## 1 · Behaviour
@@ -91,7 +91,7 @@ if clusters is not None:
 
 # %% [markdown]
 # A good unit may still come and go. Each row is a good unit (any unit, if none is good); ticks on top are moments at
-# which the voltage was beyond the probe's range.
+# which the voltage left the probe's range.
 
 # %%
 if clusters is not None:
@@ -127,7 +127,7 @@ else:
 if probe.get("clusters") is not None:
     atlas = BrainRegions()
     units = seen.assign(region=atlas.acronym2acronym(seen["acronym"], mapping="Beryl"))
-    names = dict(zip(atlas.acronym[atlas.id > 0], atlas.name[atlas.id > 0], strict=True))
+    names = dict(zip(atlas.acronym[atlas.id >= 0], atlas.name[atlas.id >= 0], strict=True))
     units["name"], units["side"] = units["region"].map(names), np.where(units["x"] < 0, "left", "right")
     by_region = (
         units["firing_rate"]

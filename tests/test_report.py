@@ -77,7 +77,7 @@ def test_each_insertion_is_reported_and_what_failed_is_named(reports, damaged):
     (bad,) = (pid for pid, probe in probes.items() if probe.session.name.startswith("SIM-NULL"))
     rows = dict(re.findall(r"^(5eed\S+) .*?\d  (\S.*)$", done.stdout, flags=re.MULTILINE))
     assert rows.keys() == probes.keys() and done.returncode == 1
-    assert rows.pop(bad).startswith("cell 2 (spikes = probe.spikes") and "CorruptData" in done.stdout
+    assert rows.pop(bad).startswith("cell 2 (spikes = probe.spikes): CorruptData: ")
     assert set(rows.values()) == {"ok"} and str(folder / "index.html") in done.stdout
     index = (folder / "index.html").read_text(encoding="utf-8")
     assert re.findall(r'href="(.+?)\.html">(.+?)</a>', index) == [
@@ -85,6 +85,8 @@ def test_each_insertion_is_reported_and_what_failed_is_named(reports, damaged):
         for pid, probe in sorted(probes.items(), key=lambda item: (item[1].session.name, item[1].name))
     ]
     assert "CorruptData" in index
+    page = (folder / f"{bad}.html").read_text(encoding="utf-8")
+    assert "CorruptData" in page and "<h2" not in page and "papermill" not in page, "it ends with what went wrong"
     for pid in rows:
         text = text_of(folder / f"{pid}.ipynb")
         assert text.startswith(f"# SYNTHETIC · {probes[pid].session.name} {probes[pid].name} SYNTHETIC: a program made")
@@ -116,7 +118,7 @@ def test_the_numbers_are_those_of_the_recording(reports, whole):
     bits = units["bitwise_fail"].astype(int)
     for bit, name in ((1, "refractory period"), (2, "noise cutoff"), (4, "amplitude")):
         assert f"{name} {(bits & bit > 0).sum()} ({(bits == bit).sum()} this alone)" in text
-    assert f"was the voltage {len(whole.saturation)} times" in text
+    assert f"left the probe's range {len(whole.saturation)} times" in text
     windows = {"stimOn_times": ((0.03, 0.13), (-0.1, 0)), "feedback_times": ((0, 0.2), (-0.2, 0))}
     for name, pair in windows.items():
         table = bwm.spikes.responsive_units(whole.good_spikes, trials[name], *pair)
@@ -228,11 +230,11 @@ def test_presence_tells_units_that_stay_from_units_that_go(said):
     assert (drawn[1:] == 0).all()
     assert said() == (
         "2 of 3 units fire in nine tenths of all steps of 60 s, or more. From the first third of the recording to the "
-        "last, 1 change by more than a factor of 2. Beyond the range of the probe was the voltage 2 times, 0.75 s in "
-        "all, 0.5 s at most."
+        "last, 1 change by more than a factor of 2. The voltage left the probe's range 2 times, 0.75 s in all, 0.5 s "
+        "at most."
     )
     plots.presence(counts, depths, saturation[:0])
-    assert said().endswith("Beyond the range of the probe was the voltage at no time.")
+    assert said().endswith("The voltage never left the range of the probe.")
     plots.presence(counts, depths)
     assert "voltage" not in said()
 

@@ -23,7 +23,7 @@ def quality_by_depth(clusters: pd.DataFrame) -> Figure:
     clusters : DataFrame
         As `Insertion.clusters` gives it.
     """
-    good, failed = clusters["label"] == 1, clusters["bitwise_fail"].astype(int)
+    good, failed = clusters["label"] == 1, clusters["bitwise_fail"].fillna(0).astype(int)  # NaN: it was not measured
     fig, (left, *right) = plt.subplots(1, 3, figsize=(9, 4), width_ratios=[1.2, 1, 1])
     counts = {name: ((failed & bit > 0).sum(), (failed == bit).sum()) for bit, (name, _) in CRITERIA.items()}
     any_, alone = np.transpose(list(counts.values()))
@@ -94,8 +94,10 @@ def presence(counts: pd.DataFrame, depths: pd.Series, saturation: pd.DataFrame |
         top = ax.get_xaxis_transform()
         ax.plot(saturation["start"] / 60, np.full(len(saturation), 1.03), "|", color=ORANGE, ms=7, transform=top,
                 clip_on=False)  # fmt: skip
-        told = f"{len(seconds)} times, {seconds.sum():.2g} s in all, {seconds.max():.2g} s at most"
-        say(f"Beyond the range of the probe was the voltage {told if len(seconds) else 'at no time'}.")
+        told = (
+            f"left the probe's range {len(seconds)} times, {seconds.sum():.2g} s in all, {seconds.max():.2g} s at most"
+        )
+        say(f"The voltage {told if len(seconds) else 'never left the range of the probe'}.")
     return fig
 
 
