@@ -6,12 +6,14 @@ PYTHON ?= python3
 endif
 BWM = $(PYTHON) -m bwm_tutorials
 
-.PHONY: help run lab notebooks book data doctor test lint bench calibrate locks clean
+.PHONY: help run report lab notebooks book data doctor test lint bench calibrate locks clean
 
 help:       ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/: *## /: /'
 run:        ## install what is needed and run every lesson (SOURCE=real, EID=... for another recording)
 	$(BWM) run $(if $(SOURCE),--source "$(SOURCE)") $(if $(EID),--eid "$(EID)")
+report:     ## write a report of each probe insertion (SOURCE=release, PID=... for others)
+	$(BWM) report $(PID) $(if $(SOURCE),--source "$(SOURCE)")
 lab:        ## copy the lessons into my_lessons/ and open them in JupyterLab
 	$(BWM) start
 notebooks:  ## generate and execute the notebooks from their sources

@@ -51,6 +51,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("lessons", nargs="*", metavar="LESSON", help="numbers, for example 00; default all")
     run.add_argument("--source", help="'sample', 'real', 'aws', 'openalyx', or the path of a folder with ONE tables")
     run.add_argument("--eid", help="a session of that source")
+    report = add("report", _report, "write a report of each probe insertion to _build/reports/")
+    report.add_argument("pids", nargs="*", metavar="PID", help="insertions; default every one of the source")
+    report.add_argument("--source", default="sample", help="as for run, or 'release'; default sample")
+    report.add_argument("--to", metavar="DIR", type=Path, help="another folder")
     start = add("start", _start, "copy the lessons into a folder of your own and open them in JupyterLab")
     start.add_argument("folder", nargs="?", metavar="DIR", type=Path, help="default my_lessons in the clone")
     start.add_argument("--no-lab", action="store_true", help="only copy")
@@ -150,6 +154,30 @@ def _run(arguments: argparse.Namespace) -> int:
     results = running.run(chosen, _clone() / "_build", arguments.source, arguments.eid)
     print(running.table(results))
     print(f"Pages: {_clone() / '_build' / 'index.html'}")
+    return int(any(result.error for result in results))
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from . import running
+    from .session import Insertion
+    from .sources import connect
+
+    one = connect(arguments.source)
+    if not arguments.pids and arguments.source in ("aws", "openalyx"):
+        raise SystemExit(
+            f"Name the insertions: {arguments.source} has {len(one.search_insertions())}, and each report fetches some "
+            "hundred megabytes."
+        )
+    probes = [Insertion(pid, one) for pid in arguments.pids or one.search_insertions()]
+    if not arguments.pids:
+        probes.sort(key=lambda probe: (probe.session.name, probe.name))
+    if not probes:
+        raise SystemExit(f"{arguments.source} has no probe insertions, so there is nothing to report on.")
+    folder = (arguments.to or _clone() / "_build" / "reports").absolute()
+    pids = dict.fromkeys(probe.pid for probe in probes)
+    results = running.report(_clone() / "notebooks" / "report.ipynb", list(pids), folder, arguments.source)
+    print(running.table(results, "insertion"))
+    print(f"Pages: {folder / 'index.html'}")
     return int(any(result.error for result in results))
 
 

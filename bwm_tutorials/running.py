@@ -1,11 +1,11 @@
-"""Run lessons as they stand: execute each notebook, keep the result, make a page of it, and say how it went."""
+"""Run lessons, and reports: execute each notebook, keep the result, make a page of it, and say how it went."""
 
 import os
 import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from html import escape
 from pathlib import Path
@@ -18,12 +18,22 @@ from tqdm import tqdm
 CELL_TIMEOUT = 120  # s
 AT_ONCE = 2
 _KERNEL_START = 60  # s
+_STYLE = """
+body {font: 16px/1.5 sans-serif; margin: 3em auto; max-width: 58em; padding: 0 1em}
+table {border-collapse: collapse; font-size: .9em}
+td, th, tr {padding: .2em .7em; text-align: left !important; border-width: 0}
+pre {white-space: pre-wrap; font: inherit}
+a {white-space: nowrap}
+img {max-width: 100%; break-inside: avoid}
+h2 {margin-top: 2em; border-top: 1px solid #ccc; padding-top: .5em; break-after: avoid}
+@media print {body {margin: 0; max-width: none; font-size: 12px} img {max-height: 12cm}}
+"""
 
 
 class Result(NamedTuple):
-    """How the run of one lesson went; ``error`` is empty if every cell ran."""
+    """How one notebook went; ``name`` is that of the executed one, ``error`` is empty if every cell ran."""
 
-    lesson: str
+    name: str
     seconds: float
     peak_mb: float
     error: str
@@ -74,7 +84,7 @@ def execute(
             time.sleep(0.1)
     progress(max(_finished_cells(output) - finished, 0))
     error = "" if process.returncode == 0 else _failure(output, cell_timeout) or _last_line(log.result())
-    return Result(notebook.stem, time.monotonic() - start, peak / 1e6, error)
+    return Result(output.stem, time.monotonic() - start, peak / 1e6, error)
 
 
 def without_handles(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
@@ -103,30 +113,65 @@ def run(notebooks: Sequence[Path], target: Path, source: str | None = None, eid:
         Other recordings than the lessons' own.
     """
     target.mkdir(parents=True, exist_ok=True)
-    source = str(Path(source).absolute()) if source and Path(source).is_dir() else source
-    parameters = {"SOURCE": source, "EID": eid}
-    injected = any(parameters.values())  # papermill adds a cell with the values given
-    total = sum(len(nbformat.read(notebook, as_version=4).cells) + injected for notebook in notebooks)
-    progress_bar = tqdm(total=total, unit="cell", desc="lessons", leave=False, disable=None)
-    with progress_bar as bar, ThreadPoolExecutor(AT_ONCE) as pool:
-        results = list(
-            pool.map(
-                lambda notebook: execute(notebook, target / notebook.name, parameters, progress=bar.update), notebooks
-            )
-        )
-    for notebook in notebooks:
-        if (target / notebook.name).exists():
-            _write_page(target / notebook.name)
-    _write_index(target, results, source or "the lessons' own sources")
+    parameters = {"SOURCE": _absolute(source), "EID": eid}
+    outputs = {target / notebook.name: (notebook, parameters) for notebook in notebooks}
+    results = _execute_all(outputs, "lessons")
+    for output in filter(Path.exists, outputs):
+        _write_page(output)
+    _write_index(target, "Lessons", results, source or "the lessons' own sources")
     return results
 
 
-def table(results: Sequence[Result]) -> str:
+def report(template: Path, pids: Sequence[str], target: Path, source: str) -> list[Result]:
+    """Execute one notebook for each insertion, two at a time, and write what they gave as `run` does.
+
+    The pages are for reading: they stand alone, without code.
+
+    Parameters
+    ----------
+    template : Path
+        A notebook with the parameters ``SOURCE`` and ``PID``.
+    pids : sequence of str
+        The insertions, each of which gives its name to a notebook and a page.
+    target : Path
+        Folder for these, and ``index.html``.
+    source : str
+        Where the insertions are.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    outputs = {target / f"{pid}.ipynb": (template, {"SOURCE": _absolute(source), "PID": pid}) for pid in pids}
+    results = _execute_all(outputs, "reports")
+    for output in filter(Path.exists, outputs):
+        _write_report(output)
+    _write_index(target, "Reports", results, source)
+    return results
+
+
+def table(results: Sequence[Result], of: str = "lesson") -> str:
     """The results as text: lesson, seconds, peak memory, ok or the failing cell with its error."""
-    width = max(len("lesson"), *(len(result.lesson) for result in results))
-    lines = [f"{'lesson':{width}}  seconds  peak MB  "]
-    lines += [f"{r.lesson:{width}}  {r.seconds:7.1f}  {r.peak_mb:7.0f}  {r.error or 'ok'}" for r in results]
+    width = max(len(of), *(len(result.name) for result in results))
+    lines = [f"{of:{width}}  seconds  peak MB  "]
+    lines += [f"{r.name:{width}}  {r.seconds:7.1f}  {r.peak_mb:7.0f}  {r.error or 'ok'}" for r in results]
     return "\n".join(lines)
+
+
+def _absolute(source: str | None) -> str | None:
+    return str(Path(source).absolute()) if source and Path(source).is_dir() else source
+
+
+def _execute_all(outputs: Mapping[Path, tuple[Path, dict[str, str | None]]], what: str) -> list[Result]:
+    """Make each of the outputs from its notebook and parameters, two at a time, with a bar of their progress."""
+    n_cells = {notebook: len(nbformat.read(notebook, as_version=4).cells) for notebook, _ in outputs.values()}
+    # papermill adds a cell with the values given
+    total = sum(n_cells[notebook] + any(given.values()) for notebook, given in outputs.values())
+    progress_bar = tqdm(total=total, unit="cell", desc=what, leave=False, disable=None)
+    with progress_bar as bar, ThreadPoolExecutor(AT_ONCE) as pool:
+
+        def make(output: Path) -> Result:
+            notebook, parameters = outputs[output]
+            return execute(notebook, output, parameters, progress=bar.update)
+
+        return list(pool.map(make, outputs))
 
 
 def _memory_of_children(pid: int) -> float:
@@ -173,6 +218,7 @@ def _last_line(log: bytes) -> str:
 
 
 def _write_page(notebook: Path) -> None:
+    """The page of a lesson, with its code."""
     from nbconvert import HTMLExporter
     from nbconvert.preprocessors import TagRemovePreprocessor
 
@@ -182,22 +228,48 @@ def _write_page(notebook: Path) -> None:
     notebook.with_suffix(".html").write_text(page, encoding="utf-8")
 
 
-def _write_index(target: Path, results: Sequence[Result], source: str) -> None:
+def _write_report(notebook: Path) -> None:
+    """The page of a report: what its cells gave, and nothing that a browser would have to fetch."""
+    from nbconvert import HTMLExporter
+
+    from .pairing import clean
+
+    exporter = HTMLExporter(
+        template_name="basic", exclude_input=True, exclude_output_prompt=True, exclude_anchor_links=True
+    )
+    content = clean(nbformat.read(notebook, as_version=4))
+    cells = [cell for cell in content.cells if "papermill-error-cell-tag" not in cell.metadata.get("tags", [])]
+    ends = [n for n, cell in enumerate(cells, 1) if any(o.output_type == "error" for o in cell.get("outputs", []))]
+    content.cells = [cell for cell in cells[: min(ends, default=None)] if cell.get("outputs", True)]
+    body, _ = exporter.from_notebook_node(content)
+    notebook.with_suffix(".html").write_text(_page(_title(notebook), body), encoding="utf-8")
+
+
+def _write_index(target: Path, heading: str, results: Sequence[Result], source: str) -> None:
     rows = "\n".join(
-        f'<tr><td><a href="{r.lesson}.html">{_title(target / f"{r.lesson}.ipynb")}</a></td>'
-        f"<td>{r.seconds:.1f} s</td><td>{r.peak_mb:.0f} MB</td><td>{escape(r.error) or 'ok'}</td></tr>"
+        f'<tr><td><a href="{r.name}.html">{_title(target / f"{r.name}.ipynb")}</a></td>'
+        f"<td>{r.seconds:.1f}\xa0s</td><td>{r.peak_mb:.0f}\xa0MB</td><td>{escape(r.error) or 'ok'}</td></tr>"
         for r in results
     )
-    (target / "index.html").write_text(
-        "<!doctype html><html lang='en'><meta charset='utf-8'><title>bwm-tutorials</title>"
-        "<style>body{font:16px/1.5 sans-serif;margin:3em auto;max-width:50em}td,th{padding:.2em 1em;text-align:left}"
-        f"</style><h1>Lessons</h1><p>Executed on: {escape(source)}</p>"
-        f"<table><tr><th>lesson</th><th>time</th><th>peak memory</th><th></th></tr>{rows}</table></html>\n",
-        encoding="utf-8",
+    body = (
+        f"<h1>{heading}</h1><p>Executed on: {escape(source)}</p>"
+        f"<table><tr><th>{heading[:-1].lower()}</th><th>time</th><th>peak memory</th><th></th></tr>{rows}</table>"
+    )
+    (target / "index.html").write_text(_page("bwm-tutorials", body), encoding="utf-8")
+
+
+def _page(title: str, body: str) -> str:
+    return (
+        f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{title}</title>"
+        f"<style>{_STYLE}</style>{body}</html>\n"
     )
 
 
 def _title(notebook: Path) -> str:
-    """The first heading of a notebook, or its name if it was never written."""
-    found = re.search(r'# ([^"\\]+)', notebook.read_text(encoding="utf-8")) if notebook.exists() else None
-    return escape(found[1] if found else notebook.stem)
+    """The first heading that a notebook has or shows, or its name if there is none."""
+    shown = []
+    for cell in nbformat.read(notebook, as_version=4).cells if notebook.exists() else []:
+        shown += [cell.source] if cell.cell_type == "markdown" else []
+        shown += [out.get("data", {}).get("text/markdown", "") for out in cell.get("outputs", [])]
+    found = next((text for text in shown if text.startswith("# ")), f"# {notebook.stem}")
+    return escape(found.splitlines()[0].removeprefix("# "))

@@ -510,10 +510,38 @@ class Insertion:
         return Bunch(waveforms=shapes, channels=near)
 
     @cached_property
+    def drift(self) -> Bunch:
+        """How far the brain slipped along the probe: ``times`` (s), and ``um`` (µm; times × depths)."""
+        times, um = self._load(*(f"{self._collection}/drift.{name}.npy" for name in ("times", "um")))
+        return Bunch(times=times, um=um)
+
+    @cached_property
+    def saturation(self) -> pd.DataFrame:
+        """When the voltage was beyond what the probe can measure: one row each time.
+
+        Columns ``start_sample`` and ``stop_sample`` (of the probe), and ``start`` and ``stop`` (s, on the session's
+        clock, which the probe's is not).
+        """
+        folder = f"raw_ephys_data/{self.name}"
+        found = self.session.datasets.index.str.fullmatch(rf"{folder}/_spikeglx.+\.timestamps\.npy")
+        clock = [*self.session.datasets.index[found], f"{folder}/_spikeglx_*.timestamps.npy"][0]
+        table, clock = self._load(f"{folder}/_iblqc_ephysSaturationAP.samples.pqt", clock)
+        start, stop = (np.interp(table[name], *clock.T) for name in ("start_sample", "stop_sample"))
+        return table.assign(start=start, stop=stop)
+
+    @cached_property
     def truth(self) -> pd.DataFrame:
         """What was put into this probe's units: one row each, by cluster id; see `Session.truth`."""
         units = self.session.truth.units
         return units[units["probe"] == self.name].drop(columns="probe").set_index("cluster_id").rename_axis("cluster")
+
+    def get(self, name: str):
+        """An attribute of the insertion, or None and one printed sentence if it lacks it, as `Session.get`."""
+        try:
+            return getattr(self, name)
+        except MissingDataset as missing:
+            print(missing)
+            return None
 
     def _has(self, path: str) -> bool:
         return path in self.session.datasets.index

@@ -225,6 +225,7 @@ def test_saturation_is_told_in_samples_of_the_probe(sessions):
             loader = loaders.SpikeSortingLoader(pid=probe.pid, one=session.one, atlas=AllenAtlas(mock=True))
             start, stop = loader.samples2times(table.to_numpy()).T
             assert (stop - start).max() < 0.11 and (start > 0).all()
+            assert np.allclose(probe.saturation[["start", "stop"]].to_numpy().T, [start, stop], atol=1e-4)
             # Divided by 30,000 the samples are off: the probe's clock is not the session's.
             spikes = probe.spikes.times
             assert all(

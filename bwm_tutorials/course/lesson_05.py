@@ -1,6 +1,5 @@
 """The exercises of lesson 05, spike sorting outputs."""
 
-import re
 from functools import cache
 
 import numpy as np
@@ -47,8 +46,7 @@ def narrow_share(session: Session) -> float:
 
 def start_of_longest_saturation(session: Session) -> float:
     """05.6: seconds on the session's clock at which the first probe's longest saturation begins."""
-    samples, clock = _saturation(session)
-    return float(np.interp(_longest(samples), clock[:, 0], clock[:, 1]))
+    return float(_longest_saturation(session)["start"])
 
 
 def _probe(session: Session) -> Insertion:
@@ -89,17 +87,9 @@ def _widths(session: Session) -> np.ndarray:
     return trough_to_peak(_probe(session).waveforms.waveforms)
 
 
-def _saturation(session: Session) -> tuple[np.ndarray, np.ndarray]:
-    """Samples of the first probe at which saturations start and stop, and its clock: samples and seconds."""
-    folder = f"raw_ephys_data/{_probe(session).name}"
-    clock = [path for path in session.datasets.index if re.fullmatch(rf"{folder}/_spikeglx.+\.timestamps\.npy", path)]
-    files = [f"{folder}/_iblqc_ephysSaturationAP.samples.pqt", *(clock or [f"{folder}/_spikeglx_*.timestamps.npy"])]
-    table, times = session._load_all(None, files)
-    return table.to_numpy(), times
-
-
-def _longest(samples: np.ndarray) -> float:
-    return samples[np.diff(samples, axis=1).argmax(), 0]
+def _longest_saturation(session: Session) -> pd.Series:
+    table = _probe(session).saturation
+    return table.loc[(table["stop_sample"] - table["start_sample"]).idxmax()]
 
 
 EXERCISES = {
@@ -233,11 +223,11 @@ EXERCISES = {
         hint="The probe counts its own samples. `clock` says which sample is at which second: see np.interp.",
         mistakes=(
             Mistake(
-                lambda session: float(_longest(_saturation(session)[0]) / 30_000),
+                lambda session: float(_longest_saturation(session)["start_sample"] / 30_000),
                 "You divided by 30,000. The probe began to count at another moment, and not at quite that rate.",
             ),
             Mistake(
-                lambda session: float(_longest(_saturation(session)[0])),
+                lambda session: float(_longest_saturation(session)["start_sample"]),
                 "That is a number of samples.",
             ),
         ),

@@ -9,6 +9,7 @@ from .explorer import session_window
 from .passive import best_pixels, on_off, passive_protocol, rates_by_part, rf_maps, task_against_replay
 from .pose import arousal, choice_at_equal_movement, lags, licks, paw_and_wheel, trackers, trial_pose
 from .release import history, regions_by_session, selection_steps, two_sortings, wheel_versions
+from .report import presence, quality_by_depth, responding
 from .responses import alignments, answer, p_values, raster, rates_around, responsive, trajectories
 from .score import scorecard
 from .sessions import download_prices, what_sessions_have
@@ -49,13 +50,16 @@ __all__ = [
     "p_values",
     "passive_protocol",
     "paw_and_wheel",
+    "presence",
     "probe",
     "psychometric",
     "psychometric_by_hand",
+    "quality_by_depth",
     "raster",
     "rates_around",
     "rates_by_part",
     "regions_by_session",
+    "responding",
     "responsive",
     "rf_maps",
     "scorecard",

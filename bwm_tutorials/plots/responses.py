@@ -61,19 +61,21 @@ def rates_around(rates: Sequence[Peth], unit: int) -> Figure:
     return fig
 
 
-def alignments(rates: Mapping[str, Peth]) -> Figure:
+def alignments(rates: Mapping[str, Peth], depths: pd.Series | None = None) -> Figure:
     """The same units around several events: each row a unit, its rate against its mean over all panels.
 
     Parameters
     ----------
     rates : mapping of str to Peth
         Name of the event → rates of the same units, without conditions.
+    depths : Series, optional
+        µm from the tip, by cluster id: the lowest unit comes last. Default in order of the panels where units change.
     """
     means = {name: peth.mean for name, peth in rates.items()}
     together = pd.concat(means, axis=1)
     z = together.sub(together.mean(axis=1), axis=0).div(together.std(axis=1).replace(0, np.nan), axis=0).fillna(0)
     peak = z.abs().to_numpy().argmax(axis=1)
-    order = z.index[np.argsort(peak, kind="stable")]
+    order = z.index[np.argsort(peak if depths is None else -depths[z.index], kind="stable")]
     fig, axes = plt.subplots(1, len(means), figsize=(8.5, 4), sharey=True, squeeze=False)
     for ax, (name, mean) in zip(axes[0], means.items(), strict=True):
         start, stop = rates[name].window
@@ -83,7 +85,7 @@ def alignments(rates: Mapping[str, Peth]) -> Figure:
         )  # fmt: skip
         ax.axvline(0, color="k", lw=0.8)
         ax.set(xlabel=f"time from {name} (s)")
-    axes[0, 0].set_ylabel("unit")
+    axes[0, 0].set_ylabel("unit" if depths is None else "unit, the lowest nearest to the tip")
     fig.colorbar(image, ax=axes[0, -1], label="rate, in its standard deviations")
     highest = pd.Series(z.abs().idxmax(axis=1).str[0]).value_counts()
     told = ", ".join(f"{name} {highest.get(name, 0)}" for name in means)

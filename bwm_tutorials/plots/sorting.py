@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from ..quality import MIN_AMPLITUDE, MIN_CONFIDENCE, SAMPLING_RATE, autocorrelogram
 from .style import BLUE, GREY, ORANGE, minus, percent, say
+from .units import draw_regions
 
 THRESHOLD = 40  # µV; what is below it can be seen without a sorter
 # Bit of bitwise_fail → criterion, and how its measure is written.
@@ -177,9 +178,10 @@ def confidence_by_rate(units: pd.DataFrame, seconds: float) -> Figure:
 
 def session_raster(
     spikes: Mapping[str, np.ndarray],
-    drift_times: np.ndarray,
-    drift_um: np.ndarray,
+    drift_times: np.ndarray | None = None,
+    drift_um: np.ndarray | None = None,
     task: tuple[float, float] | None = None,
+    channels: pd.DataFrame | None = None,
 ) -> Figure:
     """All spikes of a probe over the session, as a map of rates, and how far the brain slipped along the probe.
 
@@ -187,12 +189,16 @@ def session_raster(
     ----------
     spikes : mapping
         ``times`` (s, sorted) and ``depths`` (µm from the tip).
-    drift_times, drift_um : ndarray
+    drift_times, drift_um : ndarray, optional
         s, and µm; of several depths, their mean is drawn.
     task : tuple of float, optional
         s, from the first trial to the last.
+    channels : DataFrame, optional
+        As `Insertion.channels` gives it, to name the regions along the probe.
     """
-    fig, (above, below) = plt.subplots(2, 1, figsize=(8.5, 5), sharex=True, height_ratios=[3.5, 1])
+    panels = 1 if drift_times is None else 2
+    fig, axes = plt.subplots(panels, 1, figsize=(8.5, 5), sharex=True, height_ratios=[3.5, 1][:panels], squeeze=False)
+    above, below = axes[0, 0], axes[-1, 0]
     seconds, um = 10.0, 40.0
     known = np.isfinite(spikes["depths"])
     n_times, n_depths = (
@@ -206,18 +212,23 @@ def session_raster(
     picture = above.imshow(np.log10(1 + counts / seconds), vmin=0, vmax=np.log10(1 + ticks[-1]), **as_map)
     fig.colorbar(picture, ax=above, label="spikes/s in 40 µm").set_ticks(np.log10(1 + ticks), labels=ticks)
     above.set(ylabel="distance from the tip (µm)")
-    slip = np.reshape(drift_um, (len(drift_times), -1)).mean(axis=1)
-    below.plot(drift_times / 60, slip, color=BLUE, lw=0.8)
-    below.set(ylabel="drift (µm)", xlabel="time (min)")
+    text = f"{known.sum():,} spikes in {n_times * seconds / 60:.0f} min."
+    if channels is not None:
+        text += f" From the tip upwards the probe runs through {draw_regions(above, channels, 1.01)}."
+        above.set_ylim(0, max(extent[-1], channels["axial_um"].max()))
+    if drift_times is not None:
+        slip = np.reshape(drift_um, (len(drift_times), -1)).mean(axis=1)
+        below.plot(drift_times / 60, slip, color=BLUE, lw=0.8)
+        below.set(ylabel="drift (µm)")
+        rms, most = np.sqrt(np.mean((slip - slip.mean()) ** 2)), np.abs(slip - slip.mean()).max()
+        text += f" The brain slips by {rms:.2g} µm (root mean square), at most {most:.2g} µm from its mean."
+    below.set(xlabel="time (min)")
     if task:
-        for ax in (above, below):
+        for ax in axes[:, 0]:
             ax.axvline(task[1] / 60, color=ORANGE, lw=1.2)
-        above.text(task[1] / 60, extent[-1], "last trial", color=ORANGE, fontsize=8, ha="center", va="bottom")
-    rms = np.sqrt(np.mean((slip - slip.mean()) ** 2))
-    say(
-        f"{known.sum():,} spikes in {n_times * seconds / 60:.0f} min. The brain slips by {rms:.2g} µm (root mean "
-        f"square), at most {np.abs(slip - slip.mean()).max():.2g} µm from its mean."
-    )
+        above.text(task[1] / 60, 1, "last trial", color=ORANGE, fontsize=8, ha="center", va="bottom",
+                   transform=above.get_xaxis_transform())  # fmt: skip
+    say(text)
     return fig
 
 

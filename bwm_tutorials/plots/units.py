@@ -23,18 +23,13 @@ def probe(channels: pd.DataFrame, clusters: pd.DataFrame) -> Figure:
         ``depths`` (µm from the tip), ``firing_rate`` (Hz) and ``label``, as `Insertion.clusters` gives them.
     """
     fig, ax = plt.subplots(figsize=(7, 5))
-    regions = regions_along(channels)
-    for index, (acronym, low, high) in enumerate(regions.itertuples(index=False)):
-        ax.axhspan(low, high, color=BLUE, alpha=0.12 if index % 2 else 0.03, lw=0)
-        if high - low > 80:  # µm: a label in less would run into its neighbours
-            ax.text(1.01, (low + high) / 2, acronym, va="center", fontsize=8, transform=ax.get_yaxis_transform())
+    names = draw_regions(ax, channels, 1.01)
     good = clusters["label"] == 1
     for units, marker, face, label in ((~good, "o", "none", "other units"), (good, "o", BLUE, "good units")):
         shown = clusters[units]
         ax.plot(shown["firing_rate"], shown["depths"], marker, color=BLUE, mfc=face, ms=5, lw=0, label=label)
     ax.set(xscale="log", xlabel="firing rate (Hz)", ylabel="depth from the tip (µm)", ylim=(0, None))
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.09), ncols=2)
-    names = ", ".join(dict.fromkeys(regions["acronym"]))
     say(f"{good.sum()} of {len(clusters)} units are good. From the tip upwards the probe runs through {names}.")
     return fig
 
@@ -49,6 +44,19 @@ def regions_along(channels: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {"acronym": channels["acronym"].groupby(runs).first(), "low": axial.min() - 10, "high": axial.max() + 10}
     )
+
+
+def draw_regions(ax: plt.Axes, channels: pd.DataFrame, x: float) -> str:
+    """Shade the regions along a probe, each with its acronym at ``x`` of the axes' width; gives their names in order.
+
+    ``channels`` is as in `regions_along`.
+    """
+    regions = regions_along(channels)
+    for index, (acronym, low, high) in enumerate(regions.itertuples(index=False)):
+        ax.axhspan(low, high, color=BLUE, alpha=0.12 if index % 2 else 0.03, lw=0)
+        if high - low > 80:  # µm: a label in less would run into its neighbours
+            ax.text(x, (low + high) / 2, acronym, va="center", fontsize=8, transform=ax.get_yaxis_transform())
+    return ", ".join(dict.fromkeys(regions["acronym"]))
 
 
 def unit_panels(
