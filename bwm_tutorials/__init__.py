@@ -11,6 +11,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOME = {
+    "audit": "auditing",
     "connect": "sources",
     "download_plan": "remote.plan",
     "Session": "session",

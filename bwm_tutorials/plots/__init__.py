@@ -4,6 +4,7 @@ The sentence is computed from what is drawn, and stands in for the figure where 
 be told apart by colour-blind readers and read as text on white.
 """
 
+from .auditing import audit
 from .behaviour import among_mice, beliefs, learning, psychometric, psychometric_by_hand, session_course
 from .passive import best_pixels, on_off, passive_protocol, rates_by_part, rf_maps, task_against_replay
 from .pose import arousal, choice_at_equal_movement, lags, licks, paw_and_wheel, trackers, trial_pose
@@ -27,6 +28,7 @@ __all__ = [
     "alignments",
     "among_mice",
     "arousal",
+    "audit",
     "beliefs",
     "best_pixels",
     "changes_and_vigour",

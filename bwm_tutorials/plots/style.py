@@ -50,9 +50,14 @@ def stamp(*sessions: Session) -> None:
     plt.rcParams.update(STYLE)  # again: a style that was chosen since may have taken the signature away
 
 
-def sign(figure: Figure) -> None:
-    """Sign a new figure with the stamp; matplotlib calls this for each (rcParams ``figure.hooks``)."""
-    figure.text(1, 0, _signature, ha="right", va="top", fontsize=8, color=GREY, gid="stamp")
+def sign(figure: Figure, signature: str | None = None) -> None:
+    """Sign a figure with the stamp; matplotlib calls this for each new one (rcParams ``figure.hooks``).
+
+    A figure of other recordings than those of the notebook is signed again, with its own ``signature``.
+    """
+    for text in figure.findobj(lambda artist: artist.get_gid() == "stamp"):
+        text.remove()
+    figure.text(1, 0, signature or _signature, ha="right", va="top", fontsize=8, color=GREY, gid="stamp")
 
 
 def with_limits(ax: plt.Axes, x: Sequence[float], table: pd.DataFrame, column: str, **style: Any) -> None:
