@@ -11,11 +11,11 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOME = {
-    "audit": "auditing",
     "connect": "sources",
     "download_plan": "remote.plan",
     "Session": "session",
     "Insertion": "session",
+    "audit": "auditing",
     "exercises": "course.checking",
     "provenance": "course.provenance",
     "progress": "course.progress",

@@ -150,7 +150,7 @@ def audit(
     Notes
     -----
     Each seed has a main session as the sample's (the same shares of units that know the variables) and a null twin of
-    the same behaviour: 40 minutes of the task, about 430 trials, one probe of 20 units, no video, no passive protocol.
+    the same behaviour: 40 minutes of the task, about 440 trials, one probe of 20 units, no video, no passive protocol.
     They are built once, in about 1.3 s and 20 MB a seed, in ``audit/`` in the data folder; ``bwm-tutorials clean``
     deletes them. Passing is necessary, not sufficient: real recordings can hold what the simulation lacks.
     """
@@ -168,7 +168,7 @@ def audit(
     name = getattr(analysis, "__name__", type(analysis).__name__)
     folder, seeds = data_folder() / "audit", range(FIRST_SEED, FIRST_SEED + n)
     missing = sum(not sample.is_complete(folder, _name(seed)) for seed in seeds)
-    building = f", after building {missing} sessions, about {missing * SECONDS:.0f} s" if missing else ""
+    building = f", after building {missing} of {n} seeds, about {missing * SECONDS:.0f} s" if missing else ""
     rows = {}
     # One seed after the other. Threads gain nothing: the simulation and most analyses hold the interpreter, and numpy's
     # products use all cores as it is. To other processes Python cannot send a function of a notebook, forking a kernel

@@ -290,7 +290,7 @@ def test_an_analysis_that_raises_is_named_with_its_seed():
 
     with pytest.raises(errors.MissingDataset) as raised:
         bwm.audit(breaks, n=3)
-    (note,) = raised.value.__notes__
+    _, note = raised.value._render_traceback_()  # what a notebook shows
     found = re.fullmatch(r"bwm.audit gave it the session of seed 1002: (.+)", note)
     assert eval(found[1], {"bwm": bwm}).seed == 1002, "the note opens the session"
 
