@@ -15,6 +15,7 @@ _HOME = {
     "download_plan": "remote.plan",
     "Session": "session",
     "Insertion": "session",
+    "audit": "auditing",
     "exercises": "course.checking",
     "export": "course.export",
     "provenance": "course.provenance",

@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     add("calibrate", _calibrate, "hold the sample against real sessions: table and picture in data/README.md")
     locks = add("locks", _locks, "resolve the locks again from pyproject.toml", environment="test")
     locks.add_argument("--upgrade", action="store_true", help="take the newest versions")
-    add("clean", _clean, "remove what was built: _build/, the sample, caches", environment=None)
+    add("clean", _clean, "remove what was built: _build/, synthetic sessions, caches", environment=None)
     return parser
 
 
@@ -325,6 +325,6 @@ def _locks(arguments: argparse.Namespace) -> int:
 def _clean(arguments: argparse.Namespace) -> int:
     folder = _clone()
     data = environment.data_folder()
-    for path in [folder / "_build", data / "sample", data / "release", *folder.glob(".*_cache")]:
+    for path in [folder / "_build", data / "sample", data / "release", data / "audit", *folder.glob(".*_cache")]:
         shutil.rmtree(path, ignore_errors=True)
     return 0

@@ -386,6 +386,23 @@ answer = ...
 check("06.6", answer)
 
 # %% [markdown] tags=["extra"]
+# One null session is one draw. `bwm.audit` gives a function of yours 20 sessions that no lesson shows, and their null
+# twins: how many of the units that know the block does it find (its *power*), and how many in nothing (its
+# *false-positive rate*)? Try it; the first call builds the sessions, which takes a minute. Then add what makes it pass.
+#
+# ```python
+# def knows_the_block(session):
+#     block = session.trials["probabilityLeft"].replace(0.5, np.nan)
+#     window = bwm.spikes.around(session.trials["stimOn_times"], (-0.4, -0.1))
+#     counts = bwm.spikes.counts_in_intervals(session.insertions[0].good_spikes, window)
+#     return bwm.spikes.selectivity(counts, block)["p"]
+#
+#
+# result = bwm.audit(knows_the_block, effect="block")
+# bwm.plots.audit(result)
+# ```
+
+# %% [markdown] tags=["extra"]
 # ## Extra D · How strong, how soon
 #
 # A unit that sees should fire more for a stronger stimulus, and sooner. We take the one that tells the sides of strong

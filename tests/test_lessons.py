@@ -197,7 +197,7 @@ def test_every_figure_is_stamped(source, home):
         plt.close("all")
     stamps = [[text.get_text() for text in figure.texts if text.get_gid() == "stamp"] for figure in figures]
     assert any("synthetic sample · seed 1" in stamp for [stamp] in stamps)
-    assert all(re.search("synthetic sample · seed 1|REAL · ", stamp) for [stamp] in stamps)
+    assert all(re.search("synthetic sample · seed 1|synthetic audit · |REAL · ", stamp) for [stamp] in stamps)
 
 
 @every_lesson

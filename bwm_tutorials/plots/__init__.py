@@ -4,6 +4,7 @@ The sentence is computed from what is drawn, and stands in for the figure where 
 be told apart by colour-blind readers and read as text on white.
 """
 
+from .auditing import audit
 from .behaviour import among_mice, beliefs, learning, psychometric, psychometric_by_hand, session_course
 from .explorer import session_window
 from .passive import best_pixels, on_off, passive_protocol, rates_by_part, rf_maps, task_against_replay
@@ -31,6 +32,7 @@ __all__ = [
     "among_mice",
     "answer",
     "arousal",
+    "audit",
     "beliefs",
     "best_pixels",
     "changes_and_vigour",

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from .style import BLUE, GREEN, GREY, ORANGE, minus, percent, say, sign_published
+from .style import BLUE, GREEN, GREY, ORANGE, minus, percent, say, sign
 
 KINDS = {"added": ("o", BLUE), "modified": ("s", GREEN), "fixed": ("D", ORANGE)}
 
@@ -58,7 +58,7 @@ def history(changelog: pd.DataFrame) -> Figure:
         ``on_page`` and ``link``, as `release.changelog` gives them.
     """
     fig, ax = plt.subplots(figsize=(8.5, 1.2 + 0.28 * len(changelog)))
-    sign_published(fig)
+    sign(fig, "REAL · the release, as published")
     rows = np.arange(len(changelog))
     quarter = changelog["date"].str.contains("Q").to_numpy()
     periods = [pd.Period(date.replace("-Q", "Q")) for date in changelog["date"]]

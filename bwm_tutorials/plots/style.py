@@ -63,15 +63,14 @@ def stamped(session: Session) -> Iterator[None]:
         _signature = before
 
 
-def sign(figure: Figure) -> None:
-    """Sign a new figure with the stamp; matplotlib calls this for each (rcParams ``figure.hooks``)."""
-    figure.text(1, 0, _signature, ha="right", va="top", fontsize=8, color=GREY, gid="stamp")
+def sign(figure: Figure, signature: str | None = None) -> None:
+    """Sign a figure with the stamp; matplotlib calls this for each new one (rcParams ``figure.hooks``).
 
-
-def sign_published(figure: Figure) -> None:
-    """Sign a figure that shows what is published of the release, and none of this notebook's recordings."""
-    (signature,) = (text for text in figure.texts if text.get_gid() == "stamp")
-    signature.set_text("REAL · the release, as published")
+    A figure of other recordings than those of the notebook is signed again, with its own ``signature``.
+    """
+    for text in figure.findobj(lambda artist: artist.get_gid() == "stamp"):
+        text.remove()
+    figure.text(1, 0, signature or _signature, ha="right", va="top", fontsize=8, color=GREY, gid="stamp")
 
 
 def with_limits(ax: plt.Axes, x: Sequence[float], table: pd.DataFrame, column: str, **style: Any) -> None:

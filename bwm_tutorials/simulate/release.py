@@ -1,4 +1,4 @@
-"""Which sessions the sample and the small release have: who, where, how long, and what is particular about each."""
+"""Which sessions the sample, the small release and an audit have: who, where, how long, and what is particular."""
 
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -71,3 +71,12 @@ RELEASE = (
     # Each kind of correction that the release has seen, with what it took the place of.
     SessionPlan(C, "SIM-006", date(2001, 2, 26), ("collicular",), after="spontaneous", corrected=True),
 )
+
+
+def audited(seed: int) -> tuple[SessionPlan, SessionPlan]:
+    """A session that `auditing.audit` looks at, and its null twin: 40 minutes of the task, 20 units, no video.
+
+    What no test of units needs is left out, for many of them are made.
+    """
+    main = SessionPlan(A, f"SIM-{seed}", date(2001, 1, 8), ("parietal",), minutes=40, clusters=20, cameras=())
+    return main, replace(main, subject=f"{main.subject}-NULL", effects=None)

@@ -26,7 +26,13 @@ _STAMP = "complete.json"
 _ALSO = ("blocks.py", "pose.py", "quality.py", "tables.py", "wheel.py")
 
 
-def ensure(folder: Path | None = None, rebuild: bool = False, name: str = "sample") -> Path:
+def ensure(
+    folder: Path | None = None,
+    rebuild: bool = False,
+    name: str = "sample",
+    plans: Sequence["SessionPlan"] | None = None,
+    seed: int = 1,
+) -> Path:
     """The ONE folder of the sample, or of the small release, inside ``folder`` (default `data_folder`).
 
     It is built there if it is missing, damaged or of another version. Several processes may ask at once: one builds,
@@ -38,7 +44,10 @@ def ensure(folder: Path | None = None, rebuild: bool = False, name: str = "sampl
     folder : Path, optional
     rebuild : bool
         Build it even if it is complete.
-    name : {'sample', 'release'}
+    name : str
+        ``'sample'``, ``'release'``, or what the folder of other ``plans`` is called.
+    plans, seed
+        As in `build`.
 
     Raises
     ------
@@ -54,7 +63,7 @@ def ensure(folder: Path | None = None, rebuild: bool = False, name: str = "sampl
             if rebuild or not is_complete(folder, name):
                 for left_over in folder.glob(f".building-{name}-*"):  # of a build that was killed: we hold the lock
                     shutil.rmtree(left_over, ignore_errors=True)
-                build(folder / name, name=name)
+                build(folder / name, seed, name, plans)
     return folder / name / "one"
 
 
@@ -70,8 +79,14 @@ def is_complete(folder: Path | None = None, name: str = "sample") -> bool:
         return False
 
 
-def build(target: Path, seed: int = 1, name: str = "sample", **shorter: float) -> Path:
-    """Write the sample or the small release.
+def build(
+    target: Path,
+    seed: int = 1,
+    name: str = "sample",
+    plans: Sequence["SessionPlan"] | None = None,
+    **shorter: float,
+) -> Path:
+    """Write the sample, the small release, or sessions of other plans.
 
     Recordings go to ``one/``, what was put in to ``truth/``. It is made beside ``target`` and takes its place when it
     is complete.
@@ -80,7 +95,10 @@ def build(target: Path, seed: int = 1, name: str = "sample", **shorter: float) -
     ----------
     target : Path
     seed : int
-    name : {'sample', 'release'}
+    name : str
+        ``'sample'``, ``'release'``, or any for other ``plans``.
+    plans : sequence of SessionPlan, optional
+        The sessions to make, the main one first; default those of ``name``.
     **shorter
         ``minutes`` and ``clusters`` of every session.
 
@@ -96,7 +114,7 @@ def build(target: Path, seed: int = 1, name: str = "sample", **shorter: float) -
     """
     from .release import RELEASE, SAMPLE
 
-    plans = [replace(plan, **shorter) for plan in {"sample": SAMPLE, "release": RELEASE}[name]]
+    plans = [replace(plan, **shorter) for plan in plans or {"sample": SAMPLE, "release": RELEASE}[name]]
     with _writing(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(prefix=f".building-{name}-", dir=target.parent))
@@ -122,7 +140,8 @@ def _write(folder: Path, plans: Sequence["SessionPlan"], seed: int) -> None:
     root = folder / "one"
     root.mkdir(parents=True)
     seconds = sum(2 + plan.clusters * len(plan.probes) * plan.minutes / 2000 for plan in plans)
-    steps = tqdm(plans, f"Building synthetic sessions in {folder.parents[1]}, about {seconds:.0f} s", leave=False)
+    said = f"Building synthetic sessions in {folder.parents[1]}, about {seconds:.0f} s"
+    steps = tqdm(plans, said, leave=False, disable=seconds < 5)
     seeds = {plan.record.eid: seed + 100 * number for number, plan in enumerate(plans)}
     main, null = plans[0].record, {}
     for plan in steps:
@@ -146,8 +165,10 @@ def _behave(folder: Path, plan: "SessionPlan", seed: int) -> Bunch:
 
     recording = behave(seed, plan.minutes, plan.skill, plan.after)
     write_behaviour(folder / "one", plan.record, recording, seed)
-    body = pose(seed, recording)
-    write_cameras(folder / "one", plan.record, body, ((camera, film(seed, body, camera)) for camera in plan.cameras))
+    if plan.cameras:
+        body = pose(seed, recording)
+        films = ((camera, film(seed, body, camera)) for camera in plan.cameras)
+        write_cameras(folder / "one", plan.record, body, films)
     return recording
 
 
@@ -195,5 +216,5 @@ def _writing(folder: Path) -> Iterator[None]:
         reason = os.strerror(error.errno) if error.errno else "the disk seems to be full"
         raise DataError(
             f"The sample cannot be built in {folder} ({reason}): free some space (it takes 300 MB, the small release "
-            "400 MB), or set the environment variable BWM_DATA to a folder that can be written to."
+            "400 MB, an audit 400 MB), or set the environment variable BWM_DATA to a folder that can be written to."
         ) from error
