@@ -20,7 +20,6 @@ from servers import free_port
 from bwm_tutorials import cli, environment
 
 SCREENSHOTS = Path(os.environ.get("BWM_SCREENSHOTS", environment.ROOT / "_build" / "screenshots"))
-WIDTH, HEIGHT = 1400, 1000
 SETTINGS = {
     "notebook-extension/tracker": {"windowingMode": "none"},  # all cells are drawn, also those that are not in view
     "apputils-extension/notification": {"fetchNews": "false"},
@@ -52,7 +51,7 @@ def chromium() -> Iterator[BrowserContext]:
     quiet = ["--no-sandbox", "--disable-quic", "--disable-background-networking"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable(), args=quiet)
-        yield browser.new_context(viewport={"width": WIDTH, "height": HEIGHT})
+        yield browser.new_context(viewport={"width": 1400, "height": 1000})
         browser.close()
 
 
@@ -136,7 +135,7 @@ def close_notebook(page: Page) -> None:
     """Close the notebook and its kernel, which takes as much memory as a small computer has."""
     opened = page.locator(".jp-NotebookPanel").count()
     choose(page, "File", "filemenu:close-and-cleanup")
-    page.keyboard.press("Enter")
+    confirm(page, "Shut down the notebook?")
     expect(page.locator(".jp-NotebookPanel")).to_have_count(opened - 1)
 
 
@@ -148,6 +147,14 @@ def choose(page: Page, menu: str, command: str) -> None:
     """Click an entry of a menu."""
     page.locator(".lm-MenuBar-item", has_text=re.compile(f"^{menu}$")).click()
     page.locator(f"[data-command='{command}']").click()
+
+
+def confirm(page: Page, question: str) -> None:
+    """Answer a dialog by Enter."""
+    dialog = page.locator(".jp-Dialog")
+    expect(dialog).to_contain_text(question)  # before it is there, Enter would go to the notebook
+    page.keyboard.press("Enter")
+    expect(dialog).to_have_count(0)
 
 
 def wait_until_run(page: Page) -> None:
@@ -196,13 +203,11 @@ def answer(page: Page, key: str, code: str) -> Locator:
     return stub.locator(".jp-OutputArea-output")
 
 
-def photograph(page: Page, name: str, height: int = 2400) -> None:
-    """Pictures of a notebook from its top to its end, in `SCREENSHOTS`."""
+def photograph(page: Page, name: str) -> None:
+    """Pictures of a notebook from its top to its end, in `SCREENSHOTS`, each as high as the page."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.set_viewport_size({"width": WIDTH, "height": height})
     scroller, top, number = page.locator(".jp-WindowedPanel-outer"), 0, 0
     while top < scroller.evaluate("(element, top) => { element.scrollTop = top; return element.scrollHeight; }", top):
         number += 1
         page.screenshot(path=SCREENSHOTS / f"{name}-{number}.png")
         top += scroller.evaluate("element => element.clientHeight")
-    page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
