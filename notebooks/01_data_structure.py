@@ -347,7 +347,7 @@ session.available.query("present")
 # from brainbox.io.one import SpikeSortingLoader
 # from iblatlas.atlas import AllenAtlas
 #
-# loader = SpikeSortingLoader(pid=probe.pid, one=one, atlas=AllenAtlas(mock=True))  # mock: without the atlas' images
+# loader = SpikeSortingLoader(pid=probe.pid, one=one, atlas=AllenAtlas(mock=True))  # mock: no images
 # spikes, clusters, channels = loader.load_spike_sorting()
 # clusters = loader.merge_clusters(spikes, clusters, channels)
 # ```

@@ -464,7 +464,7 @@ check("05.6", answer)
 # from brainbox.metrics.single_units import quick_unit_metrics
 # from iblatlas.atlas import AllenAtlas
 #
-# loader = SpikeSortingLoader(pid=probe.pid, one=one, atlas=AllenAtlas(mock=True))  # mock: without the atlas' images
+# loader = SpikeSortingLoader(pid=probe.pid, one=one, atlas=AllenAtlas(mock=True))  # mock: no images
 # spikes, clusters, channels = loader.load_spike_sorting()
 # clusters = loader.merge_clusters(spikes, clusters, channels)
 # metrics = quick_unit_metrics(spikes["clusters"], spikes["times"], spikes["amps"], spikes["depths"])

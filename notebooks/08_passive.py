@@ -432,7 +432,9 @@ if rested:
 # frame_times, positions, by_pixel = get_on_off_times_and_positions(rf)
 # spikes = probe.good_spikes
 # binned = {"d_bin": 80, "pre_stim": 0.05, "post_stim": 0.3}
-# by_depth, depths = get_rf_map_over_depth(frame_times, positions, by_pixel, spikes.times, spikes.depths, **binned)
+# by_depth, depths = get_rf_map_over_depth(
+#     frame_times, positions, by_pixel, spikes.times, spikes.depths, **binned
+# )
 # ```
 
 # %%

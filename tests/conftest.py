@@ -7,11 +7,13 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import browser
 import matplotlib
 import pytest
 import servers
 from hypothesis import settings
 from IPython.core.interactiveshell import InteractiveShell
+from playwright.sync_api import BrowserContext, Page
 from traitlets.config import Config
 
 matplotlib.use("Agg")
@@ -173,6 +175,30 @@ def openalyx_door(small_release, away, monkeypatch) -> Iterator[servers.Door]:
 def door(request) -> servers.Door:
     """Either door to the same recordings."""
     return request.getfixturevalue(f"{request.param}_door")
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory) -> Iterator[browser.Lab]:
+    """JupyterLab on an empty folder; what the lessons need is built."""
+    browser.executable()
+    for source in ("sample", "release"):
+        bwm.connect(source)
+    with browser.jupyter_lab(tmp_path_factory.mktemp("lab")) as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")  # longer, and its event loop would be in the way of tests that have their own
+def chromium() -> Iterator[BrowserContext]:
+    with browser.chromium() as context:
+        yield context
+
+
+@pytest.fixture
+def page(chromium) -> Iterator[Page]:
+    """An empty page of a real browser."""
+    page = chromium.new_page()
+    yield page
+    page.close()
 
 
 @pytest.fixture(scope="session")

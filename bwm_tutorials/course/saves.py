@@ -54,7 +54,7 @@ def save(target: str | Path | None = None) -> None:
         saved = Save(notebooks, progress.read(folder), working_copy.read_record(folder).copied)
     last, _ = _newest(folder)
     if target is None and last and _holds(last, saved):
-        print(f"Nothing on disk has changed since {last}: if you typed since, save the notebooks first (Ctrl+S).")
+        print(f"Nothing on disk has changed since {last}.\nIf you typed since, save the notebooks first (Ctrl+S).")
         return
     content = pack(saved)
     with writing_to(target_file.parent):
@@ -64,7 +64,7 @@ def save(target: str | Path | None = None) -> None:
         print(f"Not saved, because it is larger than {LARGEST_FILE / 1e6:.0f} MB: {name}.")
     what = f"{len(notebooks)} notebook{'s' * (len(notebooks) != 1)} and the progress"
     print(
-        f"Saved {what} in {target_file} ({len(content) / 1e3:,.0f} kB). It holds what is on disk: if you typed since, "
+        f"Saved {what} in {target_file} ({len(content) / 1e3:,.0f} kB).\nIt holds what is on disk: if you typed since, "
         "save the notebooks first (Ctrl+S) and run this again."
     )
 

@@ -66,7 +66,7 @@ def voltage(
             {"xytext": (9, -3), "ha": "left"} if spike.ms < 0.8 * extent[1] else {"xytext": (-9, -3), "ha": "right"}
         )
         right.annotate(f"{spike.unit}: {spike.size:.0f} µV", (spike.ms, spike.um), textcoords="offset points",
-                       color=ORANGE, fontsize=8, **beside)  # fmt: skip
+                       color=ORANGE, fontsize=8, bbox={"fc": "white", "ec": "none", "pad": 0.5}, **beside)  # fmt: skip
     good = (clusters.loc[found["unit"], "label"] == 1).to_numpy()
     say(
         f"Simulated voltage of {len(sites)} channels: {len(found)} spikes of {found['unit'].nunique()} units in "
