@@ -18,6 +18,7 @@ from tqdm import tqdm
 CELL_TIMEOUT = 120  # s
 AT_ONCE = 2
 _KERNEL_START = 60  # s
+_NOTES_STYLE = "<style>.celltag_teacher {background: #fff6dd; border-left: 6px solid #e69f00}</style>"
 
 
 class Result(NamedTuple):
@@ -85,13 +86,22 @@ def without_handles(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return notebook
 
 
+def without_notes(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """A notebook without the teacher's notes, which are the cells tagged ``teacher``."""
+    from nbconvert.preprocessors import TagRemovePreprocessor
+
+    return TagRemovePreprocessor(remove_cell_tags={"teacher"}, enabled=True)(notebook, {})[0]
+
+
 def own_source(notebook: Path) -> str:
     """The source that a lesson (``.py`` or ``.ipynb``) runs on unless another is named."""
     found = re.search(r'SOURCE = \\?"(\w+)', notebook.read_text(encoding="utf-8"))
     return found[1] if found else "sample"
 
 
-def run(notebooks: Sequence[Path], target: Path, source: str | None = None, eid: str | None = None) -> list[Result]:
+def run(
+    notebooks: Sequence[Path], target: Path, source: str | None = None, eid: str | None = None, notes: bool = False
+) -> list[Result]:
     """Execute lessons, two at a time, and write what they gave, as notebooks and as pages with an index.
 
     Parameters
@@ -101,6 +111,8 @@ def run(notebooks: Sequence[Path], target: Path, source: str | None = None, eid:
         Folder for the executed notebooks, the pages and ``index.html``.
     source, eid : str, optional
         Other recordings than the lessons' own.
+    notes : bool
+        The pages show the teacher's notes.
     """
     target.mkdir(parents=True, exist_ok=True)
     source = str(Path(source).absolute()) if source and Path(source).is_dir() else source
@@ -116,7 +128,7 @@ def run(notebooks: Sequence[Path], target: Path, source: str | None = None, eid:
         )
     for notebook in notebooks:
         if (target / notebook.name).exists():
-            _write_page(target / notebook.name)
+            write_page(target / notebook.name, notes)
     _write_index(target, results, source or "the lessons' own sources")
     return results
 
@@ -172,13 +184,14 @@ def _last_line(log: bytes) -> str:
     return lines[-1] if lines else "the notebook did not finish in time and was stopped"
 
 
-def _write_page(notebook: Path) -> None:
+def write_page(notebook: Path, notes: bool = False) -> None:
+    """Write a notebook as a page beside it, with or without the teacher's notes; links go from page to page."""
     from nbconvert import HTMLExporter
-    from nbconvert.preprocessors import TagRemovePreprocessor
 
+    shown = without_handles(nbformat.read(notebook, as_version=4))
     exporter = HTMLExporter(exclude_input_prompt=True, exclude_output_prompt=True)
-    exporter.register_preprocessor(TagRemovePreprocessor(remove_cell_tags={"teacher"}), enabled=True)
-    page, _ = exporter.from_notebook_node(without_handles(nbformat.read(notebook, as_version=4)))
+    page, _ = exporter.from_notebook_node(shown if notes else without_notes(shown))
+    page = re.sub(r'(href="\d\d_\w+)\.ipynb', r"\1.html", page).replace("</head>", f"{_NOTES_STYLE}</head>", 1)
     notebook.with_suffix(".html").write_text(page, encoding="utf-8")
 
 
