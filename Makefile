@@ -6,7 +6,7 @@ PYTHON ?= python3
 endif
 BWM = $(PYTHON) -m bwm_tutorials
 
-.PHONY: help run lab notebooks data doctor test lint bench calibrate locks clean
+.PHONY: help run lab learner teacher kit notebooks data doctor test lint bench calibrate locks clean
 
 help:       ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/: *## /: /'
@@ -14,6 +14,12 @@ run:        ## install what is needed and run every lesson (SOURCE=real, EID=...
 	$(BWM) run $(if $(SOURCE),--source "$(SOURCE)") $(if $(EID),--eid "$(EID)")
 lab:        ## copy the lessons into my_lessons/ and open them in JupyterLab
 	$(BWM) start
+learner:    ## the lessons without notes and solutions, and pages of them
+	$(BWM) learner
+teacher:    ## the lessons with notes, solutions and outputs
+	$(BWM) teacher
+kit:        ## a folder for USB sticks, to install from without a network (DIR=/path/of/a/new/folder)
+	$(BWM) kit "$(or $(DIR),_build/kit)"
 notebooks:  ## generate and execute the notebooks from their sources
 	$(BWM) notebooks
 data:       ## build the sample
