@@ -6,7 +6,7 @@ PYTHON ?= python3
 endif
 BWM = $(PYTHON) -m bwm_tutorials
 
-.PHONY: help run report lab notebooks book data doctor test lint bench calibrate locks clean
+.PHONY: help run report lab learner teacher kit notebooks book data doctor test lint bench calibrate locks clean
 
 help:       ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/: *## /: /'
@@ -16,6 +16,12 @@ report:     ## write a report of each probe insertion (SOURCE=release, PID=... f
 	$(BWM) report $(PID) $(if $(SOURCE),--source "$(SOURCE)")
 lab:        ## copy the lessons into my_lessons/ and open them in JupyterLab
 	$(BWM) start
+learner:    ## the lessons without notes and solutions, and pages of them
+	$(BWM) learner
+teacher:    ## the lessons with notes, solutions and outputs
+	$(BWM) teacher
+kit:        ## a folder for USB sticks, to install from without a network (DIR=/path/of/a/new/folder)
+	$(BWM) kit "$(or $(DIR),_build/kit)"
 notebooks:  ## generate and execute the notebooks from their sources
 	$(BWM) notebooks
 book:       ## build the lessons and the package's reference as one site, in _build/book

@@ -10,6 +10,7 @@ import argparse
 import shutil
 import subprocess
 import sys
+import tempfile
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -55,6 +56,13 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("pids", nargs="*", metavar="PID", help="insertions; default every one of the source")
     report.add_argument("--source", default="sample", help="as for run, or 'release'; default sample")
     report.add_argument("--to", metavar="DIR", type=Path, help="another folder")
+    add("learner", _learner, "write the lessons without notes and solutions, and pages of them, to _build/learner")
+    teacher = add("teacher", _teacher, "execute the lessons with notes and solutions, and write them to _build/teacher")
+    teacher.add_argument("lessons", nargs="*", metavar="LESSON", help="numbers, for example 00; default all")
+    kit = add("kit", _kit, "write all that a class without a network needs into a folder, for USB sticks")
+    kit.add_argument("folder", metavar="DIR", type=Path, help="a new folder, or an earlier kit to bring up to date")
+    kit.add_argument("--system", action="append", choices=["linux", "macos", "macos-intel", "windows"], help="only it")
+    kit.add_argument("--python", action="append", choices=["3.11", "3.12", "3.13"], help="only it")
     start = add("start", _start, "copy the lessons into a folder of your own and open them in JupyterLab")
     start.add_argument("folder", nargs="?", metavar="DIR", type=Path, help="default my_lessons in the clone")
     start.add_argument("--no-lab", action="store_true", help="only copy")
@@ -140,20 +148,30 @@ def _sources() -> list[Path]:
     return sorted((_clone() / "notebooks").glob("*.py"))
 
 
+def _chosen(numbers: list[str], ending: str) -> list[Path]:
+    """Those of the `_lessons` that have one of these numbers; all without a number."""
+    lessons = _lessons(ending)
+    chosen = [lesson for lesson in lessons if not numbers or lesson.name[:2] in numbers]
+    if not chosen:
+        known = ", ".join(lesson.name[:2] for lesson in lessons)
+        raise SystemExit(f"There is no lesson {' '.join(numbers)}; there are {known}.")
+    return chosen
+
+
 def _run(arguments: argparse.Namespace) -> int:
+    notebooks = _chosen(arguments.lessons, "ipynb")
+    return _execute(notebooks, _clone() / "_build", source=arguments.source, eid=arguments.eid)
+
+
+def _execute(notebooks: list[Path], target: Path, source: str | None = None, **how) -> int:
     from . import running
     from .simulate import sample
 
-    notebooks = _lessons("ipynb")
-    chosen = [n for n in notebooks if not arguments.lessons or n.name[:2] in arguments.lessons]
-    if not chosen:
-        known = ", ".join(n.name[:2] for n in notebooks)
-        raise SystemExit(f"There is no lesson {' '.join(arguments.lessons)}; there are {known}.")
-    for name in {arguments.source or running.own_source(notebook) for notebook in chosen} & {"sample", "release"}:
+    for name in {source or running.own_source(notebook) for notebook in notebooks} & {"sample", "release"}:
         sample.ensure(name=name)
-    results = running.run(chosen, _clone() / "_build", arguments.source, arguments.eid)
+    results = running.run(notebooks, target, source, **how)
     print(running.table(results))
-    print(f"Pages: {_clone() / '_build' / 'index.html'}")
+    print(f"Pages: {target / 'index.html'}")
     return int(any(result.error for result in results))
 
 
@@ -181,15 +199,39 @@ def _report(arguments: argparse.Namespace) -> int:
     return int(any(result.error for result in results))
 
 
+def _teacher(arguments: argparse.Namespace) -> int:
+    from . import pairing
+
+    with tempfile.TemporaryDirectory() as folder:
+        copies = {Path(folder, f"{s.stem}.ipynb"): pairing.teachers_copy(s) for s in _chosen(arguments.lessons, "py")}
+        for file, content in copies.items():
+            file.write_bytes(content)
+        return _execute(list(copies), _clone() / "_build" / "teacher", notes=True)
+
+
+def _learner(arguments: argparse.Namespace) -> int:
+    from . import pairing
+
+    folder = _clone() / "_build" / "learner"
+    shutil.rmtree(folder, ignore_errors=True)
+    pairing.write_learners(_clone() / "notebooks", folder)
+    print(f"Lessons and pages: {folder}")
+    return 0
+
+
+def _kit(arguments: argparse.Namespace) -> int:
+    from . import kit
+
+    kit.write(_clone(), arguments.folder.absolute(), arguments.system or kit.SYSTEMS, arguments.python or kit.PYTHONS)
+    return 0
+
+
 def _start(arguments: argparse.Namespace) -> int:
     from . import pairing
     from .course import working_copy
 
     folder = working_copy.create(arguments.folder or _clone() / "my_lessons")
-    copied = [*_lessons("py"), _clone() / "notebooks" / "explore.py"]
-    lessons = {f"{source.stem}.ipynb": pairing.learners_copy(source) for source in copied}
-    # and the pages that they link to
-    lessons |= {page.name: page.read_bytes() for page in (_clone() / "notebooks").glob("*.md")}
+    lessons = pairing.for_learners(_clone() / "notebooks")
     written = working_copy.copy_lessons(lessons, folder)
     for name in sorted(written.keys() - lessons.keys()):
         environment.say(f"{written[name]} has changed since you began it; yours is kept, the new one is {name}.")

@@ -70,8 +70,8 @@ def prepare(lock: str = "run") -> Path:
         say(f"Installing {len(names)} packages into .venv (about a minute) …")
         try:
             # The lock is complete and consistent, so pip need not resolve it again.
-            _pip(python, "--no-deps", "--require-hashes", "-r", str(_lock_file(lock)))
-            _pip(python, "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+            pip(python, "install", "--no-deps", "--require-hashes", "-r", str(_lock_file(lock)))
+            pip(python, "install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
         except SystemExit:
             # Without a network pip fails before it changes anything: an environment that worked still does.
             marker.write_text(before or UNFINISHED)
@@ -162,12 +162,13 @@ def wrong_python() -> str:
     return f"This is Python {here} and the lessons need {others} or {supported[-1]}: {remedy}."
 
 
-def _pip(python: Path, *arguments: str) -> None:
-    command = [str(python), "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]
+def pip(python: Path, action: str, *arguments: str) -> None:
+    """Let pip install or download something, and stop with its last words if it cannot."""
+    command = [str(python), "-m", "pip", action, "--quiet", "--no-input", "--disable-pip-version-check"]
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, errors="replace")
     if done.returncode:
         raise SystemExit(
-            "The packages could not be installed; see pip's last words below, check the network connection and the "
+            f"The packages could not be {action}ed; see pip's last words below, check the network connection and the "
             "free disk space, and run this again." + _tail(done)
         )
 

@@ -5,13 +5,14 @@ The notebook holds nothing that changes without cause: no times, random ids, wid
 
 import base64
 import hashlib
+import re
 import tempfile
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 
-from .running import execute, without_handles
+from .running import execute, without_handles, without_notes, write_page
 
 KEPT_METADATA = {"kernelspec", "language_info"}
 
@@ -33,8 +34,44 @@ def read_source(source: Path) -> NotebookNode:
 
 def learners_copy(source: Path) -> bytes:
     """The content of the notebook that a learner gets: no outputs, and without the teacher's notes."""
+    return _bytes(without_notes(read_source(source)))
+
+
+def teachers_copy(source: Path) -> bytes:
+    """The content of the notebook that a teacher gets: all answers open, and each exercise's solution under it."""
     notebook = read_source(source)
-    notebook.cells = [cell for cell in notebook.cells if "teacher" not in cell.metadata.get("tags", [])]
+    notebook.cells = [cell for asked in notebook.cells for cell in (asked, *_solutions(asked))]
+    for cell in notebook.cells:
+        cell.source = cell.source.replace("<details>", "<details open>")
+    return _bytes(notebook)
+
+
+def for_learners(folder: Path) -> dict[str, bytes]:
+    """What learners get of a folder of lessons, by name: their copies, and the pages that these link to."""
+    sources = [*sorted(folder.glob("[0-9][0-9]_*.py")), folder / "explore.py"]
+    lessons = {f"{source.stem}.ipynb": learners_copy(source) for source in sources}
+    pages = [page for page in folder.glob("*.md") if page.name != "teaching.md"]
+    return lessons | {page.name: page.read_bytes() for page in pages}
+
+
+def write_learners(lessons: Path, target: Path) -> None:
+    """Write what learners get of a folder of lessons into a new folder, with a page of each notebook."""
+    target.mkdir(parents=True)
+    for name, content in for_learners(lessons).items():
+        (target / name).write_bytes(content)
+    for notebook in target.glob("*.ipynb"):
+        write_page(notebook)
+
+
+def _solutions(cell: NotebookNode) -> list[NotebookNode]:
+    keys = re.findall(r'^check\("(.+?)"', cell.source, flags=re.MULTILINE) if cell.cell_type == "code" else []
+    return [
+        nbformat.v4.new_code_cell(f'solution("{key}")', id=f"{cell.id}-solution", metadata=cell.metadata)
+        for key in keys
+    ]
+
+
+def _bytes(notebook: NotebookNode) -> bytes:
     return nbformat.writes(notebook).encode() + b"\n"
 
 

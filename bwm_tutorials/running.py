@@ -28,6 +28,7 @@ img {max-width: 100%; break-inside: avoid}
 h2 {margin-top: 2em; border-top: 1px solid #ccc; padding-top: .5em; break-after: avoid}
 @media print {body {margin: 0; max-width: none; font-size: 12px} img {max-height: 12cm}}
 """
+_NOTES_STYLE = "<style>.celltag_teacher {background: #fff6dd; border-left: 6px solid #e69f00}</style>"
 
 
 class Result(NamedTuple):
@@ -95,13 +96,22 @@ def without_handles(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return notebook
 
 
+def without_notes(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """A notebook without the teacher's notes, which are the cells tagged ``teacher``."""
+    from nbconvert.preprocessors import TagRemovePreprocessor
+
+    return TagRemovePreprocessor(remove_cell_tags={"teacher"}, enabled=True)(notebook, {})[0]
+
+
 def own_source(notebook: Path) -> str:
     """The source that a lesson (``.py`` or ``.ipynb``) runs on unless another is named."""
     found = re.search(r'SOURCE = \\?"(\w+)', notebook.read_text(encoding="utf-8"))
     return found[1] if found else "sample"
 
 
-def run(notebooks: Sequence[Path], target: Path, source: str | None = None, eid: str | None = None) -> list[Result]:
+def run(
+    notebooks: Sequence[Path], target: Path, source: str | None = None, eid: str | None = None, notes: bool = False
+) -> list[Result]:
     """Execute lessons, two at a time, and write what they gave, as notebooks and as pages with an index.
 
     Parameters
@@ -111,13 +121,15 @@ def run(notebooks: Sequence[Path], target: Path, source: str | None = None, eid:
         Folder for the executed notebooks, the pages and ``index.html``.
     source, eid : str, optional
         Other recordings than the lessons' own.
+    notes : bool
+        The pages show the teacher's notes.
     """
     target.mkdir(parents=True, exist_ok=True)
     parameters = {"SOURCE": _absolute(source), "EID": eid}
     outputs = {target / notebook.name: (notebook, parameters) for notebook in notebooks}
     results = _execute_all(outputs, "lessons")
     for output in filter(Path.exists, outputs):
-        _write_page(output)
+        write_page(output, notes)
     _write_index(target, "Lessons", results, source or "the lessons' own sources")
     return results
 
@@ -217,14 +229,14 @@ def _last_line(log: bytes) -> str:
     return lines[-1] if lines else "the notebook did not finish in time and was stopped"
 
 
-def _write_page(notebook: Path) -> None:
-    """The page of a lesson, with its code."""
+def write_page(notebook: Path, notes: bool = False) -> None:
+    """Write a notebook as a page beside it, with or without the teacher's notes; links go from page to page."""
     from nbconvert import HTMLExporter
-    from nbconvert.preprocessors import TagRemovePreprocessor
 
+    shown = without_handles(nbformat.read(notebook, as_version=4))
     exporter = HTMLExporter(exclude_input_prompt=True, exclude_output_prompt=True)
-    exporter.register_preprocessor(TagRemovePreprocessor(remove_cell_tags={"teacher"}), enabled=True)
-    page, _ = exporter.from_notebook_node(without_handles(nbformat.read(notebook, as_version=4)))
+    page, _ = exporter.from_notebook_node(shown if notes else without_notes(shown))
+    page = re.sub(r'(href="\d\d_\w+)\.ipynb', r"\1.html", page).replace("</head>", f"{_NOTES_STYLE}</head>", 1)
     notebook.with_suffix(".html").write_text(page, encoding="utf-8")
 
 

@@ -10,9 +10,13 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from itertools import chain, product
 from pathlib import Path
 
+import nbformat
 import pytest
 import yaml
 from packaging.requirements import Requirement
@@ -21,6 +25,7 @@ from test_links import repository_files
 
 import bwm_tutorials
 from bwm_tutorials import doctor, environment
+from bwm_tutorials.simulate import sample
 
 ROOT = environment.ROOT
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -203,11 +208,18 @@ def test_binder_starts_with_one_thread_for_each_library():
     assert shown.stdout == "1 1\ntwo words\n"
 
 
+@pytest.fixture
+def release_folder() -> Path:
+    """The small release, built."""
+    return sample.ensure(name="release").parent
+
+
 @pytest.mark.slow
 @pytest.mark.network
 @pytest.mark.skipif(os.name == "nt", reason="Binder and its scripts run on Linux")
-def test_binder_builds_from_nothing(tmp_path):
+def test_binder_builds_from_nothing_and_shows_a_figure_within_a_minute(tmp_path, release_folder):
     clone = copy_of_the_repository(tmp_path / "clone")
+    shutil.copytree(release_folder, clone / "data/release")  # how it is built is tested elsewhere
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
     path = f"{tmp_path / 'venv/bin'}{os.pathsep}{os.environ['PATH']}"
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("BWM_", "PYTHON"))}
@@ -219,6 +231,62 @@ def test_binder_builds_from_nothing(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     assert (clone / "data/sample").is_dir()
     assert (clone / "my_lessons/00_start_here.ipynb").exists()
+    assert f"{clone / 'data/release/one'}" in done.stdout
+    ran = subprocess.run(
+        ["binder/start", "bwm-tutorials", "run", "00"], cwd=clone, env={**inherited, "PATH": path}, capture_output=True
+    )
+    assert ran.returncode == 0, ran.stdout
+    assert seconds_to_the_first_figure(clone / "_build/00_start_here.ipynb") < 60
+
+
+def seconds_to_the_first_figure(executed: Path) -> float:
+    """Seconds from the start of the kernel until a lesson's first figure was there, as papermill noted them."""
+    notebook = nbformat.read(executed, as_version=4)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    cell = next(cell for cell in cells if any("image/png" in out.get("data", {}) for out in cell.outputs))
+    begin, end = notebook.metadata.papermill["start_time"], cell.metadata.papermill["end_time"]
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds()
+
+
+@contextmanager
+def at_most(megabytes: int) -> Iterator[list[str]]:
+    """The words before a command that give it so much memory and no more; skip the test where a system has no such."""
+    scope = ["systemd-run", "--user", "--scope", "--quiet", "-p", f"MemoryMax={megabytes}M", "-p", "MemorySwapMax=0"]
+    if shutil.which("systemd-run") and subprocess.run([*scope, "true"], capture_output=True).returncode == 0:
+        yield scope
+        return
+    own = re.search(r"^\d+:memory:(.*)$", _read("/proc/self/cgroup"), flags=re.MULTILINE)
+    group = Path(f"/sys/fs/cgroup/memory{own[1] if own else ''}") / f"bwm-tutorials-{os.getpid()}"
+    try:
+        group.mkdir()
+    except OSError as error:
+        pytest.skip(f"this computer does not let a test limit the memory of a program ({error})")
+    try:
+        (group / "memory.limit_in_bytes").write_text(str(megabytes * 10**6))
+        yield ["sh", "-c", f'echo $$ > "{group / "cgroup.procs"}" && exec "$0" "$@"']
+    finally:
+        group.rmdir()
+
+
+def _read(file: str) -> str:
+    return Path(file).read_text() if Path(file).exists() else ""
+
+
+@pytest.mark.slow
+def test_heaviest_lesson_runs_in_a_gigabyte(tmp_path):
+    # Of them all 07 takes most (test_lessons holds each below 800 MB); papermill stands for JupyterLab's server.
+    sample.ensure()
+    output = tmp_path / "out.ipynb"
+    lesson = [ROOT / "notebooks/07_pose.ipynb", output, "--cwd", tmp_path, "--no-progress-bar", "--kernel", "python3"]
+    with at_most(megabytes=1000) as limit:
+        greedy = subprocess.run([*limit, sys.executable, "-c", "bytearray(1_200_000_000)"], capture_output=True)
+        assert greedy.returncode != 0, "the test itself: more is not given"
+        command = [*limit, ROOT / "binder/start", sys.executable, "-m", "papermill", *lesson]
+        done = subprocess.run(
+            command, env=os.environ | {"JUPYTER_PREFER_ENV_PATH": "1"}, capture_output=True, text=True
+        )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert output.read_text(encoding="utf-8").count('"image/png"') >= 5
 
 
 def copy_of_the_repository(to: Path) -> Path:
@@ -317,12 +385,12 @@ def test_interrupted_installation_is_completed(clone):
     # Killed when half of a package was there: pip alone takes it for installed and leaves it broken.
     killed = """
 import os, shutil
-pip = environment._pip
+pip = environment.pip
 def die(python, *arguments):
     pip(python, *arguments)
     next((ROOT / ".venv").rglob("tiny/part.py")).unlink()
     os._exit(9)
-environment._pip = die
+environment.pip = die
 prepare()"""
     assert run(clone, killed)[0] == 9
     assert not works(clone)

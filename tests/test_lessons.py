@@ -134,6 +134,7 @@ def uses_the_wheel(source):
 def execute(source, output, **parameters):
     result = running.execute(source.with_suffix(".ipynb"), output, parameters)
     assert result.error == ""
+    assert result.peak_mb < 800
     notebook = nbformat.read(output, as_version=4)
     stderr = [out.text for c in notebook.cells for out in c.get("outputs", []) if out.get("name") == "stderr"]
     assert stderr == [], "a learner is shown a warning"
