@@ -12,9 +12,8 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from .running import execute, without_handles, without_notes, write_page
-
-KEPT_METADATA = {"kernelspec", "language_info"}
+from .pages import clean, without_notes, write_page
+from .running import execute
 
 
 def read_source(source: Path) -> NotebookNode:
@@ -96,32 +95,6 @@ def generate(source: Path) -> None:
         target = source.parent / "pictures" / f"{source.stem}.png"
         target.parent.mkdir(exist_ok=True)
         target.write_bytes(picture)
-
-
-def clean(notebook: NotebookNode) -> NotebookNode:
-    """Take out of an executed notebook what differs from run to run or from computer to computer."""
-    notebook.metadata = NotebookNode({k: v for k, v in notebook.metadata.items() if k in KEPT_METADATA})
-    notebook.metadata.get("language_info", {}).pop("version", None)
-    for cell in notebook.cells:
-        tags = cell.metadata.get("tags")
-        cell.metadata = NotebookNode({"tags": tags} if tags else {})
-        if cell.cell_type == "code":
-            # Progress bars and notes on a sample being built go to stderr.
-            cell.outputs = _joined([out for out in cell.outputs if out.get("name") != "stderr"])
-            for out in cell.outputs:
-                out.pop("metadata", None) if out.output_type == "stream" else out.update(metadata={})
-    return without_handles(notebook)
-
-
-def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
-    """Outputs with what was printed in several pieces put together: where it is cut depends on the computer's speed."""
-    joined: list[NotebookNode] = []
-    for out in outputs:
-        if joined and out.output_type == joined[-1].output_type == "stream":
-            joined[-1].text += out.text
-        else:
-            joined.append(out)
-    return joined
 
 
 def pictures(notebook: NotebookNode) -> list[bytes]:

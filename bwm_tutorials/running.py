@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,20 +14,11 @@ import nbformat
 import psutil
 from tqdm import tqdm
 
+from .pages import write_index, write_page, write_report
+
 CELL_TIMEOUT = 120  # s
 AT_ONCE = 2
 _KERNEL_START = 60  # s
-_STYLE = """
-body {font: 16px/1.5 sans-serif; margin: 3em auto; max-width: 58em; padding: 0 1em}
-table {border-collapse: collapse; font-size: .9em}
-td, th, tr {padding: .2em .7em; text-align: left !important; border-width: 0}
-pre {white-space: pre-wrap; font: inherit}
-a {white-space: nowrap}
-img {max-width: 100%; break-inside: avoid}
-h2 {margin-top: 2em; border-top: 1px solid #ccc; padding-top: .5em; break-after: avoid}
-@media print {body {margin: 0; max-width: none; font-size: 12px} img {max-height: 12cm}}
-"""
-_NOTES_STYLE = "<style>.celltag_teacher {background: #fff6dd; border-left: 6px solid #e69f00}</style>"
 
 
 class Result(NamedTuple):
@@ -88,21 +78,6 @@ def execute(
     return Result(output.stem, time.monotonic() - start, peak / 1e6, error)
 
 
-def without_handles(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """A notebook with a sentence in the place of each widget, which is dead where no kernel runs."""
-    for out in (out for cell in notebook.cells for out in cell.get("outputs", [])):
-        if out.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None):
-            out["data"] = {"text/plain": "A figure with handles: they are here where the notebook runs."}
-    return notebook
-
-
-def without_notes(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """A notebook without the teacher's notes, which are the cells tagged ``teacher``."""
-    from nbconvert.preprocessors import TagRemovePreprocessor
-
-    return TagRemovePreprocessor(remove_cell_tags={"teacher"}, enabled=True)(notebook, {})[0]
-
-
 def own_source(notebook: Path) -> str:
     """The source that a lesson (``.py`` or ``.ipynb``) runs on unless another is named."""
     found = re.search(r'SOURCE = \\?"(\w+)', notebook.read_text(encoding="utf-8"))
@@ -130,7 +105,7 @@ def run(
     results = _execute_all(outputs, "lessons")
     for output in filter(Path.exists, outputs):
         write_page(output, notes)
-    _write_index(target, "Lessons", results, source or "the lessons' own sources")
+    write_index(target, "Lessons", results, source or "the lessons' own sources")
     return results
 
 
@@ -154,8 +129,8 @@ def report(template: Path, pids: Sequence[str], target: Path, source: str) -> li
     outputs = {target / f"{pid}.ipynb": (template, {"SOURCE": _absolute(source), "PID": pid}) for pid in pids}
     results = _execute_all(outputs, "reports")
     for output in filter(Path.exists, outputs):
-        _write_report(output)
-    _write_index(target, "Reports", results, source)
+        write_report(output)
+    write_index(target, "Reports", results, source)
     return results
 
 
@@ -227,61 +202,3 @@ def _failure(output: Path, cell_timeout: float) -> str:
 def _last_line(log: bytes) -> str:
     lines = [line for line in log.decode(errors="replace").splitlines() if line.strip()]
     return lines[-1] if lines else "the notebook did not finish in time and was stopped"
-
-
-def write_page(notebook: Path, notes: bool = False) -> None:
-    """Write a notebook as a page beside it, with or without the teacher's notes; links go from page to page."""
-    from nbconvert import HTMLExporter
-
-    shown = without_handles(nbformat.read(notebook, as_version=4))
-    exporter = HTMLExporter(exclude_input_prompt=True, exclude_output_prompt=True)
-    page, _ = exporter.from_notebook_node(shown if notes else without_notes(shown))
-    page = re.sub(r'(href="\d\d_\w+)\.ipynb', r"\1.html", page).replace("</head>", f"{_NOTES_STYLE}</head>", 1)
-    notebook.with_suffix(".html").write_text(page, encoding="utf-8")
-
-
-def _write_report(notebook: Path) -> None:
-    """The page of a report: what its cells gave, and nothing that a browser would have to fetch."""
-    from nbconvert import HTMLExporter
-
-    from .pairing import clean
-
-    exporter = HTMLExporter(
-        template_name="basic", exclude_input=True, exclude_output_prompt=True, exclude_anchor_links=True
-    )
-    content = clean(nbformat.read(notebook, as_version=4))
-    cells = [cell for cell in content.cells if "papermill-error-cell-tag" not in cell.metadata.get("tags", [])]
-    ends = [n for n, cell in enumerate(cells, 1) if any(o.output_type == "error" for o in cell.get("outputs", []))]
-    content.cells = [cell for cell in cells[: min(ends, default=None)] if cell.get("outputs", True)]
-    body, _ = exporter.from_notebook_node(content)
-    notebook.with_suffix(".html").write_text(_page(_title(notebook), body), encoding="utf-8")
-
-
-def _write_index(target: Path, heading: str, results: Sequence[Result], source: str) -> None:
-    rows = "\n".join(
-        f'<tr><td><a href="{r.name}.html">{_title(target / f"{r.name}.ipynb")}</a></td>'
-        f"<td>{r.seconds:.1f}\xa0s</td><td>{r.peak_mb:.0f}\xa0MB</td><td>{escape(r.error) or 'ok'}</td></tr>"
-        for r in results
-    )
-    body = (
-        f"<h1>{heading}</h1><p>Executed on: {escape(source)}</p>"
-        f"<table><tr><th>{heading[:-1].lower()}</th><th>time</th><th>peak memory</th><th></th></tr>{rows}</table>"
-    )
-    (target / "index.html").write_text(_page("bwm-tutorials", body), encoding="utf-8")
-
-
-def _page(title: str, body: str) -> str:
-    return (
-        f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{title}</title>"
-        f"<style>{_STYLE}</style>{body}</html>\n"
-    )
-
-
-def _title(notebook: Path) -> str:
-    """The first heading that a notebook has or shows, or its name if there is none."""
-    shown = []
-    for cell in nbformat.read(notebook, as_version=4).cells if notebook.exists() else []:
-        shown += [cell.source] if cell.cell_type == "markdown" else []
-        shown += [out.get("data", {}).get("text/markdown", "") for out in cell.get("outputs", [])]
-    found = next((text for text in shown if text.startswith("# ")), f"# {notebook.stem}")
-    return escape(found.splitlines()[0].removeprefix("# "))

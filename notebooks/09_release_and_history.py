@@ -321,8 +321,8 @@ else:
 #
 # ## What is next
 #
-# You know the release from its first session to its last correction: take a question of your own to it. Before you
-# leave, save the notebook (Ctrl+S) and run the last cell: it packs your work.
+# You know the release from its first session to its last correction: take a question of your own to it, in [lesson
+# 10](10_your_question.ipynb). Before you leave, save the notebook (Ctrl+S) and run the last cell: it packs your work.
 #
 # ## References
 #

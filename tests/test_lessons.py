@@ -15,7 +15,7 @@ import pytest
 from conftest import NYU_11, tags
 
 import bwm_tutorials as bwm
-from bwm_tutorials import environment, pairing, running
+from bwm_tutorials import environment, pages, pairing, running
 
 SOURCES = sorted((environment.ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
 PAIRS = sorted((environment.ROOT / "notebooks").glob("*.py"))
@@ -70,7 +70,7 @@ def test_notebook_holds_nothing_that_changes_without_cause(source):
     notebook = committed(source)
     text = source.with_suffix(".ipynb").read_text(encoding="utf-8")
     assert len(text) < 1e6
-    assert set(notebook.metadata) <= pairing.KEPT_METADATA and "version" not in notebook.metadata.language_info
+    assert set(notebook.metadata) <= pages.KEPT_METADATA and "version" not in notebook.metadata.language_info
     assert "widget-state" not in text and "papermill" not in text and "iopub" not in text
     assert not re.search(r"/(home|Users|root|tmp)/|[A-Z]:\\\\", text), "a path of somebody's computer"
     for cell in notebook.cells:
@@ -149,7 +149,7 @@ def stripped(outputs):
 
 @every_pair
 def test_executed_again_it_gives_what_is_committed(source, home, tmp_path):
-    again = pairing.clean(execute(source, tmp_path / "out.ipynb"))
+    again = pages.clean(execute(source, tmp_path / "out.ipynb"))
     for cell, before in zip(again.cells, committed(source).cells, strict=True):
         texts = [[out for out in stripped(c.get("outputs", [])) if "image/png" not in out.get("data", {})]
                  for c in (cell, before)]  # fmt: skip

@@ -129,6 +129,7 @@ EXERCISES = {
             ),
         ),
         tolerance=0.006,
+        fault="The revision is called 2024-05-06, and became public in 2025: a name is not the day of publication.",
     ),
     "09.4": Exercise(
         ask=f"Number of regions that have good units in {MANY} sessions or more.",
@@ -143,6 +144,7 @@ EXERCISES = {
             ),
         ),
         tolerance=0,
+        fault="It counts insertions, of which a session may have two in one region.",
     ),
     "09.5": Exercise(
         ask='One of "a", "b", "c".',

@@ -99,6 +99,7 @@ EXERCISES = {
             ),
         ),
         tolerance=0,
+        fault="The best of six windows is tested as if it were the only one: each unit has six chances.",
     ),
     "10.3": Exercise(
         ask="The letter of the sentence that may stand in the abstract, in quotes.",

@@ -1,0 +1,123 @@
+"""Executed notebooks as pages to read: lessons with their code, reports without, and an index of either."""
+
+import re
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import nbformat
+from nbformat import NotebookNode
+
+if TYPE_CHECKING:
+    from .running import Result
+
+KEPT_METADATA = {"kernelspec", "language_info"}
+_STYLE = """
+body {font: 16px/1.5 sans-serif; margin: 3em auto; max-width: 58em; padding: 0 1em}
+table {border-collapse: collapse; font-size: .9em}
+td, th, tr {padding: .2em .7em; text-align: left !important; border-width: 0}
+pre {white-space: pre-wrap; font: inherit}
+a {white-space: nowrap}
+img {max-width: 100%; break-inside: avoid}
+h2 {margin-top: 2em; border-top: 1px solid #ccc; padding-top: .5em; break-after: avoid}
+@media print {body {margin: 0; max-width: none; font-size: 12px} img {max-height: 12cm}}
+"""
+_NOTES_STYLE = "<style>.celltag_teacher {background: #fff6dd; border-left: 6px solid #e69f00}</style>"
+
+
+def without_handles(notebook: NotebookNode) -> NotebookNode:
+    """A notebook with a sentence in the place of each widget, which is dead where no kernel runs."""
+    for out in (out for cell in notebook.cells for out in cell.get("outputs", [])):
+        if out.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None):
+            out["data"] = {"text/plain": "A figure with handles: they are here where the notebook runs."}
+    return notebook
+
+
+def without_notes(notebook: NotebookNode) -> NotebookNode:
+    """A notebook without the teacher's notes, which are the cells tagged ``teacher``."""
+    from nbconvert.preprocessors import TagRemovePreprocessor
+
+    return TagRemovePreprocessor(remove_cell_tags={"teacher"}, enabled=True)(notebook, {})[0]
+
+
+def clean(notebook: NotebookNode) -> NotebookNode:
+    """Take out of an executed notebook what differs from run to run or from computer to computer."""
+    notebook.metadata = NotebookNode({k: v for k, v in notebook.metadata.items() if k in KEPT_METADATA})
+    notebook.metadata.get("language_info", {}).pop("version", None)
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags")
+        cell.metadata = NotebookNode({"tags": tags} if tags else {})
+        if cell.cell_type == "code":
+            # Progress bars and notes on a sample being built go to stderr.
+            cell.outputs = _joined([out for out in cell.outputs if out.get("name") != "stderr"])
+            for out in cell.outputs:
+                out.pop("metadata", None) if out.output_type == "stream" else out.update(metadata={})
+    return without_handles(notebook)
+
+
+def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Outputs with what was printed in several pieces put together: where it is cut depends on the computer's speed."""
+    joined: list[NotebookNode] = []
+    for out in outputs:
+        if joined and out.output_type == joined[-1].output_type == "stream":
+            joined[-1].text += out.text
+        else:
+            joined.append(out)
+    return joined
+
+
+def write_page(notebook: Path, notes: bool = False) -> None:
+    """Write a notebook as a page beside it, with or without the teacher's notes; links go from page to page."""
+    from nbconvert import HTMLExporter
+
+    shown = without_handles(nbformat.read(notebook, as_version=4))
+    exporter = HTMLExporter(exclude_input_prompt=True, exclude_output_prompt=True)
+    page, _ = exporter.from_notebook_node(shown if notes else without_notes(shown))
+    page = re.sub(r'(href="\d\d_\w+)\.ipynb', r"\1.html", page).replace("</head>", f"{_NOTES_STYLE}</head>", 1)
+    notebook.with_suffix(".html").write_text(page, encoding="utf-8")
+
+
+def write_report(notebook: Path) -> None:
+    """The page of a report: what its cells gave, and nothing that a browser would have to fetch."""
+    from nbconvert import HTMLExporter
+
+    exporter = HTMLExporter(
+        template_name="basic", exclude_input=True, exclude_output_prompt=True, exclude_anchor_links=True
+    )
+    content = clean(nbformat.read(notebook, as_version=4))
+    cells = [cell for cell in content.cells if "papermill-error-cell-tag" not in cell.metadata.get("tags", [])]
+    ends = [n for n, cell in enumerate(cells, 1) if any(o.output_type == "error" for o in cell.get("outputs", []))]
+    content.cells = [cell for cell in cells[: min(ends, default=None)] if cell.get("outputs", True)]
+    body, _ = exporter.from_notebook_node(content)
+    notebook.with_suffix(".html").write_text(_page(_title(notebook), body), encoding="utf-8")
+
+
+def write_index(target: Path, heading: str, results: Sequence["Result"], source: str) -> None:
+    rows = "\n".join(
+        f'<tr><td><a href="{r.name}.html">{_title(target / f"{r.name}.ipynb")}</a></td>'
+        f"<td>{r.seconds:.1f}\xa0s</td><td>{r.peak_mb:.0f}\xa0MB</td><td>{escape(r.error) or 'ok'}</td></tr>"
+        for r in results
+    )
+    body = (
+        f"<h1>{heading}</h1><p>Executed on: {escape(source)}</p>"
+        f"<table><tr><th>{heading[:-1].lower()}</th><th>time</th><th>peak memory</th><th></th></tr>{rows}</table>"
+    )
+    (target / "index.html").write_text(_page("bwm-tutorials", body), encoding="utf-8")
+
+
+def _page(title: str, body: str) -> str:
+    return (
+        f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{title}</title>"
+        f"<style>{_STYLE}</style>{body}</html>\n"
+    )
+
+
+def _title(notebook: Path) -> str:
+    """The first heading that a notebook has or shows, or its name if there is none."""
+    shown = []
+    for cell in nbformat.read(notebook, as_version=4).cells if notebook.exists() else []:
+        shown += [cell.source] if cell.cell_type == "markdown" else []
+        shown += [out.get("data", {}).get("text/markdown", "") for out in cell.get("outputs", [])]
+    found = next((text for text in shown if text.startswith("# ")), f"# {notebook.stem}")
+    return escape(found.splitlines()[0].removeprefix("# "))
