@@ -12,12 +12,13 @@ from scipy import stats
 from test_faults import program, result, wait_for
 
 import bwm_tutorials as bwm
-from bwm_tutorials import cli, environment, errors, plots, responses
+from bwm_tutorials import cli, environment, errors, pairing, plots, responses
 from bwm_tutorials.auditing import Audit
 
 # --- analyses as a learner may write them, wrong and right -----------------------------------------------------------
 
 LESSON_06 = environment.ROOT / "notebooks" / "06_neural_responses.py"
+LESSON_10 = environment.ROOT / "notebooks" / "10_your_question.py"
 _read = {}
 
 
@@ -168,6 +169,28 @@ def test_a_planted_fault_is_found_and_its_cure_is_cleared(effect, wrong, why, ri
     if effect:
         rate = cleared.summary["rate"]
         assert rate["power"] > 2 * max(rate["others"], rate["false_positives"])
+
+
+@pytest.mark.slow
+def test_the_audit_of_lesson_10_shows_what_a_null_session_does_not():
+    """Its naive test finds nothing in nothing, and takes the stimulus for the choice."""
+    cells = [cell.source for cell in pairing.read_source(LESSON_10).cells]
+    (code,) = (cell for cell in cells if "def analysis(" in cell)
+    (block,) = re.findall(r"```python\n(.+?)```", next(cell for cell in cells if "**Audit it.**" in cell), re.DOTALL)
+    names = {"bwm": bwm, "pd": pd, "probe": None, "VARIABLE": "choice", "REGION": "all"}
+    names |= {"EVENT": "firstMovement_times", "WINDOW": (-0.1, 0.05)}
+    for question in ("VARIABLE", "EVENT", "WINDOW", "REGION"):
+        assert f"{question} = {names[question]!r}".replace("'", '"') in "\n".join(cells), "the question as it comes"
+    exec(code, names)
+    with plt.rc_context():
+        exec(block, names)
+        assert names["result"].passes is True
+        names["analysis"] = names["naive"]
+        exec(block, names)
+    outcome = names["result"]
+    assert outcome.passes is False and OTHERS in outcome.verdict
+    assert outcome.summary["rate"]["false_positives"] <= outcome.summary["limit"]["false_positives"]
+    plt.close("all")
 
 
 # --- the verdict -----------------------------------------------------------------------------------------------------
