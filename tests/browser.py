@@ -206,6 +206,8 @@ def answer(page: Page, key: str, code: str) -> Locator:
 def photograph(page: Page, name: str) -> None:
     """Pictures of a notebook from its top to its end, in `SCREENSHOTS`, each as high as the page."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    for old in SCREENSHOTS.glob(f"{name}-*.png"):
+        old.unlink()
     scroller, top, number = page.locator(".jp-WindowedPanel-outer"), 0, 0
     while top < scroller.evaluate("(element, top) => { element.scrollTop = top; return element.scrollHeight; }", top):
         number += 1
