@@ -4,13 +4,10 @@ import re
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import nbformat
 from nbformat import NotebookNode
-
-if TYPE_CHECKING:
-    from .running import Result
 
 KEPT_METADATA = {"kernelspec", "language_info"}
 _STYLE = """
@@ -24,6 +21,15 @@ h2 {margin-top: 2em; border-top: 1px solid #ccc; padding-top: .5em; break-after:
 @media print {body {margin: 0; max-width: none; font-size: 12px} img {max-height: 12cm}}
 """
 _NOTES_STYLE = "<style>.celltag_teacher {background: #fff6dd; border-left: 6px solid #e69f00}</style>"
+
+
+class Result(NamedTuple):
+    """How one notebook went; ``name`` is that of the executed one, ``error`` is empty if every cell ran."""
+
+    name: str
+    seconds: float
+    peak_mb: float
+    error: str
 
 
 def without_handles(notebook: NotebookNode) -> NotebookNode:
@@ -93,7 +99,7 @@ def write_report(notebook: Path) -> None:
     notebook.with_suffix(".html").write_text(_page(_title(notebook), body), encoding="utf-8")
 
 
-def write_index(target: Path, heading: str, results: Sequence["Result"], source: str) -> None:
+def write_index(target: Path, heading: str, results: Sequence[Result], source: str) -> None:
     rows = "\n".join(
         f'<tr><td><a href="{r.name}.html">{_title(target / f"{r.name}.ipynb")}</a></td>'
         f"<td>{r.seconds:.1f}\xa0s</td><td>{r.peak_mb:.0f}\xa0MB</td><td>{escape(r.error) or 'ok'}</td></tr>"

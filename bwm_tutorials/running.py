@@ -8,26 +8,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
 
 import nbformat
 import psutil
 from tqdm import tqdm
 
-from .pages import write_index, write_page, write_report
+from .pages import Result, write_index, write_page, write_report
 
 CELL_TIMEOUT = 120  # s
 AT_ONCE = 2
 _KERNEL_START = 60  # s
-
-
-class Result(NamedTuple):
-    """How one notebook went; ``name`` is that of the executed one, ``error`` is empty if every cell ran."""
-
-    name: str
-    seconds: float
-    peak_mb: float
-    error: str
 
 
 def execute(
