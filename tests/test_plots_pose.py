@@ -138,7 +138,7 @@ def test_lags_say_who_comes_first_and_how_wide_the_null_is(said):
     rho = spikes.circular_correlations(trace, rates, 0.05)
     plots.lags(rho, 7, 20, pd.Series([0.001, 0.6]))
     text = said()
-    assert "where it lags the movement by +0.20 s" in text
+    assert "at a lag of +0.20 s" in text
     assert "1 of 2 units have p below .05 (50 %)" in text
 
 

@@ -125,7 +125,7 @@ def licks(frames: np.ndarray, onsets: np.ndarray, rates: Mapping[str, Peth], aro
     told = []
     for ax, (name, peth) in zip(axes[1:], rates.items(), strict=True):
         mean = peth.mean.droplevel("cluster")
-        for (outcome, rate), colour in zip(mean.iterrows(), (ORANGE, BLUE) if len(mean) > 1 else (BLUE,), strict=True):
+        for (outcome, rate), colour in zip(mean.iterrows(), COLOURS, strict=False):
             ax.plot(rate.index, rate, color=colour, label=outcome)
         ax.axvline(0, color="k", lw=0.8)
         ax.set(xlabel="time from feedback (s)", ylabel=f"{name} a second", ylim=(0, None))
@@ -263,7 +263,7 @@ def arousal(traces: Mapping[str, pd.DataFrame], outcome: pd.Series) -> Figure:
     for ax, (name, trace) in zip(axes[0], traces.items(), strict=True):
         means = trace.groupby(outcome.reindex(trace.index)).mean()
         sems = trace.groupby(outcome.reindex(trace.index)).sem()
-        for (label, mean), colour in zip(means.iterrows(), (ORANGE, BLUE), strict=False):
+        for (label, mean), colour in zip(means.iterrows(), COLOURS, strict=False):
             with_band(ax, mean, sems.loc[label], colour, label=label)
         ax.axvline(0, color="k", lw=0.8)
         ax.set(xlabel="time from feedback (s)", ylabel=name)
@@ -306,7 +306,7 @@ def lags(correlations: pd.DataFrame, unit: int, far: float, p: pd.Series) -> Fig
     right.set(xlabel="p, against far shifts", ylabel="units")
     peak = near.abs().idxmax()
     say(
-        f"Unit {unit}: correlation farthest from 0 ({near[peak]:+.3f}) where it lags the movement by {peak:+.2f} s. "
+        f"Unit {unit}: correlation farthest from 0 ({near[peak]:+.3f}) at a lag of {peak:+.2f} s. "
         f"95 % of far shifts lie from {limits[0]:.3f} to {limits[1]:.3f}, of shuffled bins within {chance:.3f}. "
         f"Against far shifts {(p < 0.05).sum()} of {len(p)} units have p below .05 ({percent((p < 0.05).mean())})."
     )
