@@ -1,7 +1,6 @@
 """Figures of pose say what was computed, and the player draws what its handles ask for."""
 
 import io
-import time
 
 import numpy as np
 import pandas as pd
@@ -162,16 +161,6 @@ def test_the_player_draws_what_the_plain_function_draws(session, probe, left, pl
     figure.savefig(expected, bbox_inches="tight")
     assert picture.value == expected.getvalue()
     assert " ".join(words.value.split()) == " ".join(capsys.readouterr().out.split())
-
-
-def test_the_player_draws_at_once(player):
-    handles, _, _ = player
-    took = []
-    for moment in np.arange(9) / 10:
-        start = time.perf_counter()
-        handles["time (s)"].value = moment + 0.02
-        took.append(time.perf_counter() - start)
-    assert min(took) < 0.3
 
 
 def test_the_player_offers_the_trials_that_were_filmed(session, plain, player):

@@ -1,6 +1,5 @@
 """Choices, latencies, blocks and beliefs: against brainbox, statsmodels, the rules of the task and what was put in."""
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -515,11 +514,9 @@ def test_bayes_optimal_means_what_it_says_and_is_the_best():
     assert max(map(score, kernels)) + 0.02 < score(found) < score(p_left)
 
 
-def test_bayes_optimal_of_sessions_at_once_and_in_time():
+def test_bayes_optimal_of_sessions_at_once():
     side = draw_sides(trials.pseudosessions(1000, 3, seed=1))
-    started = time.perf_counter()
     alone = [trials.bayes_optimal_p_left(s) for s in side]
-    assert (time.perf_counter() - started) / 3 < 0.1, "9 ms on an idle core"
     assert np.allclose(trials.bayes_optimal_p_left(side), alone)
 
 

@@ -1,7 +1,6 @@
 """Widgets: each handle draws anew what its plain function draws, at once, and says so."""
 
 import io
-import time
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -122,16 +121,6 @@ def test_the_viewer_says_when_no_trial_fits(viewer):
     handles["outcome"].value, handles["contrast"].value = "no choice", 100.0
     handles["side"].value, handles["timing"].value = 1, "early"
     assert words.value == "No trial fits these filters: set one of them to &#x27;any&#x27;."
-
-
-def test_the_viewer_draws_at_once(viewer):
-    _, _, _, (_, following) = viewer
-    took = []
-    for _ in range(9):
-        start = time.perf_counter()
-        following.click()
-        took.append(time.perf_counter() - start)
-    assert min(took) < 0.3
 
 
 def test_the_viewer_of_a_session_with_trials_alone(real):

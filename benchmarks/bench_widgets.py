@@ -1,15 +1,18 @@
-"""The session explorer's pictures against a bare figure: the same five axes with nothing in them.
+"""Figures with handles against a bare figure of five empty axes: the lessons', and the session explorer's.
 
-The sample's main session, an hour with both probes; and probes of the release's size, 8 M spikes each, made here.
+The sample's main session, an hour with both probes; and for the explorer probes of the release's size, 8 M spikes each,
+made here.
 Seconds are processor time of the best round, for the computer may be busy with other things; ratios are the median
 over rounds in which all were drawn one after another.
 """
 
 import contextlib
 import io
+import itertools
 import time
 from collections.abc import Callable
 
+import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
 from bench_responses import machine, release_sized
@@ -48,6 +51,38 @@ def measure(name: str, seen: views.Recording) -> None:
     for length, window in WINDOWS.items():
         drawn[f"a window of {length}"] = draw(lambda window=window: bwm.plots.session_window(seen, window, fits, unit))
     drawn["the rates of a unit"] = draw(lambda: explorer.unit_rates(seen, unit, fits))
+    compare(name, drawn)
+
+
+def measure_handles(session: bwm.Session) -> None:
+    """Move a handle of each lesson's figure to and fro."""
+    curve, probe = bwm.trials.psychometric(session.trials), session.insertions[-1]
+    moved = {
+        "psychometric, bias": (bwm.widgets.psychometric(curve), "bias", (1.0, 2.0)),
+        "trial_viewer, number": (bwm.widgets.trial_viewer(session), "number", (10, 11)),
+        "unit_browser, unit": (bwm.widgets.unit_browser(probe), "unit", (1, 2)),
+        "peth_explorer, window": (bwm.widgets.peth_explorer(session, probe), "smooth (s)", (0.01, 0.02)),
+        "pose_player, time": (bwm.widgets.pose_player(session, probe), "time (s)", (0.1, 0.2)),
+        "rf_browser, lag": (bwm.widgets.rf_browser(session, probe), "lag (s)", (0.05, 0.1)),
+    }
+
+    def toggle(widget: ipywidgets.Widget, name: str, values: tuple) -> Callable[[], None]:
+        (handle,) = (each for each in handles_of(widget) if each.description == name)
+        turns = itertools.cycle(values)
+        return lambda: setattr(handle, "value", next(turns))
+
+    drawn = {"a bare figure": bare} | {name: toggle(*how) for name, how in moved.items()}
+    compare("the lessons' handles", drawn)
+
+
+def handles_of(widget: ipywidgets.Widget) -> list[ipywidgets.Widget]:
+    """All handles inside a widget."""
+    children = getattr(widget, "children", ())
+    return [found for child in children for found in (child, *handles_of(child)) if hasattr(found, "description")]
+
+
+def compare(name: str, drawn: dict[str, Callable[[], None]]) -> None:
+    """Draw all of them, one after another, in several rounds."""
     seconds = np.empty((ROUNDS, len(drawn)))
     for row in seconds:
         for i, function in enumerate(drawn.values()):
@@ -68,6 +103,7 @@ def main() -> None:
     start = time.process_time()
     seen = explorer.recording(session)
     print(f"loaded in {time.process_time() - start:.2f} s")
+    measure_handles(session)
     measure("main session of the sample, 2.8 M spikes", seen)
     probes = {}
     for name, probe in seen.probes.items():
