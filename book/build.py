@@ -28,7 +28,14 @@ BINDER = REPOSITORY.replace("https://github.com", "https://mybinder.org/v2/gh") 
 REACHED_BY = {"trials": ["blocks"], "spikes": ["responses", "quality"]}
 """Modules whose functions a learner reaches by another one."""
 FRONT = "What ``import bwm_tutorials as bwm`` gives at once. Modules load when they are first used.\n\n"
-RETURNED = ["offline.OfflineOne", "offline.Dataset", "remote.plan.Plan"]
+RETURNED = [
+    "offline.OfflineOne",
+    "offline.Dataset",
+    "remote.plan.Plan",
+    "auditing.Audit",
+    "views.Recording",
+    "views.Probe",
+]
 """Classes that functions give."""
 
 

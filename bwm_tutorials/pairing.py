@@ -47,7 +47,7 @@ def teachers_copy(source: Path) -> bytes:
 
 def for_learners(folder: Path) -> dict[str, bytes]:
     """What learners get of a folder of lessons, by name: their copies, and the pages that these link to."""
-    sources = [*sorted(folder.glob("[0-9][0-9]_*.py")), folder / "explore.py"]
+    sources = [source for source in sorted(folder.glob("*.py")) if source.name != "report.py"]
     lessons = {f"{source.stem}.ipynb": learners_copy(source) for source in sources}
     pages = [page for page in folder.glob("*.md") if page.name != "teaching.md"]
     return lessons | {page.name: page.read_bytes() for page in pages}

@@ -207,17 +207,14 @@ def changelog() -> pd.DataFrame:
 
 
 def laboratories() -> pd.DataFrame:
-    """What each laboratory gave to the release, counted in the paper's lists of insertions of 2022-10 and 2023-12 [1]_.
+    """What each laboratory gave to the release, counted in the paper's lists of insertions of 2022-10 and 2023-12.
 
     Returns
     -------
     DataFrame
         Indexed by ``lab``, 12 of them: ``insertions``, ``sessions`` and ``subjects`` of the release; the same of the
         first release (``insertions_2022`` and so on); and ``sessions_with_new_insertion``, of which an insertion came
-        in 2024-02, whether or not the session was there before.
-
-    References
-    ----------
-    .. [1] int-brain-lab/paper-brain-wide-map, ``brainwidemap/fixtures``.
+        in 2024-02, whether or not the session was there before. The lists: int-brain-lab/paper-brain-wide-map,
+        ``brainwidemap/fixtures``.
     """
     return pd.read_csv(PUBLISHED / "laboratories.csv", index_col="lab")

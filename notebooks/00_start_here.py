@@ -265,7 +265,7 @@ fig = bwm.plots.psychometric(curves)
 # ## What is next
 #
 # Save the notebook (Ctrl+S) and run the last cell: it packs your work, and `bwm.restore()` brings it back. Three paths
-# lead on, and each may end with 10, your question:
+# lead on:
 #
 # - Student: 01 data structure → 03 task → 04 wheel → 05 spike sorting → 06 neural responses → 07 pose
 # - Postdoc: 02 download → 05 → 06 → 09 the release and its history

@@ -1,16 +1,13 @@
 """Every exercise of every lesson: the stub, the solution, each planted mistake, and what a session lacks."""
 
-import re
-import runpy
 from functools import cache
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
 import bwm_tutorials as bwm
-from bwm_tutorials import environment, pairing, running
+from bwm_tutorials import environment, running
 from bwm_tutorials.course import checking
 from bwm_tutorials.course.exercise import exercises_of
 from bwm_tutorials.errors import UnknownExercise
@@ -80,35 +77,6 @@ def test_an_answer_of_the_wrong_kind(lesson, key, nonsense, home):
     assert found.status == checking.NOT_YET and ("one word" if word else "one number") in found.message
     other = outcome(lesson, key, 3 if word else "0.9", home)
     assert other.status == checking.NOT_YET and ("one word" if word else "one number") in other.message
-
-
-@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
-def test_each_misconception_is_recognised_by_an_exercise(path):
-    notebook = pairing.read_source(path)
-    notes = "\n".join(cell.source for cell in notebook.cells if "teacher" in cell.metadata.get("tags", []))
-    named = re.findall(r"^- (.+)$", notes.split("Misconceptions")[1], flags=re.MULTILINE)
-    planted = [m.misconception for e in exercises_of(path.name[:2]).values() for m in e.mistakes]
-    assert len(named) == 3
-    assert sorted(named) == sorted(filter(None, planted))
-
-
-@pytest.mark.parametrize("lesson, key", EXERCISES)
-def test_hint_does_not_give_the_answer_and_solution_does(lesson, key, home):
-    _, hint, solution = bwm.exercises(lesson, home)
-    answer = checking.show(exercises_of(lesson)[key].solve(home))
-    assert not re.search(rf"\b{re.escape(answer)}\b", hint(key))
-    assert f"this gives {answer}" in solution(key)
-
-
-@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
-def test_code_of_a_solution_works_in_its_lesson(path):
-    session_of(own_source(path.name[:2]))  # built before the lesson looks for it
-    with plt.rc_context():
-        names = runpy.run_path(str(path), init_globals={"display": print})
-        plt.close("all")
-    for key, exercise in exercises_of(path.name[:2]).items():
-        assert names["check"](key, eval(exercise.code, names)).status == checking.CORRECT
-        assert exercise.code in names["solution"](key)
 
 
 def test_a_session_that_lacks_what_is_needed(session):

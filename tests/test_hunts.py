@@ -40,7 +40,7 @@ def test_the_wrong_number_is_what_the_script_prints(path, key, committed):
     cells = nbformat.read(path.with_suffix(".ipynb"), as_version=4).cells
     (first,) = [n for n, cell in enumerate(cells) if f"Exercise {key}, a hunt" in cell.source]
     (last,) = [n for n, cell in enumerate(cells) if f'check("{key}", answer)' in cell.source]
-    outputs = [out for cell in cells[first:last] for out in cell.get("outputs", [])]
+    outputs = [out for cell in cells[first : last + 1] for out in cell.get("outputs", [])]
     shown = " ".join(out["text"] if "text" in out else out["data"]["text/plain"] for out in outputs)
     entry = committed.split(f"**{key}**")[1].split("</details>")[0]
     printed, right = re.findall(r"(?:prints|Right is) \*\*(\S+)(?: \S+)?\*\*", entry)

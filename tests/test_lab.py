@@ -173,7 +173,7 @@ def lesson(request, desk) -> Iterator[Lesson]:
 def test_a_lesson_runs_to_its_end(lesson):
     assert browser.complaints(lesson.page) == lesson.thrown == []
     assert widgets(lesson).count() == lesson.source.read_text(encoding="utf-8").count("bwm.widgets.")
-    pictures = lesson.page.locator(".jp-OutputArea-output img")
+    pictures = lesson.page.locator(".jp-OutputArea-output img:not([alt=''])")
     assert pictures.evaluate_all("images => images.filter(image => image.naturalWidth < 200).length") == 0
     expect(lesson.page.locator(".jp-OutputArea-output").last).to_contain_text("matplotlib")
 

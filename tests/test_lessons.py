@@ -16,6 +16,8 @@ from conftest import NYU_11, tags
 
 import bwm_tutorials as bwm
 from bwm_tutorials import environment, pages, pairing, running
+from bwm_tutorials.course import checking
+from bwm_tutorials.course.exercise import exercises_of
 
 SOURCES = sorted((environment.ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
 PAIRS = sorted((environment.ROOT / "notebooks").glob("*.py"))
@@ -191,14 +193,17 @@ def test_on_a_training_session(source, day, play):
 
 
 @every_pair
-def test_every_figure_is_stamped(source, home):
+def test_every_figure_is_stamped_and_the_code_of_each_solution_works(source, home):
     with plt.rc_context():
-        runpy.run_path(str(source), init_globals={"display": print})
+        names = runpy.run_path(str(source), init_globals={"display": print})
         figures = [plt.figure(number) for number in plt.get_fignums()]
         plt.close("all")
     stamps = [[text.get_text() for text in figure.texts if text.get_gid() == "stamp"] for figure in figures]
     assert any("synthetic sample · seed 1" in stamp for [stamp] in stamps)
     assert all(re.search("synthetic sample · seed 1|synthetic audit · |REAL · ", stamp) for [stamp] in stamps)
+    for key, exercise in exercises_of(source.name[:2]).items() if source in SOURCES else ():
+        assert names["check"](key, eval(exercise.code, names)).status == checking.CORRECT
+        assert exercise.code in names["solution"](key)
 
 
 @every_lesson
