@@ -61,9 +61,9 @@ def measure_handles(session: bwm.Session) -> None:
         "psychometric, bias": (bwm.widgets.psychometric(curve), "bias", (1.0, 2.0)),
         "trial_viewer, number": (bwm.widgets.trial_viewer(session), "number", (10, 11)),
         "unit_browser, unit": (bwm.widgets.unit_browser(probe), "unit", (1, 2)),
-        "peth_explorer, window": (bwm.widgets.peth_explorer(session, probe), "smooth (s)", (0.01, 0.02)),
+        "peth_explorer, smoothing": (bwm.widgets.peth_explorer(session, probe), "smooth (s)", (0.01, 0.02)),
         "pose_player, time": (bwm.widgets.pose_player(session, probe), "time (s)", (0.1, 0.2)),
-        "rf_browser, lag": (bwm.widgets.rf_browser(session, probe), "lag (s)", (0.05, 0.1)),
+        "rf_browser, lag": (bwm.widgets.rf_browser(session, probe), "lag (s)", (0.1, 0.15)),
     }
 
     def toggle(widget: ipywidgets.Widget, name: str, values: tuple) -> Callable[[], None]:
