@@ -167,13 +167,13 @@ EXERCISES = {
         ask="Number of sessions of the first release that have to be run again.",
         solve=sessions_to_run_again,
         code=f"laboratories.loc['{PATCHED}', 'sessions_2022']",
-        hint="Which sessions does the entry name? The row of `numbers` for them says what they have in common. How many "
-        "of these were there in 2022?",
+        hint="Which sessions does the entry name? The row of `numbers` for them says what they have in common. How "
+        "many of these were there in 2022?",
         mistakes=(
             Mistake(
                 lambda _: release.laboratories()["sessions_2022"].sum(),
-                "That is all of the first release. A correction touches the files that it names; what did not use them stays as it "
-                "is.",
+                "That is all of the first release. A correction touches the files that it names; what did not use them "
+                "stays as it is.",
                 "After a correction everything has to be run again.",
             ),
             Mistake(
