@@ -171,11 +171,18 @@ def regions_by_session(units: pd.DataFrame, value: str, label: str, n: int = 200
     among = [rng.permutation(values) for _ in range(n)]
     medians = pd.DataFrame({i: pd.Series(v).groupby([region, units["eid"].to_numpy()]).median()
                             for i, v in enumerate(within)})  # fmt: skip
-    chance = pd.concat([medians.quantile(0.025, axis=1), medians.quantile(0.975, axis=1)], axis=1).groupby(level=0)
-    low, high = chance.min().iloc[:, 0].reindex(pooled.index), chance.max().iloc[:, 1].reindex(pooled.index)
+    chance = medians.quantile([0.025, 0.975], axis=1).T.groupby(level=0).agg({0.025: "min", 0.975: "max"})
     row = pd.Series(np.arange(len(pooled)), pooled.index)
     fig, ax = plt.subplots(figsize=(7.5, 1.3 + 0.27 * len(pooled)))
-    ax.hlines(row, low, high, color=GREY, alpha=0.35, lw=9, label="sessions of shuffled units, 95 %")
+    ax.hlines(
+        row[chance.index],
+        chance[0.025],
+        chance[0.975],
+        color=GREY,
+        alpha=0.35,
+        lw=9,
+        label="sessions of shuffled units, 95 %",
+    )
     ax.scatter(of_session["median"], row[of_session["Beryl"]], s=6 * of_session["size"], color=BLUE, alpha=0.5, lw=0,
                label="a session (its area: units)")  # fmt: skip
     ax.plot(pooled, row, "|", color="k", ms=14, mew=2, label="all units together")
