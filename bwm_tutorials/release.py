@@ -126,7 +126,7 @@ def selection(
     Returns
     -------
     dict of str to DataFrame
-        The units after each of six steps (all units, good units, in grey matter, enough in a session, in enough
+        All units, and those after each of five steps (good units, in grey matter, enough in a session, in enough
         sessions, enough in total), with a column ``Beryl``: the region's acronym in that list of the atlas. These are
         the steps of the paper [1]_, but for one that leaves out sessions with fewer than three errors: there are none.
 

@@ -13,8 +13,8 @@
 #
 # - say what the release holds, and what a number of it counts when two pages disagree;
 # - go from all units to those that the map's analyses take, and say what each step costs;
-# - name each correction of the release, see it in the files, and tell which of your results it touches;
-# - pin the data of a paper, and cite them.
+# - name each correction of the release, see it in the files, and tell which results it touches;
+# - *pin* the data of a paper (name their files and versions), and cite them.
 
 # %% [markdown]
 # | | |
@@ -27,8 +27,9 @@
 # %% [markdown] tags=["teacher"]
 # **Teacher's notes.** 45 minutes: 10 for the numbers with an exercise, 10 for the selection with one, 5 for the
 # history, 15 for what was added and corrected with the hunt, 5 for pinning. Before section 1 let two people look up how
-# many regions the map has, on two pages. Before the figure of section 2 ask which step takes most. When late, leave out
-# the figure of the two sortings.
+# many regions the map has, on two pages: the release page [1], and the abstract [5]. Where there is no network, bring
+# both printed. Before the figure of section 2 ask which step takes most. When late, leave out the figure of the two
+# sortings.
 #
 # Misconceptions (wrong beliefs to listen for), each recognised by an exercise:
 #
@@ -64,10 +65,9 @@ session
 # %% [markdown]
 # ## 1 · The release in numbers
 #
-# Neuropixels probes were lowered on a grid, so that nearly all of the brain was sampled without choosing favourites,
-# and each site was recorded in at least two laboratories [1]. Beside the spikes a session holds the stimuli, choices
-# and response times, the wheel, and the mouse's pose in video. `bwm.release` lists what a source holds. `laboratories`
-# has the real release, counted by laboratory in the lists of the paper's authors [2].
+# Neuropixels probes were lowered on a grid, so that nearly all major areas of the brain were sampled without choosing
+# favourites, and each site was recorded in at least two laboratories [1]. `bwm.release` lists what a source holds.
+# `laboratories` has the real release, counted by laboratory in the lists of the paper's authors [2].
 
 # %% tags=["nbval-check-output"]
 laboratories = bwm.release.laboratories()
@@ -78,8 +78,8 @@ counted.loc["laboratories"] = [len(laboratories), here["lab"].nunique()]
 counted
 
 # %% [markdown]
-# On the left are the numbers of the release page [1]. Units come from each insertion's clusters, on "aws" some ten
-# small files to fetch for each of 699. So this lesson takes ten sessions at most; leave out `eids` for all, and ask
+# The numbers on the left equal those of the release page [1]. Units come from each insertion's clusters, on "aws" some
+# ten small files to fetch for each of 699. So this lesson takes ten sessions at most; leave out `eids` for all, and ask
 # `download_plan` before.
 
 # %%
@@ -87,19 +87,19 @@ eids = one.search()[:10]
 units = bwm.release.units(one, eids)
 print(f"here: {len(units):,} units, {(units['label'] == 1).sum():,} good")
 numbers = bwm.release.numbers()
-numbers.query("quantity == 'units'")[["value", "counts"]].head(3)
+numbers.query("quantity == 'units'").set_index("value")[["counts"]].head(3)
 
 # %% [markdown]
-# **Predict.** "The Brain Wide Map has … regions." How many different numbers can you find for that: (a) 1, (b) 3, (c)
-# more?
+# **Predict.** The paper's abstract has 279 regions, its analyses have 201. What does each of the two count?
 
 # %%
-numbers.query("quantity == 'regions'").sort_values("value")[["value", "counts", "source"]]
+numbers.query("quantity == 'regions'").set_index("value")[["counts", "source"]].sort_index(ascending=False)
 
 # %% [markdown]
-# (c). Mostly nobody erred: regions of all units or of good ones, with a minimum or without, with root and void as two
-# "regions" or not, in an older release or a newer. One rule is not written down. So name what you counted; `numbers`
-# has the address of each source in its column `url`.
+# *Beryl* is a list of some 300 regions of the Allen atlas; *root* and *void* stand in it for "in no region" and
+# "outside the brain". Mostly nobody erred: the numbers are of all units or of good ones, with a minimum or without,
+# with root and void or not, in an older release or a newer. One rule is not written down. So name what you counted;
+# `numbers` has each source's address under `url`.
 #
 # **Exercise 09.1.** In February 2024 the release grew by 152 insertions and 105 sessions. How many sessions that were
 # public before got another insertion? `laboratories` has what you need for it, laboratory by laboratory.
@@ -112,7 +112,8 @@ check("09.1", answer)
 # ## 2 · From all units to the canonical set
 #
 # The map's analyses take good units, in *grey matter* (regions of neurons; bundles of fibres lie in Beryl's `root`), of
-# regions with at least 5 units in each of at least 2 sessions, and of those with 20 units in all [2].
+# regions with at least 5 units in each of at least 2 sessions, and of those with 20 units in all [2]. What is left is
+# the *canonical set*.
 #
 # **Predict.** Which step takes most units, and which most regions?
 
@@ -123,14 +124,15 @@ published = numbers[numbers["step"] != ""].pivot(index="step", columns="quantity
 fig = bwm.plots.selection_steps(counts, published.loc[counts.index])
 
 # %% [markdown]
-# The release loses seven of eight units at the label; synthetic sessions are kinder. The later steps cost few units and
-# many regions: those that were met once, or at the edge of a probe. What the map says, it says of the regions that are
-# left.
+# The release loses seven of eight units at the label (synthetic sessions are kinder), then 14 % at grey matter: 75,708
+# → 65,336. Later steps cost few units and many regions, most of them "in enough sessions", 245 → 210. What the map
+# says, it says of those that are left.
 #
 # **Modify.** Ask for 3 sessions, or 30 units. Which regions go?
 #
 # **Exercise 09.2.** The paper's "279 regions" are those of Beryl in which there are units, good or not, without root
-# and void. How many are they here? `steps` holds the units after each step.
+# and void; the figure counts these two until they are left out. How many are they here? `steps` holds the units after
+# each step.
 
 # %%
 answer = ...
@@ -140,18 +142,19 @@ check("09.2", answer)
 # ## 3 · The history
 #
 # The release page lists what was added, modified and fixed since the first release, and names no files. `changelog`
-# adds the files and the *revision* that belong to an entry, and under `link` whether that is *observed* (lists or
-# scripts of the release's makers name them) or *inferred* by us. The last entry is not on the page.
+# adds the files and the *revision* (a later version, named by a date) that belong to an entry, and under `link` whether
+# that is *observed* (lists or scripts of the release's makers name them) or *inferred* by us.
 
 # %%
 changelog = bwm.release.changelog()
 fig = bwm.plots.history(changelog)
-changelog[["date", "entry", "what", "revision", "link"]]
+changelog.set_index("date")[["entry", "what", "revision", "link"]]
 
 # %% [markdown]
 # ## 4 · What was added
 #
-# A new file takes the place of nothing, so it leaves no trace but itself. How many of the sessions here have it?
+# A new file takes the place of nothing, so it leaves no trace but itself. (But the new sorting, which the page lists as
+# added, takes the place of another.) How many of the sessions here have it?
 
 # %%
 sessions = [bwm.Session(eid, one) for eid in eids]
@@ -166,12 +169,11 @@ for name, path in added.items():
 
 # %% [markdown]
 # Sessions with passive times and no replay are what 2025-Q3 added: of 459 sessions, 424 have the times and 352 the rest
-# as well [3]. Saturation is told in samples of the probe's own clock (lesson 05, Extra D). The 105 sessions of 2024-02
-# were section 1.
+# as well [3]. Saturation is told in samples of the probe's own clock (lesson 05, Extra D).
 #
 # **The sorting of May 2024.** After years of recording, all probes were sorted again by one version of the sorter [4].
 # Before, the pages gave 376,730 units for the same 699 insertions, 45,085 of them good; since then 621,733 and 75,708
-# [1]. Here is a probe that kept both, in the session with most *superseded* files.
+# [1]. Here is a probe that kept both, in `corrected`, the session with most *superseded* (replaced) files.
 
 # %%
 corrected = max(sessions, key=lambda s: len(bwm.release.superseded(s)))
@@ -186,8 +188,7 @@ else:
     print(f"{corrected.name} has one sorting, or none.")
 
 # %% [markdown]
-# Units cannot be matched by their number. What was found in units of the first sorting has to be found again, not
-# looked up.
+# What was found in units of the first sorting has to be found again, not looked up.
 #
 # ## 5 · What was corrected
 #
@@ -208,13 +209,13 @@ else:
 
 # %% [markdown]
 # **Exercise 09.3, a hunt.** A paper of December 2024 used this wheel. The script loads it as of that month, and finds
-# nothing wrong. Which correlation of turn and choice did the paper's authors get? Look for the wheel in `changelog`.
+# nothing wrong. Which mean turn of a report of left did the paper's authors get? Look for the wheel in `changelog`.
 
 # %%
 if flipped:
     position = one.load_dataset(corrected.eid, path, "alf", revision="2024-12-31")
     turn = bwm.wheel.displacement(wheel.timestamps, position, *between)
-    print(round(trials["choice"].corr(pd.Series(turn)), 2))
+    print(round(pd.Series(turn)[trials["choice"] == 1].mean(), 3), "rad")
 
 # %%
 answer = ...
@@ -229,78 +230,79 @@ check("09.3", answer)
 # **The video** (2024-02). 285 videos got new times, 139 were removed, 135 of them of the body, and 31 were added. The
 # page asks to run all analyses of video again, with an empty cache [1].
 #
-# **The passive gabors** (2025-Q4). The first was never shown, and each later one was as planned for the one before, so
-# the table was one off (lesson 08, Extra B).
+# **The passive gabors** (2025-Q4). At the first time nothing was shown, at the second the gabor planned for the first,
+# and so on. The old table has what was planned, the new one what was shown (lesson 08, Extra B).
 
 # %%
 audio, video, gabors = "_ibl_trials.table.pqt", "_ibl_leftCamera.times.npy", "_ibl_passiveGabor.table.csv"
-for s in (corrected, session):
+for s in (corrected, session):  # the session with most superseded files, and the one that this lesson opened
     for file in (audio, video, gabors):
         if f"alf/{file}" in bwm.release.superseded(s):
-            old, new = (one.load_dataset(s.eid, file, "alf", revision=on) for on in ("2023-01-01", None))
+            old = one.load_dataset(s.eid, file, "alf", revision="2023-01-01")
+            new = one.load_dataset(s.eid, file, "alf")
             print(f"{s.name} {file}: {len(old):,} rows, now {len(new):,}")
 
 # %%
 for s in sessions:
-    listed, with_hidden = (one.list_datasets(s.eid, filename="*Camera.times*", **qc) for qc in ({}, {"qc": "CRITICAL"}))
-    if hidden := set(with_hidden) - set(listed):
-        print(s.name, "hides", *hidden)
+    listed = one.list_datasets(s.eid, filename="*Camera.times*")
+    for file in one.list_datasets(s.eid, filename="*Camera.times*", qc="CRITICAL"):
+        if file not in listed:
+            print(s.name, "hides", file)
 has_body = ["alf/_ibl_bodyCamera.times.npy" in s.datasets.index for s in sessions]
 print(sum(has_body), "of", len(sessions), "sessions have a body camera")
 
 # %% [markdown]
 # A removed video is not listed; one whose quality is CRITICAL is hidden. Times that were added in front move each
-# frame: see lesson 07. Tables of as many rows can still differ, as the next section shows.
+# frame: see lesson 07.
 #
 # ## 6 · Pin it
 #
-# One session on three days, each file in its last version not later than the day. With the environment variable
-# `ONE_REVISION_LAST_BEFORE` set to a day before Python starts, ONE's load calls do so by themselves; `Session` takes
-# the default always.
+# `corrected` on three days, each file in its last version not later than the day. Set the environment variable
+# `ONE_REVISION_LAST_BEFORE`, before you start Python, to a day, for example `2024-12-31`, and ONE's load calls do so by
+# themselves; `Session` takes the default always.
 
 # %%
 rows = {}
-for day in ("2022-12-31", "2024-12-31", "2025-12-31") if sorted_twice and flipped else ():
-    metrics = one.load_dataset(corrected.eid, "clusters.metrics.pqt", folder, revision=day)
-    table = one.load_dataset(corrected.eid, "_ibl_trials.table.pqt", "alf", revision=day)
-    position = one.load_dataset(corrected.eid, path, "alf", revision=day)
-    turn = pd.Series(bwm.wheel.displacement(wheel.timestamps, position, *between))
-    rows[day] = {"good units": (metrics["label"] == 1).sum(), "no go cue": table["goCue_times"].isna().sum()}
-    rows[day]["turn and choice"] = round(table["choice"].corr(turn), 2)
-pd.DataFrame.from_dict(rows, orient="index")
+if sorted_twice and flipped:
+    for day in ("2022-12-31", "2024-12-31", "2025-12-31"):
+        metrics = one.load_dataset(corrected.eid, "clusters.metrics.pqt", folder, revision=day)
+        table = one.load_dataset(corrected.eid, audio, "alf", revision=day)
+        position = one.load_dataset(corrected.eid, path, "alf", revision=day)
+        turn = pd.Series(bwm.wheel.displacement(wheel.timestamps, position, *between))
+        n_good, n_without = (metrics["label"] == 1).sum(), table["goCue_times"].isna().sum()
+        rows[day] = [n_good, n_without, round(table["choice"].corr(turn), 2)]
+columns = ["good units of probe00", "trials without go cue", "correlation of turn and choice"]
+pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
 # %% [markdown]
-# A day does not hide what was only added, and may give a file that came later, as the wheel. So for a paper keep the
-# list of your files with their md5 (lesson 02, Extra D), and say which tag (`Brainwidemap`), which day and which
-# revisions.
+# The middle row is the trap: nobody had that wheel on that day. Nor does a day hide what was only added. So for a paper
+# keep the list of your files with their *md5*, a checksum of the content (lesson 02, Extra D), and say which *tag* (the
+# release's name in the database, `Brainwidemap`), which day and which revisions.
 #
-# Last, the largest step of the selection: do good units deserve their name? The null are units with a planted fault, by
-# insertion: how many of those are called good?
+# Last, the largest step of the selection: do good units deserve their name? Where the truth is known, a unit is whole
+# or has a planted fault: it is contaminated, cut off or small.
 
 # %%
-good, real = units["label"] == 1, not session.synthetic
-rows = {}
-if len(units):
+if session.synthetic and len(units):
     pids = units.index.unique("pid")
-    truth = None if real else pd.concat({pid: bwm.Insertion(pid, one).truth for pid in pids}, names=["pid"])
-    whole = None if real else truth["fault"] == ""
-    rows["good, of all units (fraction)"] = {
-        "found": good.mean(),
-        "put_in": None if real else whole.mean(),
-        "null": None if real else good[~whole.to_numpy()].groupby("pid").mean(),
-        "published": ".12 [1]",
-    }
-    fig = bwm.plots.scorecard(rows)
+    whole = pd.concat([bwm.Insertion(pid, one).truth["fault"] == "" for pid in pids]).to_numpy()
+    good = units["label"].to_numpy() == 1
+    is_good = [sum(whole & good), sum(~whole & good)]
+    is_not = [sum(whole & ~good), sum(~whole & ~good)]
+    print(pd.DataFrame({"good": is_good, "not good": is_not}, ["whole", "with a planted fault"]))
+    print(f"In the simulation {is_good[0]} of {sum(good)} good units are whole, and {is_good[0]} of {sum(whole)} whole "
+          "units are good.")  # fmt: skip
 else:
-    print(f"The source of {session.name} has no sorted units.")
+    print("Here nobody knows which units are whole, so what the label costs cannot be counted.")
 
 # %% [markdown]
-# The label is strict: it gives up whole units to keep broken ones out.
+# In the simulation the label is strict: it gives up whole units to keep faulty ones out. Of the release, where .12 of
+# the units are good [1], no such table exists.
 #
 # ## Recap
 #
 # - 459 sessions, 699 insertions, 139 subjects, 12 laboratories; 621,733 units, 75,708 good; regions by definition.
-# - Six steps lead from all units to the canonical set; the first costs most units, the last ones most regions.
+# - Five steps lead from all units to the canonical set; the label costs most units, "in enough sessions" most regions.
 # - Each correction has its files: look for the old version beside the new.
 # - Pin by files and md5. A revision's date is a name.
 #
@@ -321,8 +323,8 @@ else:
 #
 # ## What is next
 #
-# You know the release from its first session to its last correction: take a question of your own to it, in [lesson
-# 10](10_your_question.ipynb). Before you leave, save the notebook (Ctrl+S) and run the last cell: it packs your work.
+# Take a question of your own to the release, in [lesson 10](10_your_question.ipynb). Before you leave, save the
+# notebook (Ctrl+S) and run the last cell: it packs your work.
 #
 # ## References
 #
@@ -344,19 +346,22 @@ else:
 #
 # ## Extra A · Regions, pooled over sessions
 #
-# Units of one region come from several sessions, and those of one session have the same mouse, probe and day. So look
-# at the sessions before you pool.
+# Units of one region come from several sessions, and those of one session have the same mouse and day. So look at the
+# sessions before you pool: those with at least 5 units of the region.
 
 # %% tags=["extra"]
 grey = steps["in grey matter"]
-if len(grey):
-    fig = bwm.plots.regions_by_session(grey, "firing_rate", "firing rate, median (Hz)")
+enough = steps["enough in a session"]
+if len(enough):
+    fig = bwm.plots.regions_by_session(enough, "firing_rate", "firing rate, median (Hz)")
 else:
-    print(f"The source of {session.name} has no good units in a region.")
+    print(f"The source of {session.name} has no region with enough good units.")
 
 # %% [markdown] tags=["extra"]
-# If the sessions of a region lie as far apart as the regions, ten more units of the same session do not help: the
-# number that counts is that of sessions. That is why the selection asks for two.
+# Medians that lie several times apart look like a finding. But the largest difference of many small samples is large by
+# itself: deal the units of each region out to its sessions at random, and see what chance gives (grey). Only what goes
+# beyond that says something of mice and days, or of regions. Leave out the 5 units, with `grey` instead of `enough`:
+# both numbers within a region grow, and nothing was learnt.
 #
 # **Exercise 09.4, a hunt.** This script asks how many regions have good units in 4 sessions or more. It finds too many.
 # Mend it.
@@ -380,7 +385,7 @@ check("09.4", answer)
 # - c: The smaller number is that without root and void.
 
 # %% tags=["extra"]
-numbers[numbers["value"].between(60_000, 80_000)][["value", "counts", "source"]]
+numbers[numbers["value"].between(60_000, 80_000)].set_index("value")[["counts", "source"]]
 
 # %% tags=["extra"]
 answer = ...
@@ -388,10 +393,10 @@ check("09.5", answer)
 
 # %% [markdown] tags=["extra"]
 # So it is with trials (295,920 and 296,090), and with the tag: 480 sessions have datasets of `Brainwidemap`, the
-# release has 459. Take those of the paper's list [2].
+# release has 459.
 #
-# **Exercise 09.6.** You have analysed the wheel of every session of the release, in 2024. The patch of the wheel comes
-# out. How many sessions do you run again?
+# **Exercise 09.6.** In 2023 you used the wheel of all sessions of the *first* release. The patch of the wheel comes
+# out. How many do you run again?
 
 # %% tags=["extra"]
 answer = ...
@@ -401,7 +406,7 @@ check("09.6", answer)
 # And what was averaged over all sessions. The other entries touch, in the same way, only what used their files:
 
 # %% tags=["extra"]
-changelog.loc[changelog["kind"] != "added", ["date", "entry", "datasets", "shown_by"]]
+changelog.query("kind != 'added'").set_index("date")[["entry", "datasets", "shown_by"]]
 
 # %% [markdown] tags=["extra"]
 # ## Extra C · How to cite

@@ -9,7 +9,7 @@ import pytest
 import bwm_tutorials as bwm
 from bwm_tutorials import environment, running
 from bwm_tutorials.course import checking
-from bwm_tutorials.course.exercise import exercises_of
+from bwm_tutorials.course.exercise import Exercise, Mistake, exercises_of
 from bwm_tutorials.errors import UnknownExercise
 
 LESSONS = sorted((environment.ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
@@ -107,6 +107,21 @@ def test_any_answer_is_judged_on_real_sessions(lesson, key, answer, real, real_d
     (nyu,) = bwm.connect(real_data).search(subject="NYU-11")
     for anyone in (real, bwm.Session(nyu, bwm.connect(real_data))):
         assert outcome(lesson, key, answer, anyone).status in (checking.NOT_YET, checking.NOT_APPLICABLE)
+
+
+@pytest.mark.parametrize("write", ["{}", "({})", " [{}] ", "{} ", "({} "])
+@pytest.mark.parametrize("case", [str.upper, str.lower])
+def test_a_word_is_taken_as_it_is_meant(write, case, session):
+    wrong = Mistake(lambda _: "Beryl", "a list of regions")
+    exercise = Exercise("A word.", lambda _: "CA1", '"CA1"', "the hint", (wrong,), tolerance=0)
+
+    def message(word):
+        return checking.evaluate("09.5", exercise, write.format(case(word)), session)
+
+    assert message("CA1").status == checking.CORRECT
+    assert message("Beryl").message == wrong.hint
+    for other in ("CA3", "CA", "C A1", "CA1 or CA3", ""):
+        assert message(other).message == exercise.hint
 
 
 def test_unknown_lesson_and_unknown_exercise(session):

@@ -1,5 +1,8 @@
 """Figures of the release: their sentences say what their tables say, and they draw where something is missing."""
 
+import re
+
+import matplotlib.dates as mdates
 import numpy as np
 import pandas as pd
 import pytest
@@ -29,7 +32,7 @@ def test_steps_say_what_is_left_and_which_step_takes_most(counts, published, sai
     fig = plots.selection_steps(counts, published)
     assert said() == (
         "Here 5 of 100 units are left, in 2 of 9 regions; the step “in enough sessions” takes most, 90 %. Published: "
-        "62,990 of 621,733, in 210 of 281."
+        "62,990 of 621,733, in 210 of 281; most regions, 58, go at “in enough sessions”."
     )
     units, regions = fig.axes
     assert [label.get_text() for label in units.get_yticklabels()] == list(counts.index)
@@ -39,6 +42,7 @@ def test_steps_say_what_is_left_and_which_step_takes_most(counts, published, sai
     here, theirs = (next(line for line in units.lines if line.get_color() == c) for c in ("#0072B2", "k"))
     assert here.get_xdata().tolist() == [100, 50, 5] and theirs.get_xdata().tolist() == [621733, 75708, 62990]
     assert "synthetic" in stamp_of(fig)
+    assert (units.get_xscale(), regions.get_xscale()) == ("log", "linear") and regions.get_xlim()[0] == 0
 
 
 def test_steps_that_leave_nothing_draw(counts, published, said):
@@ -60,6 +64,11 @@ def test_history_says_what_is_published_and_is_stamped_so(said):
     assert "wheel polarity · 62 sessions" in told and "audio" in told and "passive gabors · not on the page" in told
     assert stamp_of(fig) == "REAL · the release, as published"
     assert sum(len(line.get_xdata()) for line in fig.axes[0].lines) == len(changelog)
+    fig.canvas.draw()
+    (ax,) = fig.axes
+    assert all(ax.bbox.x0 <= note.get_window_extent().x0 < note.get_window_extent().x1 <= ax.bbox.x1
+               for note in ax.texts)  # fmt: skip
+    assert mdates.num2date(ax.get_xlim()[1]).strftime("%Y-%m-%d") == "2025-12-31", "nothing comes after the last"
 
 
 def test_two_sortings_are_counted(said):
@@ -79,17 +88,50 @@ def test_the_sign_of_a_wheel_is_told(sign, verdict, said):
     assert said().startswith(f"file: correlation of turn and choice {'−' if sign < 0 else ''}1.00, {verdict}")
 
 
+def by_region(rates, n_sessions=4, n_units=6):
+    """Units of regions, in each of the same sessions; ``rates`` by region and session."""
+    rows = [
+        {"Beryl": region, "eid": f"{session}", "firing_rate": rates(region, session) * (1 + 0.1 * unit)}
+        for region in ("CA1", "PO", "DG")
+        for session in range(n_sessions)
+        for unit in range(n_units)
+    ]
+    return pd.DataFrame(rows)
+
+
 def test_regions_are_drawn_with_their_sessions(said):
-    units = pd.DataFrame(
-        {"Beryl": ["CA1"] * 4 + ["PO"] * 2, "eid": list("aabbab"), "firing_rate": [1.0, 1, 4, 4, 8, 8]}
-    )
+    units = by_region(lambda region, session: 1.0 + (region == "PO"))[:-3]
     fig = plots.regions_by_session(units, "firing_rate", "rate (Hz)")
-    assert said() == (
-        "6 units of 2 regions. Within a region, medians of sessions differ by up to 4.0 times (CA1). Between regions, "
-        "those of all units differ by 3.2 times."
-    )
-    assert [label.get_text() for label in fig.axes[0].get_yticklabels()] == ["CA1 · 4 in 2", "PO · 2 in 2"]
-    areas = fig.axes[0].collections[0].get_sizes()
-    assert np.allclose(np.sort(areas) / areas.min(), [1, 1, 2, 2])
+    (ax,) = fig.axes
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["DG · 21 in 4", "CA1 · 24 in 4", "PO · 24 in 4"]
+    areas = ax.collections[1].get_sizes()
+    assert np.allclose(np.sort(areas) / areas.min(), [1] + 11 * [2])
+    assert "69 units of 3 regions." in said()
     plots.regions_by_session(units[:2], "firing_rate", "rate (Hz)")
     assert said() == "2 units of 1 regions."
+
+
+def test_what_sessions_and_regions_differ_by_is_held_against_shuffled_units(said):
+    """A region apart from the others, a session apart from the others, and neither."""
+    cases = (
+        (lambda region, session: 1.0 + 9 * (region == "PO"), "no more than", "more than"),
+        (lambda region, session: 1.0 + 9 * (session == 0), "more than", "no more than"),
+        (lambda region, session: 1.0, "no more than", "no more than"),
+    )
+    for rates, within, between in cases:
+        plots.regions_by_session(by_region(rates, n_units=40), "firing_rate", "rate (Hz)")
+        first, second = re.findall(r": ((?:no )?more than) chance gives", said().replace("\n", " "))
+        assert (first, second) == (within, between)
+
+
+def test_the_largest_difference_of_small_samples_is_large_by_chance(said):
+    """One distribution for all: the fewer units a session has, the more its medians differ, and chance says so."""
+    rng = np.random.default_rng(3)
+    told = []
+    for n_units in (2, 40):
+        units = by_region(lambda *_: 1.0, n_units=n_units)
+        units["firing_rate"] = rng.lognormal(0, 1, len(units))
+        plots.regions_by_session(units, "firing_rate", "rate (Hz)")
+        found = re.search(r"by up to ([\d.]+) times; with shuffled units by ([\d.]+)", said().replace("\n", " "))
+        told.append([float(number) for number in found.groups()])
+    assert told[0][1] > 2 * told[1][1]

@@ -126,7 +126,7 @@ def _number(answer: Any) -> float | None:
 
 
 def _word(answer: Any) -> str | None:
-    return answer.strip() if isinstance(answer, str) else None
+    return answer if isinstance(answer, str) else None
 
 
 def show(answer: float | str) -> str:
@@ -134,7 +134,16 @@ def show(answer: float | str) -> str:
 
 
 def _same(value: float | str, other: float | str, rtol: float = 0, atol: float = 0) -> bool:
-    return value == other if isinstance(value, str) else bool(np.isclose(value, other, rtol=rtol, atol=atol))
+    return (
+        _plain(value) == _plain(other)
+        if isinstance(value, str)
+        else bool(np.isclose(value, other, rtol=rtol, atol=atol))
+    )
+
+
+def _plain(word: str) -> str:
+    """A word without what makes no difference: case, and blanks and brackets around it."""
+    return word.strip(" ()[]").casefold()
 
 
 def _describe(answer: Any) -> str:

@@ -29,8 +29,8 @@ def regions_of_all_units(session: Session) -> int:
 
 
 def turn_of_paper(session: Session) -> float:
-    """09.3: correlation of turn and choice in the wheel that was public in December 2024."""
-    return _correlation(_patched(session), BEFORE)
+    """09.3: rad of a report of left, on average, in the wheel that was public in December 2024."""
+    return _turn_of_left(_patched(session), BEFORE)
 
 
 def widespread_regions(session: Session) -> int:
@@ -40,8 +40,8 @@ def widespread_regions(session: Session) -> int:
 
 
 def sessions_to_run_again(_: Session) -> int:
-    """09.6: number of sessions of the release whose wheel was corrected."""
-    return release.laboratories().loc[PATCHED, "sessions"]
+    """09.6: number of sessions of the first release whose wheel was corrected."""
+    return release.laboratories().loc[PATCHED, "sessions_2022"]
 
 
 @cache
@@ -59,11 +59,11 @@ def _patched(session: Session) -> Session:
     return other
 
 
-def _correlation(session: Session, revision: str) -> float:
+def _turn_of_left(session: Session, revision: str) -> float:
     position = session.one.load_dataset(session.eid, POSITION, "alf", revision=revision)
     trials = session.trials
     turned = wheel.displacement(session.wheel.timestamps, position, trials["stimOn_times"], trials["response_times"])
-    return trials["choice"].corr(pd.Series(turned))
+    return pd.Series(turned)[trials["choice"] == 1].mean()
 
 
 def _regions_in_insertions(session: Session) -> int:
@@ -110,20 +110,22 @@ EXERCISES = {
                 lambda session: _steps(session)["all units"]["acronym"].nunique(),
                 "These are the acronyms of the Allen atlas, in which each layer of cortex counts apart. Take Beryl.",
             ),
+            Mistake(lambda _: 281, "That is published of the release, root and void among them. Count here."),
+            Mistake(lambda _: 279, "That is published of the release. Count here, in the first of `steps`."),
         ),
         tolerance=0,
     ),
     "09.3": Exercise(
-        ask="Correlation of turn and choice in the wheel that was public in December 2024, to two decimals.",
+        ask="Mean turn of a report of left in the wheel that was public in December 2024, in rad, with its sign.",
         solve=turn_of_paper,
         code="pd.Series(bwm.wheel.displacement(wheel.timestamps, one.load_dataset(corrected.eid, "
         f"'{POSITION}', 'alf', revision='{BEFORE}'), trials['stimOn_times'], trials['response_times']))"
-        ".corr(trials['choice'])",
+        "[trials['choice'] == 1].mean()",
         hint="Compare the name of the wheel's revision with the date of its entry in the changelog. Which file was "
         "there before the entry?",
         mistakes=(
             Mistake(
-                lambda session: _correlation(_patched(session), PINNED),
+                lambda session: _turn_of_left(_patched(session), PINNED),
                 "That is what the script prints: the file of the revision 2024-05-06. The changelog has its entry in "
                 "2025-Q1, so the paper had the file before it: pin a day before the name of the revision.",
             ),
@@ -162,20 +164,21 @@ EXERCISES = {
         tolerance=0,
     ),
     "09.6": Exercise(
-        ask="Number of sessions of the release that have to be run again.",
+        ask="Number of sessions of the first release that have to be run again.",
         solve=sessions_to_run_again,
-        code=f"laboratories.loc['{PATCHED}', 'sessions']",
-        hint="Which sessions does the entry name? The row of `numbers` for them says what they have in common.",
+        code=f"laboratories.loc['{PATCHED}', 'sessions_2022']",
+        hint="Which sessions does the entry name? The row of `numbers` for them says what they have in common. How "
+        "many of these were there in 2022?",
         mistakes=(
             Mistake(
-                lambda _: release.laboratories()["sessions"].sum(),
-                "That is everything. A correction touches the files that it names; what did not use them stays as it "
-                "is.",
+                lambda _: release.laboratories()["sessions_2022"].sum(),
+                "That is all of the first release. A correction touches the files that it names; what did not use them "
+                "stays as it is.",
                 "After a correction everything has to be run again.",
             ),
             Mistake(
-                lambda _: release.laboratories().loc[PATCHED, "insertions"],
-                "These are insertions. The wheel belongs to the session, and some have two probes.",
+                lambda _: release.laboratories().loc[PATCHED, "sessions"],
+                "These are the corrected sessions of the whole release. Most of them came in 2024: which did you use?",
             ),
         ),
         tolerance=0,

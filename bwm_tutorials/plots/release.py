@@ -28,9 +28,10 @@ def selection_steps(counts: pd.DataFrame, published: pd.DataFrame) -> Figure:
             for row, value in enumerate(table[what]):
                 if value > 0:
                     ax.annotate(f"{value:,}", (value, row), (7, -3), textcoords="offset points", fontsize=8)
-        ax.set(xscale="log", xlabel=what)
+        ax.set(xscale="log" if what == "units" else "linear", xlabel=what)
         ax.margins(x=0.25, y=0.08)
         ax.grid(axis="x", color=GREY, alpha=0.3, lw=0.6)
+    axes[1].set_xlim(left=0)
     axes[0].set_yticks(rows, counts.index)
     axes[0].invert_yaxis()
     fig.legend(axes[0].lines, ["the release, as published", "here"], loc="outside upper center", ncols=2)
@@ -39,11 +40,12 @@ def selection_steps(counts: pd.DataFrame, published: pd.DataFrame) -> Figure:
         say("There are no sorted units here.")
         return fig
     lost = 1 - (counts["units"] / counts["units"].shift()).fillna(1)
+    regions = -published["regions"].diff()
     say(
         f"Here {last['units']:,} of {first['units']:,} units are left, in {last['regions']} of {first['regions']} "
         f"regions; the step “{lost.idxmax()}” takes most, {percent(lost.max())}. Published: "
         f"{published['units'].iloc[-1]:,} of {published['units'].iloc[0]:,}, in {published['regions'].iloc[-1]} of "
-        f"{published['regions'].iloc[0]}."
+        f"{published['regions'].iloc[0]}; most regions, {regions.max():.0f}, go at “{regions.idxmax()}”."
     )
     return fig
 
@@ -72,9 +74,11 @@ def history(changelog: pd.DataFrame) -> Figure:
     for row, (_, entry) in enumerate(changelog.iterrows()):
         known = "" if pd.isna(entry["sessions"]) else f" · {entry['sessions']} sessions"
         unlisted = "" if entry["on_page"] else " · not on the page"
-        ax.annotate(f"{entry['entry']}{known}{unlisted}", (stops[row], row), (9, 0), textcoords="offset points",
+        late = middle[row] > middle.mean()  # its words stand before it, so that the axis can end with the last entry
+        ax.annotate(f"{entry['entry']}{known}{unlisted}", (starts[row] if late else stops[row], row),
+                    (-9 if late else 9, 0), textcoords="offset points", ha="right" if late else "left",
                     va="center", fontsize=9)  # fmt: skip
-    shown = starts.min() - pd.Timedelta("60D"), stops.max() + pd.Timedelta("520D")
+    shown = starts.min() - pd.Timedelta("60D"), stops.max()
     ax.set(xlabel="date (a grey bar is a quarter)", xlim=shown)
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
@@ -141,37 +145,72 @@ def wheel_versions(turned: pd.DataFrame, choice: pd.Series) -> Figure:
     return fig
 
 
-def regions_by_session(units: pd.DataFrame, value: str, label: str) -> Figure:
-    """A measure of units by region: each session's median, and that of all units together.
+def regions_by_session(units: pd.DataFrame, value: str, label: str, n: int = 200, seed: int = 0) -> Figure:
+    """A measure of units by region: each session's median, and that of all units together, held against shuffled units.
 
     Parameters
     ----------
     units : DataFrame
-        Columns ``Beryl``, ``eid`` and that of ``value``, one row a unit.
+        Columns ``Beryl``, ``eid`` and that of ``value`` (above 0), one row a unit.
     value : str
         The measure's column.
     label : str
         What it is, with its unit.
+    n, seed : int
+        How often units are shuffled: among the sessions of their region, where sessions are compared, and among all,
+        where regions are.
     """
-    of_session = units.groupby(["Beryl", "eid"])[value].agg(["median", "size"]).reset_index()
+    units = units.dropna(subset=[value]).sort_values("Beryl")  # by region, as the shuffles within one need it
+    region, values = units["Beryl"].to_numpy(), units[value].to_numpy()
     pooled = units.groupby("Beryl")[value].median().sort_values()
-    n = units.groupby("Beryl")["eid"].agg(["size", "nunique"]).loc[pooled.index]
+    of_session = units.groupby(["Beryl", "eid"])[value].agg(["median", "size"]).reset_index()
+    counts = units.groupby("Beryl")["eid"].agg(["size", "nunique"]).loc[pooled.index].to_numpy()
+    rng = np.random.default_rng(seed)
+    code = np.unique(region, return_inverse=True)[1]
+    within = [values[np.lexsort((rng.random(len(values)), code))] for _ in range(n)]
+    among = [rng.permutation(values) for _ in range(n)]
+    medians = pd.DataFrame({i: pd.Series(v).groupby([region, units["eid"].to_numpy()]).median()
+                            for i, v in enumerate(within)})  # fmt: skip
+    chance = medians.quantile([0.025, 0.975], axis=1).T.groupby(level=0).agg({0.025: "min", 0.975: "max"})
     row = pd.Series(np.arange(len(pooled)), pooled.index)
     fig, ax = plt.subplots(figsize=(7.5, 1.3 + 0.27 * len(pooled)))
+    ax.hlines(
+        row[chance.index],
+        chance[0.025],
+        chance[0.975],
+        color=GREY,
+        alpha=0.35,
+        lw=9,
+        label="sessions of shuffled units, 95 %",
+    )
     ax.scatter(of_session["median"], row[of_session["Beryl"]], s=6 * of_session["size"], color=BLUE, alpha=0.5, lw=0,
                label="a session (its area: units)")  # fmt: skip
     ax.plot(pooled, row, "|", color="k", ms=14, mew=2, label="all units together")
-    ax.set_yticks(row, [f"{name} · {size} in {eids}" for name, (size, eids) in zip(n.index, n.to_numpy(), strict=True)])
+    ax.set_yticks(row, [f"{name} · {size} in {eids}" for name, (size, eids) in zip(pooled.index, counts, strict=True)])
     ax.set(xscale="log", xlabel=label, ylabel="region · units in sessions", ylim=(-0.7, len(row) - 0.3))
     ax.xaxis.set_major_formatter("{x:g}")
     ax.xaxis.set_minor_formatter("{x:g}")
-    ax.legend(loc="lower center", bbox_to_anchor=(0.4, 1), ncols=2)
-    medians = of_session.groupby("Beryl")["median"]
-    spread = (medians.max() / medians.min())[medians.size() > 1]
-    told = f"{len(units)} units of {len(pooled)} regions."
-    if len(spread):
-        told += f" Within a region, medians of sessions differ by up to {spread.max():.1f} times ({spread.idxmax()})."
+    ax.legend(loc="lower center", bbox_to_anchor=(0.4, 1), ncols=3, fontsize=8)
+    say(f"{len(units)} units of {len(pooled)} regions.")
+    eid = units["eid"].to_numpy()
+    if (counts[:, 1] > 1).any():
+        _say_spread("Within a region, medians of sessions", values, within, [region, eid])
     if len(pooled) > 1:
-        told += f" Between regions, those of all units differ by {pooled.iloc[-1] / pooled.iloc[0]:.1f} times."
-    say(told)
+        _say_spread("Between regions, medians of all units", values, among, [np.zeros(len(region)), region])
     return fig
+
+
+def _say_spread(what: str, values: np.ndarray, shuffled: list[np.ndarray], groups: list[np.ndarray]) -> None:
+    """Say how many times medians of the second grouping differ within the first, at most, and what chance gives."""
+
+    def most(of: np.ndarray) -> float:
+        medians = pd.Series(of).groupby(groups).median().groupby(level=0)
+        return (medians.max() / medians.min()).max()
+
+    found = most(values)
+    low, middle, high = np.quantile([most(of) for of in shuffled], [0.025, 0.5, 0.975])
+    verdict = "more than chance gives" if found > high else "no more than chance gives"
+    say(
+        f"{what} differ by up to {found:.1f} times; with shuffled units by {middle:.1f} ({low:.1f} to {high:.1f}): "
+        f"{verdict}."
+    )
