@@ -203,7 +203,7 @@ answer = ...
 check("10.2", answer)
 
 # %% [markdown]
-# So many are again about what chance gives. Whoever looks first has tried more windows than are reported: hence the
+# What is left is again what chance gives. Whoever looks first has tried more windows than are reported: hence the
 # prediction of section 1.
 #
 # ## 5 · What was found
