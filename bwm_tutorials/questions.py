@@ -79,19 +79,9 @@ def variable(trials: pd.DataFrame, name: str, seed: int = 1) -> Variable:
     -----
     The comparisons of Steinmetz et al. (2019, Nature 576:266) without the contrast, and pseudosessions after Harris
     (2020, "Nonsense correlations in neuroscience"). Given the choice, reward and the side of the stimulus are one and
-    the same variable: only the window tells them apart.
+    the same variable: this comparison cannot tell them apart, for the stimulus is still there after the feedback.
     """
-    if name not in _KNOWN:
-        raise DataError(f"There is no variable {name!r}; there are {', '.join(map(repr, _KNOWN))}.")
-    try:
-        column, along = _KNOWN[name]
-        values = column(trials).rename(name)
-        others = {other: _KNOWN[other][0](trials) for other in along}
-        condition = pd.DataFrame(others | {"probabilityLeft": trials["probabilityLeft"]}) if along else None
-    except KeyError as lacking:
-        raise MissingDataset(f"For the {name} these trials lack {lacking.args[0]}.") from None
-    if values.nunique() < 2:
-        raise MissingDataset(f"The {name} does not have both of its values in these trials: nothing can be compared.")
+    values, condition = _compared(trials, name)
     null = pseudosessions(len(trials), N_NULL, seed) if name == "block" else N_NULL
     return Variable(values, condition, null)
 
@@ -109,7 +99,8 @@ def put_in(units: pd.DataFrame, name: str) -> pd.Series:
     Returns
     -------
     Series of bool
-        By probe and cluster id. A unit that knows another variable may tell this one as well, where both go together.
+        By probe and cluster id: units that know it at any time, also outside the window of a question. A unit that
+        knows another variable may tell this one as well, where both go together.
     """
     gain = units.set_index(["probe", "cluster_id"])[f"{name.split()[0]}_gain"]
     return (gain != 0).rename_axis(["probe", "cluster"]).rename("put in")
@@ -137,12 +128,14 @@ def kept_events(trials: pd.DataFrame, event: str) -> pd.Series:
     return trials[_known(event, trials)].where(bwm_mask(trials))
 
 
-def also_in_window(trials: pd.DataFrame, event: str, window: tuple[float, float]) -> pd.DataFrame:
-    """What else happens in a window around an event: what a unit may follow in place of what is asked.
+def also_in_window(trials: pd.DataFrame, name: str, event: str, window: tuple[float, float]) -> pd.DataFrame:
+    """What else happens in the window of a question: what a unit may follow in place of what is asked.
 
     Parameters
     ----------
     trials : DataFrame
+    name : str
+        Of the variable, one of `VARIABLES`.
     event : str
         A column of times, one of `EVENTS`.
     window : tuple
@@ -151,17 +144,37 @@ def also_in_window(trials: pd.DataFrame, event: str, window: tuple[float, float]
     Returns
     -------
     DataFrame
-        By event, ``share of trials`` (a fraction, of those whose ``event`` has a time) in which it falls into the
-        window. In how many the wheel is still moving is not known from these times.
+        By event, ``share of trials`` (a fraction, of those that `kept_events` keeps and in which the variable has a
+        value) in which it falls into the window. In how many the wheel is still moving is not known from these times.
 
     Raises
     ------
+    DataError
+        There is no variable of this name, or the window does not stop after its start.
     MissingDataset
-        The trials lack the event; the message lists those that they have.
+        As `variable` and `kept_events`.
     """
-    at = trials[_known(event, trials)].dropna()
+    if not window[0] < window[1]:
+        raise DataError(f"A window stops after its start; {tuple(window)} does not: give (start, stop) in seconds.")
+    at = kept_events(trials, event)[_compared(trials, name)[0].notna()].dropna()
     since = trials.reindex(index=at.index, columns=[name for name in EVENTS if name in trials]).sub(at, axis=0)
     return ((since >= window[0]) & (since < window[1])).mean().rename_axis("in the window").to_frame("share of trials")
+
+
+def _compared(trials: pd.DataFrame, name: str) -> tuple[pd.Series, pd.DataFrame | None]:
+    """The values of a variable, and what trials that are compared are alike in."""
+    if name not in _KNOWN:
+        raise DataError(f"There is no variable {name!r}; there are {', '.join(map(repr, _KNOWN))}.")
+    try:
+        column, along = _KNOWN[name]
+        values = column(trials).rename(name)
+        others = {other: _KNOWN[other][0](trials) for other in along}
+        condition = pd.DataFrame(others | {"probabilityLeft": trials["probabilityLeft"]}) if along else None
+    except KeyError as lacking:
+        raise MissingDataset(f"For the {name} these trials lack {lacking.args[0]}.") from None
+    if values.nunique() < 2:
+        raise MissingDataset(f"The {name} does not have both of its values in these trials: nothing can be compared.")
+    return values, condition
 
 
 def _known(event: str, trials: pd.DataFrame) -> str:

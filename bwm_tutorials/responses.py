@@ -74,7 +74,8 @@ def selectivity(
         trials of the same condition (.5: no difference); ``p``, two-sided, the share of the null that lies as far from
         .5, the recording itself counted in; ``p_adjusted``, for as many tests as there are units. Its ``attrs`` have
         those of ``counts``, and ``test``, ``null``, ``correction``, ``values`` (lower and higher), ``n_trials`` and
-        ``trials`` (those that were compared).
+        ``trials`` (those that were compared), ``n_rarer`` (of these, the trials of the value that is rarer in their
+        condition: how much there is to compare).
 
     Raises
     ------
@@ -286,7 +287,8 @@ def _compared(
     if np.ndim(null):
         described, shuffled = f"{len(null)} given sequences", _same_values(np.asarray(null), known, values)
     else:
-        described, shuffled = f"{null} shuffles within conditions", np.tile(high, (null, 1))
+        among = "of all trials" if condition is None else "within conditions"
+        described, shuffled = f"{null} shuffles {among}", np.tile(high, (null, 1))
         rng = np.random.default_rng(seed)
         for trials in of_group.T:
             shuffled[:, trials] = rng.permuted(shuffled[:, trials], axis=1)
@@ -297,6 +299,7 @@ def _compared(
         "null": described,
         "values": tuple(values.tolist()),
         "n_trials": high.size,
+        "n_rarer": int(np.minimum(high @ of_group.astype(int), ~high @ of_group.astype(int)).sum()),
         "trials": tuple(counts.columns[known]),
     }
     return auc, _auc(shuffled, ranks, of_group), said

@@ -317,6 +317,8 @@ class Session:
             names = pd.Series(_regions().acronym2acronym(good["acronym"].to_numpy(str), mapping="Beryl"))
             has = [f"{name} ({n})" for name, n in names.value_counts().items() if name not in NOT_REGIONS]
             where = "any region" if region == "all" else f"the region {region!r}"
+            if region != "all" and region not in _regions().acronym:
+                where += " (no acronym of the Allen atlas)"
             raise MissingDataset(f"{self.name} has no good units in {where}; it has {', '.join(has) or 'none at all'}.")
         return found
 

@@ -35,15 +35,15 @@
 #
 # - Where there is nothing, no p lies below .05.
 # - The window that shows most is the one to report.
-# - A test that finds nothing in a null session is right.
+# - A test that finds no more than chance in a null session is right.
 
 # %% [markdown]
 # This notebook is a small analysis from question to table. Go through it once as it stands. Then make it yours: change
-# the cell of section 1, run all cells again, and rewrite the prose. The next cell says which recording it runs on; with
-# the id of a real insertion in `PID` the rest stays as it is.
+# the cell of section 1, run all cells again, and rewrite the prose. With the id of a real insertion in `PID` the rest
+# stays as it is.
 
 # %% tags=["parameters"]
-SOURCE = "sample"  # or "real", "aws", "openalyx", or the path of a folder of recordings
+SOURCE = "sample"  # or "aws", "openalyx", a folder of recordings; "real" is trials alone: this lesson can only say so
 EID = None  # a session's id; None opens the source's main session
 PID = None  # a probe insertion's id, in place of EID: that probe alone
 
@@ -68,13 +68,12 @@ session
 # %% [markdown]
 # ## 1 · A question, and what you expect
 #
-# A question that data can answer names four things: *what* is to be told apart, *when*, relative to which event, and
-# *where*. Ours: do units fire differently before a left and a right choice, from 100 ms before the wheel moves until 50
-# ms after?
+# A question names four things: *what* is to be told apart, *when*, relative to which event, and *where*. Ours: do units
+# fire differently before a left and a right choice, from 100 ms before the wheel moves until 50 ms after?
 #
 # **Predict**, in `PREDICTED`: the share of units that do, corrected for their number. A prediction made after the
-# figure is a description. The table below the cell is for the other half of the plan: what else happens in the window,
-# which a unit may follow in place of what you ask.
+# figure is a description. The table below the cell is the other half of the plan: what else happens in the window, in
+# the trials compared, that a unit may follow in place of what you ask.
 
 # %% tags=["nbval-check-output"]
 VARIABLE = "choice"  # or "stimulus side", "feedback", "block"
@@ -82,20 +81,21 @@ EVENT = "firstMovement_times"  # or "stimOn_times", "goCue_times", "feedback_tim
 WINDOW = (-0.1, 0.05)  # s from the event
 REGION = "all"  # every region; or an acronym at any level of the Allen atlas, as "TH", "CA1", "VISa5"
 PREDICTED = 0.2  # a fraction of the units
-session.get(lambda session: bwm.questions.also_in_window(session.trials, EVENT, WINDOW))
+session.get(lambda session: bwm.questions.also_in_window(session.trials, VARIABLE, EVENT, WINDOW))
 
 # %% [markdown]
-# In each trial of ours the wheel begins to move within the window. A unit that follows the movement to one side is not
-# told from one that follows the choice. That is a limit of the question, and will stand in the answer.
+# In each trial of ours the wheel begins to move within the window: a unit that follows the movement is not told from
+# one that follows the choice. That will stand in the answer.
 #
 # | to tell apart | trials compared are alike in | null | beware of |
 # |---|---|---|---|
-# | choice | side of the stimulus, block | choices shuffled among them | the movement, the strength of the stimulus |
+# | choice | stimulus side, block | choices shuffled among them | the movement; contrast, outcome, reaction time |
 # | stimulus side | choice, block | sides shuffled among them | the movement, once it has begun |
-# | feedback | choice, block | outcomes shuffled among them | licks; the side of the stimulus |
+# | feedback | choice, block | outcomes shuffled among them | licks; side and contrast, reaction time |
 # | block, `probabilityLeft` .2 or .8 | – | *pseudosessions* | stimuli in the window: their side comes with the block |
 #
-# Given the choice, the outcome *is* the side of the stimulus: only the window tells feedback from stimulus.
+# Given the choice, the outcome *is* the side of the stimulus, which stays on the screen after the feedback: this design
+# cannot tell them apart.
 #
 # ## 2 · The analysis, in one function
 #
@@ -107,7 +107,7 @@ session.get(lambda session: bwm.questions.also_in_window(session.trials, EVENT, 
 # 4. *The test*: condition-combined Mann–Whitney, with the null of the table above. `auc` is the probability that a
 #    trial of one kind has more spikes than one of the other; .5 is no difference.
 #
-# Beside it stands a *naive* test, which takes all trials together. It is there to be caught.
+# A *naive* test, which takes all trials together, is there to be caught.
 
 
 # %%
@@ -128,39 +128,40 @@ def analysis(session):
 
 
 def naive(session):
-    return bwm.spikes.selectivity(count(session, WINDOW), bwm.questions.variable(session.trials, VARIABLE).values)
+    values = bwm.questions.variable(session.trials, VARIABLE).values
+    return bwm.spikes.selectivity(count(session, WINDOW), values, null=bwm.questions.N_NULL)
 
 
 # %% [markdown]
 # ## 3 · Run it
 #
-# On the left is an example, *chosen* among all units because it tells most: it proves nothing. Its rates are averages
-# over all trials of a kind, whatever else differs between them. In the middle is every unit; on the right, where they
-# are.
+# Left: an example, *chosen* because it tells most: it proves nothing. Its rates are averages over all trials of a
+# kind, whatever else differs. Middle: every unit. Right: where they are.
 
 
 # %%
-def show(table):
+def example(table):
     name, unit = (table["auc"] - 0.5).abs().idxmax()
     chosen = next(each for each in session.insertions if each.name == name)
     events = bwm.questions.kept_events(session.trials, EVENT)
     values = bwm.questions.variable(session.trials, VARIABLE).values
-    rates = bwm.spikes.peth(chosen.good_spikes, events, (-0.4, 0.6), 0.02, [unit], values)
-    knows = bwm.questions.put_in(truth.units, VARIABLE).reindex(table.index) if truth else None
-    return bwm.plots.answer(table, rates, (name, unit), session.good_units()["acronym"], knows)
+    return bwm.spikes.peth(chosen.good_spikes, events, (-0.4, 0.6), 0.02, [unit], values), name, unit
 
 
 truth, table = session.get("truth"), session.get(analysis)
-figure = show(table) if table is not None else None
+knows = bwm.questions.put_in(truth.units, VARIABLE) if truth else None
+if table is not None:
+    acronym = session.good_units()["acronym"]
+    figure = bwm.plots.answer("Ours", table, acronym, knows, example(table))
 
 # %% [markdown]
-# Compare with what you predicted. "Put in" is known of a simulation alone: real recordings will not tell you what you
-# missed.
+# Compare with what you predicted. "Put in" is known of a simulation alone, and counts units that know the variable at
+# any time, in your window or not.
 #
 # ## 4 · Where there is nothing
 #
 # The *null session* is the twin of this one: the same mouse, the same trials, and neurons that know nothing. A real
-# session has no twin; section 5 makes its null from the session itself.
+# session has no twin.
 #
 # **Predict.** Where will you catch the naive test: (a) in this session, (b) in its null twin, (c) in both?
 
@@ -168,14 +169,15 @@ figure = show(table) if table is not None else None
 null = session.get("null")
 nothing = null.get(analysis) if null else None
 if table is not None:
-    show(naive(session))
+    bwm.plots.answer("Naive", naive(session), acronym, knows)
 if nothing is not None:
-    bwm.plots.p_values({"naive": naive(null)["p"], "ours": nothing["p"]}, "the null session")
+    bwm.plots.p_values({"naive": naive(null), "ours": nothing}, "the null session")
 
 # %% [markdown]
 # There are two ways to be wrong. A unit that drifts may agree with a slow variable by accident: a null session shows
 # that. A unit that knows something else, which goes along with the variable, is no accident, and where nothing is known
-# it cannot be seen: the orange marks above. For our question expect (a); for the block, another answer: try it later.
+# it cannot be seen: the filled orange diamonds above. In our window the naive test finds what chance gives in nothing,
+# so (a). From .4 to .1 s before the stimulus it finds more, for choices follow the blocks, and are slow, too.
 #
 # **Exercise 10.1.** How many units of the null session have p below .05 by `analysis`, not corrected? (The checks of
 # this lesson hold for the question as it came.)
@@ -185,9 +187,10 @@ answer = ...
 check("10.1", answer)
 
 # %% [markdown]
-# **Exercise 10.2, a hunt.** This script looks for the best window, unit by unit, and flags far too many in a session
-# where there is nothing. Each unit now has six chances. Multiply its smallest p by six (*Bonferroni*). How many are
-# left below .05?
+# Even 11 of them would be chance: units of a session share its trials (the grey bar of section 5).
+#
+# **Exercise 10.2, a hunt.** This script looks for the best window, unit by unit, and flags far too many where there is
+# nothing. Mend it. How many are left?
 
 # %%
 windows = [(-0.4, -0.3), (-0.3, -0.2), (-0.2, -0.1), (-0.1, 0.0), (0.0, 0.1), (0.1, 0.2)]
@@ -200,34 +203,37 @@ answer = ...
 check("10.2", answer)
 
 # %% [markdown]
-# Whoever looks first and chooses then has tried more windows than the one that is reported. That is what the prediction
-# of section 1 is for.
+# What is left is again what chance gives. Whoever looks first has tried more windows than are reported: hence the
+# prediction of section 1.
 #
 # ## 5 · What was found
 #
-# The null here is this session's own: each of 10,000 sequences that the variable could have had takes its place, and is
-# tested against the others. It works on real recordings as well.
+# The null here is this session's own, and real recordings have it, too:
+#
+# 1. Draw 10,000 sequences that the variable could have had.
+# 2. Put each in the variable's place, and test it against the others.
+# 3. Note the share of units that it flags. 95 % of these shares make the grey bar.
 
 # %%
 if table is not None:
     asked = bwm.questions.variable(session.trials, VARIABLE)
     chance = bwm.spikes.flagged_by_chance(count(session, WINDOW), *asked)
-    knows = bwm.questions.put_in(truth.units, VARIABLE).reindex(table.index).mean() if truth else None
+    known = knows.reindex(table.index).mean() if truth else None
     published = {"stimulus side": ".004 [1]", "choice": ".044 [1]", "feedback": ".166 [1]", "block": ".053 [2]"}
     names = {"p": "units with p < .05 (fraction)", "p_adjusted": f"corrected (predicted: {PREDICTED:g})"}
     rows = {}
     for column, label in names.items():
-        rows[label] = {"found": (table[column] < 0.05).mean(), "put_in": knows, "null": chance[column]}
-        rows[label]["published"] = published[VARIABLE]
+        rows[label] = {"found": (table[column] < 0.05).mean(), "put_in": known, "null": chance[column]}
+    rows[label]["published"] = published[VARIABLE]
     score = bwm.plots.scorecard(rows)
 
 # %% [markdown]
-# The published shares are of other tests and windows [1, 2]; the sample's are made far larger, so that a hundred units
-# teach. A test that is fair misses many: the trials that differ in choice and in nothing else are few.
+# The published share is of the whole brain, another window and another test [1, 2]; the sample's is made far larger, to
+# teach with a hundred units. A fair test misses many: trials of equal side and block with the other choice are few.
 #
 # **Exercise 10.3.** k of n units were significant, corrected. Which sentence may stand in the abstract?
 #
-# - (a) k of n units encode the choice; the same test finds none in a null session.
+# - (a) k of n units encode the choice; the same test finds about as many as chance gives in a null session.
 # - (b) In the regions that we recorded, k / n of the neurons carry the choice, and the others do not.
 # - (c) In one session, k of n good units fired differently about the movement before left and right choices, among
 #   trials of equal stimulus side and block; the movement was not held equal.
@@ -239,13 +245,13 @@ check("10.3", answer)
 # %% [markdown]
 # ## 6 · Hand it on
 #
-# Name a folder, and the table (CSV) and the figure (PNG, PDF) are written there. They begin with SYNTHETIC or REAL and
-# carry what made them: session, insertions, revisions, versions, your question and the test. What lies there is never
-# overwritten. `pd.read_csv(file, comment="#", index_col=[0, 1])` reads the table again.
+# Name a folder, and the table (CSV) and the figure (PNG, PDF) are written there, under SYNTHETIC or REAL, with what
+# made them: session, insertions, revisions, versions, question, test. Nothing is overwritten. `pd.read_csv(file,
+# comment="#", index_col=[0, 1])` reads the table again.
 
 # %%
 FOLDER = None  # for example "results", beside this notebook
-question = {"source": SOURCE, "variable": VARIABLE, "event": EVENT, "window": WINDOW, "region": REGION}
+question = {"source": SOURCE, "pid": PID, "variable": VARIABLE, "event": EVENT, "window": WINDOW, "region": REGION}
 if table is not None and FOLDER:
     table[["acronym", "depths"]] = session.good_units()[["acronym", "depths"]]
     bwm.export(FOLDER, table, figure, session, question | {"predicted": PREDICTED})
@@ -274,24 +280,24 @@ if table is not None and FOLDER:
 #
 # ## What is next
 #
-# **Your own.** Change section 1 and run all cells. Take a region that the sample has; then a real insertion: search for
-# one in [lesson 02](02_data_download.ipynb), write its id into `PID` and "aws" into `SOURCE`.
+# **Your own.** Change section 1 and run all cells. Take a region; then a real insertion: search for one in
+# [lesson 02](02_data_download.ipynb), write its id into `PID` and "aws" into `SOURCE`.
 #
-# **Audit it.** One null session is one draw, and shows no confound. `audit` gives a function to twenty other samples
-# and their null twins, and says how many units it finds, and how many it should not have. The first call builds them: a
-# minute, and 375 MB. Do it with `naive`, too.
+# **Audit it.** `audit` gives a function to twenty other samples and their null twins, and says how many units it finds,
+# and how many it should not have. The first call builds them: a minute, and 375 MB. `REGION` must be "all" and `PID`
+# None; `effect` follows `VARIABLE`. Do it with `naive`, too.
 #
 # ```python
 # def p_values(session):
 #     return analysis(session)["p"].droplevel("probe")  # the samples of an audit have one probe
 #
 #
-# result = bwm.audit(p_values, effect="choice")
+# result = bwm.audit(p_values, effect=VARIABLE.split()[0])  # "stimulus" for its side
 # bwm.plots.audit(result)
 # ```
 #
-# **More sessions.** Units of a session share its trials, so a session counts as one, however many units it has. Loop
-# over sessions as in lesson 02, with `analysis` in the middle, and test over sessions or mice.
+# **More sessions.** A session counts as one, however many units it has. Loop over sessions as in lesson 02, with
+# `analysis` in the middle, and test over sessions or mice.
 #
 # ## References
 #

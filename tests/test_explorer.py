@@ -218,7 +218,8 @@ def test_a_single_trial_is_told_in_full_and_several_are_counted(session, seen, s
     drawing.session_window(seen, (0, 3600), session.trials.index[:10])
     told = said()
     outcome = session.trials.loc[session.trials["stimOn_times"].notna(), "feedbackType"]
-    assert f"{(outcome == 1).sum()} rewarded" in told and "1 no choice; 10 fit." in told
+    assert f"{(outcome == 1).sum()} rewarded" in told
+    assert "1 no choice; 1 not drawn, without a time of the stimulus; 10 fit." in told
 
 
 def test_trials_that_do_not_fit_are_pale(session, seen):

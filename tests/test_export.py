@@ -87,6 +87,18 @@ def test_nothing_that_is_asked_leads_out_of_the_folder_or_into_the_table(hostile
     pd.testing.assert_frame_equal(again, table, check_exact=True)
 
 
+def test_only_the_insertions_of_the_table_are_written_and_another_window_has_another_name(
+    table, figure, session, tmp_path
+):
+    one = table.loc[["probe01"]]
+    first = bwm.export(tmp_path, one, figure, session, QUESTION | {"region": "VISa"})
+    text = first[0].read_text(encoding="utf-8")
+    assert session.insertions[1].pid in text and session.insertions[0].pid not in text
+    assert first[0].stem.endswith("_stimulus-side_stimOn_times_VISa_0_to_80_ms")
+    other = bwm.export(tmp_path, one, figure, session, QUESTION | {"region": "VISa", "window": (-0.4, -0.1)})
+    assert other[0].stem.endswith("_VISa_-400_to_-100_ms")
+
+
 def test_a_folder_that_cannot_be_written_to_is_named(table, figure, session, tmp_path):
     (tmp_path / "file").write_text("mine", encoding="utf-8")
     with pytest.raises(WorkingCopyError, match="file cannot be written to"):

@@ -36,11 +36,12 @@ def test_every_hunt_is_on_the_page_under_its_lesson(committed):
 
 @pytest.mark.parametrize("path, key", HUNTS, ids=[key for _, key in HUNTS])
 def test_the_wrong_number_is_what_the_script_prints(path, key, committed):
-    """In the executed lesson, between the words of the exercise and the cell of the answer."""
+    """In the executed lesson, from the words of the exercise to the cell of the answer; what the check says apart."""
     cells = nbformat.read(path.with_suffix(".ipynb"), as_version=4).cells
     (first,) = [n for n, cell in enumerate(cells) if f"Exercise {key}, a hunt" in cell.source]
     (last,) = [n for n, cell in enumerate(cells) if f'check("{key}", answer)' in cell.source]
-    outputs = [out for cell in cells[first : last + 1] for out in cell.get("outputs", [])]
+    outputs = [out for cell in cells[first:last] for out in cell.get("outputs", [])]
+    outputs += [out for out in cells[last]["outputs"] if out["output_type"] == "stream"]
     shown = " ".join(out["text"] if "text" in out else out["data"]["text/plain"] for out in outputs)
     entry = committed.split(f"**{key}**")[1].split("</details>")[0]
     printed, right = re.findall(r"(?:prints|Right is) \*\*(\S+)(?: \S+)?\*\*", entry)

@@ -77,23 +77,31 @@ def test_responsive_counts_what_was_found_and_what_was_put_in(spikes, session, p
     assert "construction" not in said()
 
 
-@pytest.mark.parametrize("known", [True, False])
-def test_the_answer_counts_what_was_found_and_what_of_it_was_put_in(known, session, said):
+@pytest.mark.parametrize("known, n", [(True, 50), (False, 9)])
+def test_the_answer_counts_what_was_found_and_what_of_it_was_put_in(known, n, session, said):
     trials, units = session.trials, session.good_units(probe="probe01")
     found, window = session.insertions[1].good_spikes, (-0.1, 0.05)
     asked = bwm.questions.variable(trials, "choice")
     events = bwm.questions.kept_events(trials, "firstMovement_times")
     ids = units.loc["probe01"].index
     counts = bwm.spikes.counts_in_intervals(found, bwm.spikes.around(events, window), ids)
-    table = bwm.spikes.selectivity(pd.concat({"probe01": counts}, names=["probe"]), asked.values)
+    table = bwm.spikes.selectivity(pd.concat({"probe01": counts}, names=["probe"]), asked.values)[:n]
     rates = bwm.spikes.peth(found, events, units=ids[:1], condition=asked.values)
-    knows = bwm.questions.put_in(session.truth.units, "choice").reindex(table.index) if known else None
-    fig = plots.answer(table, rates, ("probe01", ids[0]), units["acronym"], knows)
+    knows = bwm.questions.put_in(session.truth.units, "choice") if known else None
+    fig = plots.answer("Naive", table, units["acronym"], knows, (rates, "probe01", ids[0]))
+    knows = knows.reindex(table.index) if known else None
     text, flagged = said(), table["p_adjusted"] < 0.05
     assert text.startswith(
-        f"{(table['p'] < 0.05).sum()} of {len(table)} units have p below .05, where {len(table) / 20:.0f}"
+        f"Naive: {(table['p'] < 0.05).sum()} of {len(table)} units have p below .05, where {len(table) / 20:.0f}"
     )
-    put_in = f"{(flagged & knows).sum()} of them were put in, of {knows.sum()}" if known else "put in: unknown"
+    put_in = "put in: unknown"
+    if known:
+        put_in = f"{(flagged & knows).sum()} of them among the {knows.sum()} that know it at any time"
+    left, right = (asked.values[list(table.attrs["trials"])] == side for side in ("left", "right"))
+    assert f"({min(left.sum(), right.sum())} of the value that is rarer among those alike)" in text
+    assert text.endswith(
+        "null: 2000 shuffles of all trials." if n > 9 else f"Only {n} units: a share of so few says little."
+    )
     assert f"{flagged.sum()} are left when corrected ({100 * flagged.mean():.0f} %; {put_in})." in text
     one, every, where = fig.axes
     assert (
@@ -102,6 +110,9 @@ def test_the_answer_counts_what_was_found_and_what_of_it_was_put_in(known, sessi
     assert sum(line.get_xdata().size for line in every.lines if line.get_marker() in "oD") == len(table)
     assert sum(bar.get_width() for bar in where.containers[1]) == flagged.sum()
     assert [patch.get_x() for patch in one.patches] == [window[0]]
+    assert fig.get_suptitle() == "Naive"
+    without = plots.answer("Naive", table, units["acronym"], knows)
+    assert said() == text and [ax.get_xlabel() for ax in without.axes] == [ax.get_xlabel() for ax in (every, where)]
 
 
 def test_p_values_say_how_many_are_small(said):
@@ -109,6 +120,9 @@ def test_p_values_say_how_many_are_small(said):
         {"right": pd.Series(np.linspace(0.005, 0.995, 100)), "naive": pd.Series(np.full(50, 0.01))}, "nothing"
     )
     assert said().startswith("right: p below .05 in 5 of 100 (5 %); naive: p below .05 in 50 of 50 (100 %).")
+    table = pd.DataFrame({"p": np.linspace(0.005, 0.995, 100), "p_adjusted": [0.04] * 2 + [1.0] * 98})
+    plots.p_values({"ours": table}, "nothing")
+    assert said().startswith("ours: p below .05 in 5 of 100 (5 %), corrected in 2.")
 
 
 def test_trajectories_say_when_they_part(said):

@@ -97,14 +97,18 @@ def test_events_are_kept_in_the_trials_of_the_brain_wide_map(session):
 
 def test_what_else_is_in_the_window_is_counted_trial_by_trial(session):
     trials, window = session.trials, (-0.2, 0.3)
-    found = questions.also_in_window(trials, "stimOn_times", window)["share of trials"]
+    found = questions.also_in_window(trials, "block", "stimOn_times", window)["share of trials"]
     assert list(found.index) == list(questions.EVENTS) and found["stimOn_times"] == 1
-    known = trials[trials["stimOn_times"].notna()]
+    known = trials[bwm.trials.bwm_mask(trials) & (trials["probabilityLeft"] != 0.5)]
     for event in questions.EVENTS:
         inside = [window[0] <= at - on < window[1] for on, at in zip(known["stimOn_times"], known[event], strict=True)]
         assert found[event] == np.mean(inside)
     with pytest.raises(MissingDataset, match="no 'stimOn'; of events they have stimOn_times, goCue_times"):
-        questions.also_in_window(trials, "stimOn", window)
+        questions.also_in_window(trials, "choice", "stimOn", window)
+    with pytest.raises(DataError, match="no variable 'choise'; there are 'stimulus side'"):
+        questions.also_in_window(trials, "choise", "stimOn_times", window)
+    with pytest.raises(DataError, match=r"stops after its start; \(0.3, -0.2\) does not"):
+        questions.also_in_window(trials, "choice", "stimOn_times", window[::-1])
 
 
 def test_what_was_put_in_is_that_of_each_probe(session):
@@ -145,7 +149,8 @@ def test_a_region_that_is_not_there_is_answered_by_those_that_are(session, real,
         session.good_units("SSp")
     with pytest.raises(MissingDataset, match="no insertion probe07; it has trials"):
         session.good_units(probe="probe07")
-    assert session.get("good_units", "Atlantis") is None and "the region 'Atlantis'; it has" in said()
+    assert session.get("good_units", "Atlantis") is None
+    assert "the region 'Atlantis' (no acronym of the Allen atlas); it has VISa (" in said()
     assert real.get("good_units", "all") is None and "no insertions" in said()
 
 
@@ -218,7 +223,7 @@ def test_where_nothing_is_known_it_ends_in_a_figure_and_a_table(small_sample, tm
     assert "put in: unknown" in text and "put in unknown; 95" in text
     assert text.count("not applicable here") == 2 and text.count("not attempted") == 1
     written = sorted(file.name for file in (tmp_path / "mine").iterdir())
-    stem = "SYNTHETIC_SIM-001-2001-01-08_choice_firstMovement_times"
+    stem = "SYNTHETIC_SIM-001-2001-01-08_choice_firstMovement_times_all_-100_to_50_ms"
     assert written == [f"{stem}.csv", f"{stem}.pdf", f"{stem}.png"]
     file = tmp_path / "mine" / f"{stem}.csv"
     assert "# null: 10000 shuffles within conditions" in file.read_text(encoding="utf-8")

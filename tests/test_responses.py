@@ -173,6 +173,7 @@ def test_trials_that_are_not_known_are_left_out_and_said():
     counts[103], choice[7], condition.loc[9, "block"] = np.nan, np.nan, np.nan
     ours = responses.selectivity(counts, choice, condition, null=50)
     kept = np.setdiff1d(range(60), [3, 7, 9])
+    table = pd.crosstab([condition.loc[kept, "side"], condition.loc[kept, "block"]], choice[kept])
     assert ours.attrs == {
         "events": "feedback_times",
         "window": (0, 0.3),
@@ -181,6 +182,7 @@ def test_trials_that_are_not_known_are_left_out_and_said():
         "correction": "Benjamini-Hochberg",
         "values": (-1, 1),
         "n_trials": 57,
+        "n_rarer": table[[-1, 1]].min(axis=1).sum(),
         "trials": tuple(kept + 100),
     }
     alone = responses.selectivity(counts.iloc[:, kept], choice[kept], condition.loc[kept], null=50)

@@ -14,7 +14,7 @@ from ..session import Session
 from .provenance import lines
 from .working_copy import read, write_whole, writing_to
 
-_SAID_BY_TEST = ("test", "null", "correction", "values", "n_trials")
+_SAID_BY_TEST = ("test", "null", "correction", "values", "n_trials", "n_rarer")
 
 
 def export(
@@ -27,13 +27,14 @@ def export(
     folder : str or Path
         Made if it is missing; a relative one lies in the current folder.
     table : DataFrame
-        One row a unit. What its ``attrs`` say of the test is written with it.
+        One row a unit, by ``probe`` and cluster id: the insertions written with it are those in it. So is what its
+        ``attrs`` say of the test.
     figure : Figure
     session : Session
         What was analysed.
     question : mapping
-        What was asked, by name: source, event, window, region, what was predicted, … ``variable`` and ``event`` become
-        part of the files' names.
+        What was asked, by name: source, event, window, region, what was predicted, … ``variable``, ``event``,
+        ``region`` and ``window`` (a pair, s; in the name ms) become part of the files' names.
 
     Returns
     -------
@@ -48,8 +49,10 @@ def export(
         The folder cannot be written to.
     """
     origin = "SYNTHETIC" if session.synthetic else "REAL"
-    named = [origin, session.name, *(str(question[key]) for key in ("variable", "event") if key in question)]
+    named = [origin, session.name, *(str(question[key]) for key in ("variable", "event", "region") if key in question)]
     stem = "_".join(re.sub(r"[^\w-]+", "-", name).strip("-") for name in named)
+    if "window" in question:
+        stem += "_{:g}_to_{:g}_ms".format(*(1000 * edge for edge in question["window"]))
     files = {
         ".csv": _csv(table, session, question),
         ".png": _picture(figure, "png", {"Description": origin}),
@@ -73,7 +76,8 @@ def export(
 
 
 def _csv(table: pd.DataFrame, session: Session, question: Mapping[str, Any]) -> bytes:
-    pids = ", ".join(f"{probe.name} {probe.pid}" for probe in session.insertions)
+    analysed = set(table.index.get_level_values("probe"))
+    pids = ", ".join(f"{probe.name} {probe.pid}" for probe in session.insertions if probe.name in analysed)
     head = [*lines(session), f"pid        {pids}"]
     head += [f"{name}: {value}" for name, value in question.items()]
     head += [f"{name}: {table.attrs[name]}" for name in _SAID_BY_TEST if name in table.attrs]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..questions import Variable, kept_events, variable
+from ..questions import N_NULL, Variable, kept_events, variable
 from ..session import Session
 from ..spikes import around, counts_in_intervals, selectivity
 from .exercise import Exercise, Mistake
@@ -28,12 +28,12 @@ def _analysis(session: Session) -> pd.DataFrame:
 
 
 def _naive(session: Session) -> pd.DataFrame:
-    return _test(session, WINDOW, _asked(session).values)
+    return _test(session, WINDOW, _asked(session).values, None, N_NULL)
 
 
-def _smallest(session: Session) -> pd.Series:
+def _smallest(session: Session, column: str = "p") -> pd.Series:
     asked = _asked(session)
-    return pd.concat([_test(session, window, *asked)["p"] for window in WINDOWS], axis=1).min(axis=1)
+    return pd.concat([_test(session, window, *asked)[column] for window in WINDOWS], axis=1).min(axis=1)
 
 
 def _asked(session: Session) -> Variable:
@@ -64,8 +64,16 @@ EXERCISES = {
         mistakes=(
             Mistake(
                 lambda session: 0,
-                "One in twenty tests of nothing has p below .05: that is what p means.",
+                "One in twenty tests of nothing has p below .05, on average: that is what p means.",
                 "Where there is nothing, no p lies below .05.",
+            ),
+            Mistake(
+                lambda session: round(0.05 * len(_analysis(session.null))),
+                "That is what chance gives on average; count how many there are in this session.",
+            ),
+            Mistake(
+                lambda session: round((_analysis(session.null)["p"] < 0.05).mean(), 2),
+                "That is their fraction; the question asks for their number.",
             ),
             Mistake(
                 lambda session: _below(_analysis(session.null)["p_adjusted"]),
@@ -83,10 +91,11 @@ EXERCISES = {
         tolerance=0,
     ),
     "10.2": Exercise(
-        ask="Number of units of the null session whose smallest p of six windows, times six, is below .05.",
+        ask="Number of units of the null session that the script flags when it is mended.",
         solve=flagged_in_six_windows,
         code="(6 * best < 0.05).sum()",
-        hint="best has the smallest p of each unit. Whoever has six chances has to be six times as convincing.",
+        hint="best has the smallest p of each unit. Whoever has six chances has to be six times as convincing: "
+        "multiply it by six (Bonferroni).",
         mistakes=(
             Mistake(
                 lambda session: _below(_smallest(session.null)),
@@ -96,6 +105,10 @@ EXERCISES = {
             Mistake(
                 lambda session: _below(_smallest(session.null) / 6),
                 "You divided p by six, which makes it smaller still: more chances need larger p.",
+            ),
+            Mistake(
+                lambda session: _below(_smallest(session.null, "p_adjusted")),
+                "p_adjusted is corrected for the number of units; mend the windows, and leave p as it is otherwise.",
             ),
         ),
         tolerance=0,
@@ -109,8 +122,9 @@ EXERCISES = {
         mistakes=(
             Mistake(
                 lambda session: "a",
-                "The naive test passes the null session, too. What goes along with the choice is not in it.",
-                "A test that finds nothing in a null session is right.",
+                "In a null session the naive test flags no more than chance, too, and here it is wrong. A null session "
+                "shows what drifts and is slow; it has nothing that goes along with the choice.",
+                "A test that finds no more than chance in a null session is right.",
             ),
             Mistake(
                 lambda session: "b",

@@ -176,7 +176,8 @@ def _draw_trials(ax: plt.Axes, trials: pd.DataFrame, window: tuple[float, float]
     ax.set(ylim=(0, 1), yticks=[0.1, 0.4, 0.8])
     ax.set_yticklabels(["P(left)", "left", "right"])
     ax.tick_params(left=False)
-    return _told_of_trials(shown, outcome, fits)
+    between = trials.loc[shown.index.min() : shown.index.max()] if len(shown) else shown
+    return _told_of_trials(shown, outcome, fits, int(between["stimOn_times"].isna().sum()))
 
 
 def _key(ax: plt.Axes) -> None:
@@ -200,7 +201,7 @@ def _draw_blocks(ax: plt.Axes, trials: pd.DataFrame, window: tuple[float, float]
                 ax.text(begin, 0.07, f" {p_left:g}", fontsize=7, va="center", color=colour)
 
 
-def _told_of_trials(shown: pd.DataFrame, outcome: np.ndarray, fits: pd.Index | None) -> str:
+def _told_of_trials(shown: pd.DataFrame, outcome: np.ndarray, fits: pd.Index | None, lost: int) -> str:
     if shown.empty:
         return "No stimulus in this window."
     if len(shown) == 1:
@@ -209,7 +210,8 @@ def _told_of_trials(shown: pd.DataFrame, outcome: np.ndarray, fits: pd.Index | N
         return describe_trial(number, trial, times)
     counts = ", ".join(f"{(outcome == name).sum()} {name}" for name in OUTCOMES)
     fit = "" if fits is None else f"; {shown.index.isin(fits).sum()} fit"
-    return f"Trials {shown.index[0]} to {shown.index[-1]}: {counts}{fit}."
+    undrawn = f"; {lost} not drawn, without a time of the stimulus" if lost else ""
+    return f"Trials {shown.index[0]} to {shown.index[-1]}: {counts}{undrawn}{fit}."
 
 
 def _draw_wheel(ax: plt.Axes, recording: Recording, window: tuple[float, float]) -> str:

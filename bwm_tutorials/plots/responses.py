@@ -125,60 +125,76 @@ def responsive(table: pd.DataFrame, acronym: pd.Series, knows: pd.Series | None 
 
 
 def answer(
-    table: pd.DataFrame, rates: Peth, unit: tuple[str, int], acronym: pd.Series, knows: pd.Series | None = None
+    title: str,
+    table: pd.DataFrame,
+    acronym: pd.Series,
+    knows: pd.Series | None = None,
+    example: tuple[Peth, str, int] | None = None,
 ) -> Figure:
-    """The answer to a question: rates of an example, what every unit tells of the variable, how many by region.
+    """The answer to a question: what every unit tells of the variable, how many by region, and an example's rates.
 
     Parameters
     ----------
+    title : str
+        Which test it is of.
     table : DataFrame
         As `spikes.selectivity` gives it, of counts in windows `spikes.around` an event.
-    rates : Peth
-        Of the example, by the variable, as `spikes.peth` gives it.
-    unit : tuple
-        The example: the name of its probe, and its cluster id.
     acronym : Series
-        The region of each unit, indexed as ``table``.
+        The region of each unit, by probe and cluster id as ``table``.
     knows : Series of bool, optional
-        Indexed as ``table``, what was put in: True for units that know the variable. None on a real recording.
+        By probe and cluster id, what was put in: True for units that know the variable at any time. None on a real
+        recording.
+    example : tuple, optional
+        Rates by the variable as `spikes.peth` gives them, the name of the unit's probe, and its cluster id.
     """
-    fig, (one, every, where) = plt.subplots(1, 3, figsize=(9, 3.5), width_ratios=[1.1, 1.1, 1])
-    _draw_rates(one, rates, unit[1])
-    one.axvspan(*table.attrs["window"], color=GREY, alpha=0.15, lw=0)
-    one.set(ylabel="rate (Hz)", ylim=(0, None), title=f"{unit[0]} unit {unit[1]}, chosen; grey: tested")
-    _effects(every, table["auc"], table, knows, ("put in", "not put in"))
+    knows = None if knows is None else knows.reindex(table.index)
+    ratios = [1.1, 1.1, 1][example is None :]
+    fig, (*one, every, where) = plt.subplots(1, len(ratios), figsize=(2.9 * sum(ratios), 3.7), width_ratios=ratios)
+    fig.suptitle(title, fontsize=11, weight="bold")
+    if example is not None:
+        rates, probe, unit = example
+        _draw_rates(one[0], rates, unit)
+        one[0].axvspan(*table.attrs["window"], color=GREY, alpha=0.15, lw=0)
+        one[0].set(ylabel="rate (Hz)", ylim=(0, None), title=f"{probe} unit {unit}, chosen; grey: tested")
+    _effects(every, table["auc"], table, knows, ("put in, at any time", "not put in"))
     low, high = table.attrs["values"]
     every.axvline(0.5, color=GREY, lw=0.8)
     every.set(xlabel=f"P(more spikes: {high} than {low})", ylim=(None, 1.35 * every.get_ylim()[1]))
     found, flagged, n = table["p_adjusted"] < 0.05, int((table["p"] < 0.05).sum()), len(table)
     _by_region(where, found, acronym, "significant")
     where.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
-    put_in = "put in: unknown" if knows is None else f"{(found & knows).sum()} of them were put in, of {knows.sum()}"
+    put_in = "put in: unknown"
+    if knows is not None:
+        put_in = f"{(found & knows).sum()} of them among the {knows.sum()} that know it at any time"
     say(
-        f"{flagged} of {n} units have p below .05, where {0.05 * n:.0f} would by chance; {found.sum()} are left when "
-        f"corrected ({percent(found.mean())}; {put_in}). Compared: {table.attrs['n_trials']} trials; null: "
-        f"{table.attrs['null']}."
+        f"{title}: {flagged} of {n} units have p below .05, where {0.05 * n:.0f} would by chance; {found.sum()} are "
+        f"left when corrected ({percent(found.mean())}; {put_in}). Compared: {table.attrs['n_trials']} trials "
+        f"({table.attrs['n_rarer']} of the value that is rarer among those alike); null: {table.attrs['null']}."
+        + (f" Only {n} units: a share of so few says little." if n < 10 else "")
     )
     return fig
 
 
-def p_values(tests: Mapping[str, pd.Series], where: str) -> Figure:
+def p_values(tests: Mapping[str, pd.Series | pd.DataFrame], where: str) -> Figure:
     """The p values of all units by several tests: flat where there is nothing and the test is right.
 
     Parameters
     ----------
-    tests : mapping of str to array
-        Name of the test → p of each unit.
+    tests : mapping of str to Series or DataFrame
+        Name of the test → p of each unit; or a table with ``p`` and ``p_adjusted``: then it is said of both.
     where : str
         What the units are of, for the title.
     """
     fig, axes = plt.subplots(1, len(tests), figsize=(3.6 * len(tests), 2.9), sharey=True, squeeze=False)
     told = []
-    for ax, (name, p), colour in zip(axes[0], tests.items(), (ORANGE, BLUE, *COLOURS[2:]), strict=False):
+    for ax, (name, test), colour in zip(axes[0], tests.items(), (ORANGE, BLUE, *COLOURS[2:]), strict=False):
+        p = test["p"] if test.ndim == 2 else test
         ax.hist(p, np.linspace(0, 1, 21), color=colour, alpha=0.8)
         ax.axhline(len(p) / 20, color="k", lw=1, ls="--")
         ax.set(xlabel="p", title=name)
         told.append(f"{name}: p below .05 in {(np.asarray(p) < 0.05).sum()} of {len(p)} ({percent(np.mean(p < 0.05))})")
+        if test.ndim == 2:
+            told[-1] += f", corrected in {(test['p_adjusted'] < 0.05).sum()}"
     axes[0, 0].set_ylabel(f"units of {where}")
     say(f"{'; '.join(told)}. The dashed line is what chance gives.")
     return fig
