@@ -21,8 +21,8 @@ _INTRODUCTION = """\
 In these exercises a script runs, gives no error, and is wrong. You find out why, and mend it. Here they are together:
 what each script wants to know, what it prints, and, folded, what is right and what goes wrong. Hunt first.
 
-Every number is of the synthetic sample. It says what such a fault costs in one simulated session (in ten of them in
-lesson 02), not what it costs in yours.
+Every number is of simulated sessions: the sample, or the small release. It says what such a fault costs in these, not
+what it costs in yours.
 """
 
 
