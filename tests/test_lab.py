@@ -100,6 +100,31 @@ def test_what_goes_wrong_is_noticed_and_the_lesson_goes_on(start_here):
     begin(start_here)
 
 
+def test_the_explorer_follows_keys_and_clicks(desk):
+    open_notebook(desk, "explore")
+    run_all(desk)
+    browser.photograph(desk, "explore")
+    assert browser.complaints(desk) == []
+    explorer = desk.locator(".bwm-explorer")
+    window = explorer.locator("img.widget-image").first
+
+    def press(handle, key):
+        before = window.get_attribute("src")
+        handle.focus()
+        desk.keyboard.press(key)
+        expect(window).not_to_have_attribute("src", before, timeout=10_000)
+        expect(handle).to_be_focused()  # JupyterLab has not taken the key for an order of its own
+
+    press(explorer.get_by_role("button", name="▶"), "Enter")
+    press(explorer.get_by_label("length (s)", exact=True), "ArrowDown")
+    press(explorer.locator(".noUi-handle").first, "PageUp")
+    wait_until_idle(desk)
+    shown = window.bounding_box()
+    window.click(position={"x": 0.5 * shown["width"], "y": 0.8 * shown["height"]})
+    expect(explorer).to_contain_text(re.compile(r"probe01\. Unit \d+ in"), timeout=10_000)
+    close_notebook(desk)
+
+
 def test_links_open_beside_the_lesson(desk):
     open_notebook(desk, "01_data_structure")
     lesson, tabs = desk.locator(".jp-Notebook"), desk.locator(".lm-TabBar-tab")
@@ -223,31 +248,6 @@ def test_each_handle_changes_what_is_shown(lesson):
                 timeout=10_000,
             )
             wait_until_idle(lesson.page)  # what is said comes after what is drawn
-
-
-def test_the_explorer_follows_keys_and_clicks(desk):
-    open_notebook(desk, "explore")
-    run_all(desk)
-    browser.photograph(desk, "explore")
-    assert browser.complaints(desk) == []
-    explorer = desk.locator(".bwm-explorer")
-    window = explorer.locator("img.widget-image").first
-
-    def press(handle, key):
-        before = window.get_attribute("src")
-        handle.focus()
-        desk.keyboard.press(key)
-        expect(window).not_to_have_attribute("src", before, timeout=10_000)
-        expect(handle).to_be_focused()  # JupyterLab has not taken the key for an order of its own
-
-    press(explorer.get_by_role("button", name="▶"), "Enter")
-    press(explorer.get_by_label("length (s)", exact=True), "ArrowDown")
-    press(explorer.locator(".noUi-handle").first, "PageUp")
-    wait_until_idle(desk)
-    shown = window.bounding_box()
-    window.click(position={"x": 0.5 * shown["width"], "y": 0.8 * shown["height"]})
-    expect(explorer).to_contain_text(re.compile(r"probe01\. Unit \d+ in"), timeout=10_000)
-    close_notebook(desk)
 
 
 # ------------------------------------------------------------------------------------------------------------ exercises
