@@ -22,6 +22,7 @@ from sphinx.cmd.build import main as sphinx
 import bwm_tutorials as bwm
 from bwm_tutorials import running
 from bwm_tutorials.environment import ROOT
+from bwm_tutorials.pages import without_notes
 
 REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
 BINDER = REPOSITORY.replace("https://github.com", "https://mybinder.org/v2/gh") + "/HEAD?urlpath=lab/tree/my_lessons"
@@ -99,13 +100,11 @@ def lesson(path: Path) -> NotebookNode:
 
     Without the teacher's notes; with a way to run it, a text in place of each figure, and folded solutions.
     """
-    notebook = nbformat.read(path, as_version=4)
+    notebook = without_notes(nbformat.read(path, as_version=4))
     session = bwm.Session(one=bwm.connect(running.own_source(path)))
     _, _, solution = bwm.exercises(path.name[:2], session)
     cells = []
     for cell in notebook.cells:
-        if "teacher" in cell.metadata.get("tags", []):
-            continue
         cells.append(cell)
         if cell.cell_type == "code":
             cell.metadata["mystnb"] = {"image": {"alt": said(cell)}}

@@ -12,7 +12,7 @@ from uuid import UUID
 import pandas as pd
 
 from .offline import OfflineOne
-from .session import NOT_REGIONS, Insertion, Session, _regions
+from .session import NOT_REGIONS, Insertion, Session, brain_regions
 
 PUBLISHED = Path(__file__).parent / "published"
 MEASURES = ["label", "firing_rate", "max_confidence", "noise_cutoff", "amp_median", "acronym"]
@@ -136,7 +136,7 @@ def selection(
        ``test_selection_criteria``, which `numbers` has by step.
     """
     acronyms = units["acronym"].unique().astype(str)  # looking up each unit's own takes minutes
-    beryl = dict(zip(acronyms, _regions().acronym2acronym(acronyms, mapping="Beryl"), strict=True))
+    beryl = dict(zip(acronyms, brain_regions().acronym2acronym(acronyms, mapping="Beryl"), strict=True))
     left = units.assign(Beryl=units["acronym"].map(beryl))
     steps = {"all units": left}
     steps["good units"] = left = left[left["label"] >= min_label]

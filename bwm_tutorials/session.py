@@ -136,16 +136,16 @@ class Session:
             ``'pose'``, ``'motion_energy'`` or ``'good_units'``, which take what follows: ``get('pose', 'left')``. Or a
             function of a session: what it gives, unless the session lacks something that it needs.
         """
-        try:
+
+        def load() -> Any:
             found = name(self) if callable(name) else getattr(self, name)
             if args or kwargs:
                 found = found(*args, **kwargs)
             if name == "insertions" and not found:
                 raise self._missing("insertions")
-        except MissingDataset as missing:
-            print(missing)
-            return None
-        return found
+            return found
+
+        return _or_none(load)
 
     @cached_property
     def trials(self) -> pd.DataFrame:
@@ -314,10 +314,10 @@ class Session:
         good = units[units["label"] == 1]
         found = good[_inside(good["acronym"], region)]
         if found.empty:
-            names = pd.Series(_regions().acronym2acronym(good["acronym"].to_numpy(str), mapping="Beryl"))
+            names = pd.Series(brain_regions().acronym2acronym(good["acronym"].to_numpy(str), mapping="Beryl"))
             has = [f"{name} ({n})" for name, n in names.value_counts().items() if name not in NOT_REGIONS]
             where = "any region" if region == "all" else f"the region {region!r}"
-            if region != "all" and region not in _regions().acronym:
+            if region != "all" and region not in brain_regions().acronym:
                 where += " (no acronym of the Allen atlas)"
             raise MissingDataset(f"{self.name} has no good units in {where}; it has {', '.join(has) or 'none at all'}.")
         return found
@@ -476,7 +476,7 @@ class Insertion:
         table["rawInd"] = raw if len(raw) == len(table) else np.arange(len(table))
         table[["x", "y", "z"]] = mlapdv / 1e6
         table["atlas_id"] = atlas_id
-        table["acronym"] = _regions().id2acronym(atlas_id)
+        table["acronym"] = brain_regions().id2acronym(atlas_id)
         if labels and len(raw) == len(table):
             (table["labels"],) = labels
         return table.rename_axis("channel")
@@ -539,17 +539,22 @@ class Insertion:
 
     def get(self, name: str):
         """An attribute of the insertion, or None and one printed sentence if it lacks it, as `Session.get`."""
-        try:
-            return getattr(self, name)
-        except MissingDataset as missing:
-            print(missing)
-            return None
+        return _or_none(lambda: getattr(self, name))
 
     def _has(self, path: str) -> bool:
         return path in self.session.datasets.index
 
     def _load(self, *paths: str) -> list:
         return self.session._load_all(None, list(paths))
+
+
+def _or_none(load: Callable[[], Any]) -> Any:
+    """What is loaded, or None and one printed sentence that says what is missing."""
+    try:
+        return load()
+    except MissingDataset as missing:
+        print(missing)
+        return None
 
 
 def _find_eid(eid: str | UUID | None, one: OfflineOne) -> str:
@@ -571,7 +576,7 @@ def _spike_collection(session: Session, probe: str) -> str:
 
 
 @cache
-def _regions() -> "BrainRegions":
+def brain_regions() -> "BrainRegions":
     from iblatlas.regions import BrainRegions
 
     return BrainRegions()
@@ -581,7 +586,7 @@ def _inside(acronym: pd.Series, region: str) -> pd.Series:
     """Which acronyms are of a region or of a part of it, at any level of the atlas; of none that it does not have."""
     if region == "all":
         return ~acronym.isin(NOT_REGIONS)
-    atlas = _regions()
+    atlas = brain_regions()
     return acronym.isin(atlas.descendants(atlas.acronym2id(region))["acronym"] if region in atlas.acronym else [])
 
 

@@ -243,9 +243,7 @@ def select(
     if contrast is not None:
         fits &= np.isclose(np.abs(signed_contrast(trials)), contrast)
     if outcome is not None:
-        chosen, rewarded = trials["choice"] != 0, trials["feedbackType"] == 1
-        found = {"rewarded": rewarded, "not rewarded": chosen & ~rewarded, "no choice": ~chosen}
-        fits &= found[outcome].to_numpy()
+        fits &= outcomes(trials)[outcome].to_numpy()
     if timing is not None:
         latency = movement_latency(trials)
         early, late = latency < EARLIEST, latency > LATEST
@@ -253,6 +251,23 @@ def select(
     if block is not None:
         fits &= np.isclose(trials["probabilityLeft"], block)
     return trials[fits]
+
+
+def outcomes(trials: pd.DataFrame) -> dict[str, pd.Series]:
+    """Which trials were ``rewarded``, ``not rewarded``, and which had ``no choice``, by these names.
+
+    Parameters
+    ----------
+    trials : DataFrame
+        Columns choice, feedbackType.
+
+    Returns
+    -------
+    dict of str to Series of bool
+        A trial without a choice is not among those not rewarded.
+    """
+    chosen, rewarded = trials["choice"] != 0, trials["feedbackType"] == 1
+    return {"rewarded": rewarded, "not rewarded": chosen & ~rewarded, "no choice": ~chosen}
 
 
 def chronometric(trials: pd.DataFrame, latency: np.ndarray, signed: bool = True) -> pd.DataFrame:

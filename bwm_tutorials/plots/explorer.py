@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from ..blocks import blocks
 from ..spikes import Peth
-from ..trials import signed_contrast, stimulus_side
+from ..trials import outcomes, signed_contrast, stimulus_side
 from ..views import Probe, Recording, envelope, spike_map
 from ..wheel import THRESHOLD, displacement
 from .responses import rates_around
@@ -161,11 +161,11 @@ def _draw_trials(ax: plt.Axes, trials: pd.DataFrame, window: tuple[float, float]
         spans = np.c_[start, seconds][here]
         ax.broken_barh(spans, (at, 0.36), facecolors=colours[here], lw=0)
     end = _first_known(shown, ("feedback_times", "response_times"))
-    outcome = np.select([shown["choice"] == 0, shown["feedbackType"] == 1], ["no choice", "rewarded"], "not rewarded")
+    found = outcomes(shown)
     size = 4 if len(shown) <= MOST_TRIALS else 2
     for name, (marker, colour) in OUTCOMES.items():
         for of, alpha in ((full, 1), (~full, PALE)):
-            here = (outcome == name) & of
+            here = found[name].to_numpy() & of
             ax.plot(end[here], lane[here] + 0.18, marker, color=colour, ms=size, alpha=alpha, mew=size / 3)
     _draw_blocks(ax, trials, window)
     if len(shown) <= MOST_TRIALS:
@@ -177,7 +177,7 @@ def _draw_trials(ax: plt.Axes, trials: pd.DataFrame, window: tuple[float, float]
     ax.set_yticklabels(["P(left)", "left", "right"])
     ax.tick_params(left=False)
     between = trials.loc[shown.index.min() : shown.index.max()] if len(shown) else shown
-    return _told_of_trials(shown, outcome, fits, int(between["stimOn_times"].isna().sum()))
+    return _told_of_trials(shown, fits, int(between["stimOn_times"].isna().sum()))
 
 
 def _key(ax: plt.Axes) -> None:
@@ -201,14 +201,14 @@ def _draw_blocks(ax: plt.Axes, trials: pd.DataFrame, window: tuple[float, float]
                 ax.text(begin, 0.07, f" {p_left:g}", fontsize=7, va="center", color=colour)
 
 
-def _told_of_trials(shown: pd.DataFrame, outcome: np.ndarray, fits: pd.Index | None, lost: int) -> str:
+def _told_of_trials(shown: pd.DataFrame, fits: pd.Index | None, lost: int) -> str:
     if shown.empty:
         return "No stimulus in this window."
     if len(shown) == 1:
         ((number, trial),) = shown.iterrows()
         times = {name: trial[name] - trial["stimOn_times"] for name in SHOWN if pd.notna(trial.get(name))}
         return describe_trial(number, trial, times)
-    counts = ", ".join(f"{(outcome == name).sum()} {name}" for name in OUTCOMES)
+    counts = ", ".join(f"{these.sum()} {name}" for name, these in outcomes(shown).items())
     fit = "" if fits is None else f"; {shown.index.isin(fits).sum()} fit"
     undrawn = f"; {lost} not drawn, without a time of the stimulus" if lost else ""
     return f"Trials {shown.index[0]} to {shown.index[-1]}: {counts}{undrawn}{fit}."
