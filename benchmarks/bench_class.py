@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import nbformat
 
-from bwm_tutorials import environment, running
+from bwm_tutorials.paths import ROOT
+from bwm_tutorials.workshop import execute
 
 WORDS_PER_MINUTE = 180  # of the text, and of the sentences and tables that are printed
 LINES_PER_MINUTE = 15  # of code
@@ -91,13 +92,13 @@ def minutes(notebook: Path, left_out: Collection[str] = ()) -> float:
 
 def main() -> None:
     """Count and run every lesson, and print."""
-    notebooks = sorted((environment.ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    notebooks = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
     print("lesson  words  code lines  figures  exercises  min to read  to practise  together  s to run")
     with tempfile.TemporaryDirectory() as folder:
         for notebook in notebooks:
             core = sum(parts(notebook).values(), Amount())
             reading, practice = core.minutes_to_read, minutes_to_practise(notebook)
-            seconds = running.execute(notebook, Path(folder, notebook.name)).seconds
+            seconds = execute.execute(notebook, Path(folder, notebook.name)).seconds
             print(
                 f"{notebook.name[:2]:6} {core.words:6} {core.lines:11} {core.figures:8} {len(core.exercises):10}"
                 f" {reading:12.0f} {practice:12} {reading + practice:9.0f} {seconds:9.0f}"

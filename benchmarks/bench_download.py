@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import servers
 from one.remote import aws as theirs
 
-from bwm_tutorials.remote import aws, download
+from bwm_tutorials.recordings.remote import aws, download
 
 N_FILES, SIZE, ROUNDS = 200, 1_000_000, 3
 

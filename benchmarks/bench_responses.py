@@ -92,7 +92,7 @@ def measure(n_spikes: int, n_units: int) -> None:
         "peth by 9 conditions": (lambda: bwm.spikes.peth(spikes, events, WINDOW, BIN, condition=contrast), ""),
         "trial_counts": (lambda: bwm.spikes.trial_counts(spikes, events, WINDOW, BIN), "<= 10"),
         "counts_in_intervals": (lambda: bwm.spikes.counts_in_intervals(spikes, intervals), ""),
-        "responsive_units": (lambda: bwm.spikes.responsive_units(spikes, events, (0, 0.2), (-0.2, 0)), ""),
+        "responsive_units": (lambda: bwm.responses.responsive_units(spikes, events, (0, 0.2), (-0.2, 0)), ""),
     }
     functions = {SUM: lambda: (spikes.times.sum(), spikes.clusters.sum())} | {k: f for k, (f, _) in ours.items()}
     in_rounds(functions, 1)
@@ -102,7 +102,7 @@ def measure(n_spikes: int, n_units: int) -> None:
         report(name, seconds[name], peak(function), np.median(seconds[name] / seconds[SUM]), "the sum", wanted)
 
     # By itself, for the threads of its matrix product keep the other core busy for a while after it.
-    name, function = "selectivity, 2000 shuffles", lambda: bwm.spikes.selectivity(counts, choice, contrast)
+    name, function = "selectivity, 2000 shuffles", lambda: bwm.responses.selectivity(counts, choice, contrast)
     alone = in_rounds({name: function}, 5)[name]
     report(name, alone, peak(function), np.median(alone) / np.median(seconds[SUM]), "the sum")
 

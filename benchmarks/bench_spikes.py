@@ -13,7 +13,7 @@ def main() -> None:
     probe = bwm.Session().insertions[0]
     spikes, n = probe.spikes, len(probe.clusters)
     given = [spikes[name] for name in ("clusters", "times", "amps", "depths")]
-    ours = best(lambda: bwm.spikes.quality_metrics(spikes, n))
+    ours = best(lambda: bwm.quality.quality_metrics(spikes, n))
     theirs = best(lambda: quick_unit_metrics(*given, cluster_ids=np.arange(n)), 3)
     report(f"quality of {n} units, {spikes['times'].size / 1e6:.1f} M spikes", ours, theirs, "< 0.3")
 

@@ -18,7 +18,7 @@ import numpy as np
 from bench_responses import machine, release_sized
 
 import bwm_tutorials as bwm
-from bwm_tutorials import views
+from bwm_tutorials.plots import windows
 from bwm_tutorials.widgets import explorer
 from bwm_tutorials.widgets.handles import png
 
@@ -34,7 +34,7 @@ def bare() -> None:
     png(figure, pil_kwargs={"compress_level": 1})
 
 
-def measure(name: str, seen: views.Recording) -> None:
+def measure(name: str, seen: windows.Recording) -> None:
     """Draw what the explorer draws, at several lengths of its window, and for a unit."""
     probe = next(iter(seen.probes))
     unit = (probe, int(seen.probes[probe].units.index[5]))
@@ -109,7 +109,7 @@ def main() -> None:
     for name, probe in seen.probes.items():
         spikes, _ = release_sized(8_000_000, 600)
         depths = np.linspace(20, probe.top, 600, dtype=np.float32)[spikes["clusters"]]
-        probes[name] = views.probe(spikes | {"depths": depths})._replace(channels=probe.channels)
+        probes[name] = windows.probe(spikes | {"depths": depths})._replace(channels=probe.channels)
     measure("two probes of 8 M spikes each", seen._replace(probes=probes))
 
 

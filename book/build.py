@@ -20,9 +20,9 @@ from nbformat.v4 import new_markdown_cell
 from sphinx.cmd.build import main as sphinx
 
 import bwm_tutorials as bwm
-from bwm_tutorials import running
-from bwm_tutorials.environment import ROOT
-from bwm_tutorials.pages import without_notes
+from bwm_tutorials.paths import ROOT
+from bwm_tutorials.workshop import execute
+from bwm_tutorials.workshop.pages import without_notes
 
 REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
 BINDER = REPOSITORY.replace("https://github.com", "https://mybinder.org/v2/gh") + "/HEAD?urlpath=lab/tree/my_lessons"
@@ -101,7 +101,7 @@ def lesson(path: Path) -> NotebookNode:
     Without the teacher's notes; with a way to run it, a text in place of each figure, and folded solutions.
     """
     notebook = without_notes(nbformat.read(path, as_version=4))
-    session = bwm.Session(one=bwm.connect(running.own_source(path)))
+    session = bwm.Session(one=bwm.connect(execute.own_source(path)))
     _, _, solution = bwm.exercises(path.name[:2], session)
     cells = []
     for cell in notebook.cells:

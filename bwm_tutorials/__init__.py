@@ -1,40 +1,33 @@
 """Lessons on the Brain Wide Map, and the small package behind them.
 
-Everything is loaded when it is first used, so that ``import bwm_tutorials`` costs nothing.
+The public names are declared in ``__init__.pyi``, where editors find them. Each is loaded when it is first used, so
+that ``import bwm_tutorials`` costs nothing.
 """
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 __version__ = "0.1.0"
 
-_HOME = {
-    "connect": "sources",
-    "download_plan": "remote.plan",
-    "Session": "session",
-    "Insertion": "session",
-    "audit": "auditing",
-    "exercises": "course.checking",
-    "export": "course.export",
-    "provenance": "course.provenance",
-    "progress": "course.progress",
-    "save": "course.saves",
-    "restore": "course.saves",
+_DECLARED = {
+    name: home
+    for home, name in re.findall(r"^from \.(\S*) import (\w+)", Path(__file__).with_suffix(".pyi").read_text(), re.M)
 }
-_MODULES = ("passive", "plots", "pose", "questions", "release", "spikes", "trials", "wheel", "widgets")
-
-__all__ = [*_HOME, *_MODULES]
+__all__ = sorted(_DECLARED)
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    if name in _MODULES:
-        return import_module(f"{__name__}.{name}")
-    raise AttributeError(f"bwm_tutorials has no {name!r}; it has {', '.join(__all__)}.")
+    if name not in _DECLARED:
+        raise AttributeError(f"bwm_tutorials has no {name!r}; it has {', '.join(__all__)}.")
+    home = f"{__name__}.{_DECLARED[name]}".rstrip(".")
+    if _DECLARED[name] in ("", "analysis"):  # a room, or a module in one
+        return import_module(f"{home}.{name}")
+    return getattr(import_module(home), name)
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return __all__

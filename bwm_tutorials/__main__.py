@@ -2,6 +2,6 @@
 
 import sys
 
-from bwm_tutorials.cli import main
+from .workshop.cli import main
 
 sys.exit(main())

@@ -1,5 +1,7 @@
 """What can go wrong with data, each said in one sentence."""
 
+from __future__ import annotations
+
 
 class DataError(Exception):
     """Something is wrong with the data asked for; the message says what, and what to do."""

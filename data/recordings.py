@@ -10,11 +10,11 @@ import pandas as pd
 from iblutil.util import Bunch
 
 import bwm_tutorials as bwm
-from bwm_tutorials import environment
 from bwm_tutorials.errors import MissingDataset
-from bwm_tutorials.offline import OfflineOne
-from bwm_tutorials.session import DATASETS
-from bwm_tutorials.simulate.recording import behave
+from bwm_tutorials.paths import ROOT
+from bwm_tutorials.recordings.datasets import LABELS
+from bwm_tutorials.recordings.local import LocalOne
+from bwm_tutorials.simulate.session import behave
 
 # Real recordings, and tables made of them.
 NYU = "NYU-11 2020-02-21"
@@ -38,7 +38,7 @@ MIN_UNITS = 10  # of an area, to give its median rate
 
 def real_folder() -> Path:
     """Where real recordings (``one``) and tables (``calibration``) may lie: ``BWM_REAL_DATA``, or beside the clone."""
-    return Path(os.environ.get("BWM_REAL_DATA", environment.ROOT.parent / "shared" / "real"))
+    return Path(os.environ.get("BWM_REAL_DATA", ROOT.parent / "shared" / "real"))
 
 
 class Recordings:
@@ -152,7 +152,7 @@ class Drawn:
     """An hour of the sample's mouse that is not stored: its behaviour, as `bwm.Session` gives it."""
 
     insertions = ()
-    available = pd.DataFrame({"present": False}, index=pd.Index(DATASETS))
+    available = pd.DataFrame({"present": False}, index=pd.Index(LABELS))
     available.loc[["trials", "wheel", "wheel_moves"], "present"] = True
 
     def __init__(self, seed: int):
@@ -161,7 +161,7 @@ class Drawn:
         self.trials, self.wheel, self.wheel_moves = made.trials, made.wheel, made.wheelMoves
 
 
-def recordings(one: OfflineOne, leave_out: Collection[str] = LEFT_OUT, more_hours: int = 0) -> Recordings:
+def recordings(one: LocalOne, leave_out: Collection[str] = LEFT_OUT, more_hours: int = 0) -> Recordings:
     """The sessions of a source, without those named (subject and date) in ``leave_out``.
 
     One session is one draw, in which behaviour may lie beside what it is on average: ``more_hours`` adds as many of the
@@ -266,7 +266,7 @@ def pauses(r: Recordings) -> np.ndarray:
 def later_blocks(r: Recordings) -> pd.Series:
     """The lengths of the blocks after the first, without the last, which the session's end cuts short."""
     sessions = r.trials["probabilityLeft"].groupby(level="session")
-    whole = pd.concat([bwm.trials.blocks(p_left)[:-1] for _, p_left in sessions])
+    whole = pd.concat([bwm.blocks.blocks(p_left)[:-1] for _, p_left in sessions])
     return whole.loc[whole["probabilityLeft"] != 0.5, "n_trials"]
 
 
@@ -411,5 +411,5 @@ def real_recordings(folder: Path) -> dict[str, Recordings]:
     return found
 
 
-def _of_subject(one: OfflineOne, subject: str) -> Recordings:
+def _of_subject(one: LocalOne, subject: str) -> Recordings:
     return Recordings(sorted((bwm.Session(eid, one) for eid in one.search(subject=subject)), key=lambda s: s.name))

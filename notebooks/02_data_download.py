@@ -43,7 +43,7 @@
 # The next cell says where the recordings come from. Leave it for now.
 
 # %% tags=["parameters"]
-SOURCE = "release"  # or "sample", "real", "aws", "openalyx", or the path of a folder of recordings
+SOURCE = "sample-release"  # or "sample", "real", "aws", "openalyx", or the path of a folder of recordings
 EID = None  # a session's id; None opens the source's main session
 
 # %%
@@ -306,7 +306,7 @@ check("02.3", answer)
 #
 # | `bwm.connect(...)` | needs | is |
 # |---|---|---|
-# | `"release"`, `"sample"` | nothing | synthetic sessions, built on this computer |
+# | `"sample-release"`, `"sample"` | nothing | synthetic sessions, built on this computer |
 # | `"aws"` | a network | the release in the bucket of *AWS Open Data*, without an account |
 # | `"openalyx"` | a network and an account | the release through IBL's public database, *openalyx*, by ONE's client |
 # | a path | nothing | a folder that one of these has filled |

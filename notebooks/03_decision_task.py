@@ -184,13 +184,13 @@ check("03.2", answer)
 
 # %%
 actual = trials["probabilityLeft"].to_numpy()
-pseudo = bwm.trials.pseudosessions(len(trials), n=1000, seed=1)
+pseudo = bwm.blocks.pseudosessions(len(trials), n=1000, seed=1)
 right = (trials["choice"] == -1).where(trials["choice"] != 0)
 
 
 def shift(right, p_left, up_to):
     at = abs(contrast) <= up_to
-    return bwm.trials.block_shift(right[at], contrast[at], p_left[..., at])
+    return bwm.blocks.block_shift(right[at], contrast[at], p_left[..., at])
 
 
 print("at all contrasts:", shift(right, actual, up_to=100).round(2))
@@ -321,9 +321,9 @@ bwm.plots.stamp(session)
 # is a *kernel*: after each trial move the estimate a part of the way towards the side just seen.
 
 # %% tags=["extra"]
-observer = bwm.trials.bayes_optimal_p_left(side)
-learned = bwm.trials.fit_kernel(trials, side)
-kernel = bwm.trials.kernel_p_left(side, learned["learning_rate"])
+observer = bwm.priors.bayes_optimal_p_left(side)
+learned = bwm.priors.fit_kernel(trials, side)
+kernel = bwm.priors.kernel_p_left(side, learned["learning_rate"])
 estimates = {"best observer": observer, "kernel, fitted to the choices": kernel}
 if truth:
     estimates["the mouse (put in)"] = truth.trials["belief"].to_numpy()
@@ -346,7 +346,7 @@ check("03.4", answer)
 
 # %% tags=["extra"]
 chosen = bwm.trials.chosen_side(trials)
-fits = {name: bwm.trials.fit_kernel(trials, past) for name, past in (("stimuli", side), ("choices", chosen))}
+fits = {name: bwm.priors.fit_kernel(trials, past) for name, past in (("stimuli", side), ("choices", chosen))}
 pd.DataFrame(fits).round(2)
 
 # %% [markdown] tags=["extra"]
@@ -355,8 +355,8 @@ pd.DataFrame(fits).round(2)
 # in is more than any kernel can find, for it knows in which trials the mouse was not engaged.
 
 # %% tags=["extra"]
-orders = bwm.trials.shuffled_within_blocks(actual, n=20, seed=1)
-shuffled = [bwm.trials.fit_kernel(trials, side[order])["log_likelihood"] for order in orders]
+orders = bwm.blocks.shuffled_within_blocks(actual, n=20, seed=1)
+shuffled = [bwm.priors.fit_kernel(trials, side[order])["log_likelihood"] for order in orders]
 gained = {"found": learned["log_likelihood"] - best["log_likelihood"]}
 gained["null"] = np.array(shuffled) - best["log_likelihood"]
 rate = {"found": learned["learning_rate"], "published": ".05 to .38 [3]"}

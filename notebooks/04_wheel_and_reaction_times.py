@@ -284,7 +284,7 @@ rows = {f"{name}, {what}": {"found": f(seconds), "put_in": f(true) if truth else
         for what, f in statistics.items() for name, seconds in found.items()}  # fmt: skip
 if "firstMovement_times" in trials:
     rows[f"{latency.name}, below 80 ms (%)"]["published"] = "22.8 % [1]"
-orders = bwm.trials.shuffled_within_blocks(trials["probabilityLeft"], 200, seed=1)
+orders = bwm.blocks.shuffled_within_blocks(trials["probabilityLeft"], 200, seed=1)
 shuffled = [contrast.corr(pd.Series(latency.to_numpy()[order]), method="spearman") for order in orders]
 follows = {"found": contrast.corr(latency, method="spearman"), "null": shuffled}
 follows["put_in"] = contrast.corr(true, method="spearman") if truth else None
@@ -383,11 +383,11 @@ if wheel:
 # In 62 sessions of the release, all of one laboratory, the recorded wheel had its sign flipped: the task was not
 # affected, the file was [3]. A revision of 2024-05-06 corrects it. Could you have found it without being told?
 #
-# `connect("release")` has ten short synthetic sessions. In those of one mouse the wheel was flipped, and corrected
-# later. Here are all of them as they were on 2024-01-01.
+# `connect("sample-release")` has ten short synthetic sessions. In those of one mouse the wheel was flipped, and
+# corrected later. Here are all of them as they were on 2024-01-01.
 
 # %% tags=["extra"]
-mice, turns = bwm.connect("release"), {}
+mice, turns = bwm.connect("sample-release"), {}
 for eid in mice.search():
     s = bwm.Session(eid, mice)
     old = mice.load_dataset(eid, "_ibl_wheel.position.npy", collection="alf", revision="2024-01-01")

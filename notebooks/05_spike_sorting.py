@@ -158,7 +158,7 @@ if probe:
     busiest, middle = by_rate[-1], by_rate[len(by_rate) // 2]
     for share in (0, 0.05, 0.1, 0.2, 0.4):
         mixture = mix(trains[middle], trains[busiest], share)
-        print(share, round(bwm.spikes.sliding_refractory_period(mixture)["max_confidence"], 1))
+        print(share, round(bwm.quality.sliding_refractory_period(mixture)["max_confidence"], 1))
 
 # %% [markdown]
 # ## 4 · The label, and what it costs
@@ -200,7 +200,7 @@ check("05.1", answer)
 
 # %%
 def close_pairs(times):
-    return bwm.spikes.autocorrelogram(times, bin_size=0.002, n_bins=1)[0]
+    return bwm.quality.autocorrelogram(times, bin_size=0.002, n_bins=1)[0]
 
 
 def moved(times):
@@ -344,7 +344,7 @@ if probe:
     own = [unit for unit in clusters.query("label == 1").index if unit != busiest]
     mixtures = {share: [mix(trains[unit], trains[busiest], share) for unit in own] for share in shares}
     sure = {
-        share: [bwm.spikes.sliding_refractory_period(times)["max_confidence"] for times in mixed]
+        share: [bwm.quality.sliding_refractory_period(times)["max_confidence"] for times in mixed]
         for share, mixed in mixtures.items()
     }
     fig = bwm.plots.confidence_of_mixtures(pd.DataFrame(sure, index=own), clusters["firing_rate"])
@@ -369,7 +369,7 @@ check("05.4", answer)
 source = bwm.connect("real")
 real = bwm.Session(source.search(subject="probe_excerpt")[0], source)
 times, of_unit = real.insertions[0].spikes["times"], real.insertions[0].spikes["clusters"]
-rows = {unit: bwm.spikes.sliding_refractory_period(times[of_unit == unit]) for unit in np.unique(of_unit)}
+rows = {unit: bwm.quality.sliding_refractory_period(times[of_unit == unit]) for unit in np.unique(of_unit)}
 table = pd.DataFrame(rows).T
 table["firing_rate"] = pd.Series(of_unit).value_counts() / np.ptp(times)
 bwm.plots.stamp(real)

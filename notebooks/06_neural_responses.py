@@ -75,7 +75,7 @@ probes = session.get("insertions")
 if probes:
     probe = probes[-1]
     spikes = probe.good_spikes
-    table = bwm.spikes.responsive_units(spikes, trials["feedback_times"], (0.0, 0.3), (-0.3, 0.0))
+    table = bwm.responses.responsive_units(spikes, trials["feedback_times"], (0.0, 0.3), (-0.3, 0.0))
     unit = table["effect"].abs().idxmax()
 
 # %% tags=["nbval-check-output"]
@@ -147,7 +147,7 @@ on = trials["stimOn_times"]
 response, baseline = (0.03, 0.13), (-0.1, 0.0)
 truth = session.get("truth")
 if probes:
-    tests = bwm.spikes.responsive_units(spikes, on, response, baseline)
+    tests = bwm.responses.responsive_units(spikes, on, response, baseline)
     knows = probe.truth["stimulus_gain"] != 0 if truth else None
     fig = bwm.plots.responsive(tests, probe.clusters["acronym"], knows)
 
@@ -207,12 +207,12 @@ def before_stimulus(probe):
 
 
 block = trials["probabilityLeft"].where(trials["probabilityLeft"] != 0.5)
-pseudo = bwm.trials.pseudosessions(len(trials), 1000, seed=1)
+pseudo = bwm.blocks.pseudosessions(len(trials), 1000, seed=1)
 null = session.get("null")
 if null and block.nunique() == 2:
     nothing = before_stimulus(null.insertions[-1])
-    shuffled = bwm.spikes.selectivity(nothing, block)["p"]
-    right = bwm.spikes.selectivity(nothing, block, null=pseudo)["p"]
+    shuffled = bwm.responses.selectivity(nothing, block)["p"]
+    right = bwm.responses.selectivity(nothing, block, null=pseudo)["p"]
     fig = bwm.plots.p_values({"trials shuffled": shuffled, "pseudosessions": right}, "the null session")
 
 # %% [markdown]
@@ -232,7 +232,7 @@ rows = {}
 if probes:
     rng = np.random.default_rng(1)
     moved = [on + rng.uniform(-20, 20, len(on)) for _ in range(40)]
-    found = [bwm.spikes.responsive_units(spikes, at, response, baseline) for at in moved]
+    found = [bwm.responses.responsive_units(spikes, at, response, baseline) for at in moved]
     rows["respond after the stimulus (fraction)"] = {
         "found": (tests["p_adjusted"] < 0.05).mean(),
         "put_in": knows.reindex(tests.index).mean() if truth else None,
@@ -243,9 +243,9 @@ if probes:
 # %%
 if probes and block.nunique() == 2:
     before, taken = before_stimulus(probe), np.where(np.isnan(block), np.nan, pseudo[:100])
-    by_chance = [(bwm.spikes.selectivity(before, each, null=pseudo)["p"] < 0.05).mean() for each in taken]
+    by_chance = [(bwm.responses.selectivity(before, each, null=pseudo)["p"] < 0.05).mean() for each in taken]
     rows["know the block, p < .05 (fraction)"] = {
-        "found": (bwm.spikes.selectivity(before, block, null=pseudo)["p"] < 0.05).mean(),
+        "found": (bwm.responses.selectivity(before, block, null=pseudo)["p"] < 0.05).mean(),
         "put_in": (probe.truth["block_gain"] != 0).reindex(before.index).mean() if truth else None,
         "null": by_chance,
         "published": ".053 [2]",
@@ -335,7 +335,7 @@ condition = pd.DataFrame({"side": bwm.trials.stimulus_side(trials), "block": tri
 if probes:
     window = bwm.spikes.around(trials["firstMovement_times"], (-0.1, 0.0))
     counts = bwm.spikes.counts_in_intervals(spikes, window)
-    all_trials = bwm.spikes.selectivity(counts, made)
+    all_trials = bwm.responses.selectivity(counts, made)
     print("tell the choice, all trials together:", (all_trials["p_adjusted"] < 0.05).sum())
 
 # %% [markdown] tags=["extra"]
@@ -395,7 +395,7 @@ check("06.6", answer)
 #     block = session.trials["probabilityLeft"].replace(0.5, np.nan)
 #     window = bwm.spikes.around(session.trials["stimOn_times"], (-0.4, -0.1))
 #     counts = bwm.spikes.counts_in_intervals(session.insertions[0].good_spikes, window)
-#     return bwm.spikes.selectivity(counts, block)["p"]
+#     return bwm.responses.selectivity(counts, block)["p"]
 #
 #
 # result = bwm.audit(knows_the_block, effect="block")
@@ -414,7 +414,7 @@ classes = pd.cut(contrast, [-1, 7, 26, 100], labels=["0 or 6 %", "12 or 25 %", "
 strength = pd.Series(classes, name="contrast")
 if probes:
     answers = bwm.spikes.counts_in_intervals(spikes, bwm.spikes.around(on, response))
-    auc = bwm.spikes.selectivity(answers, condition["side"].where(contrast >= 25))["auc"]
+    auc = bwm.responses.selectivity(answers, condition["side"].where(contrast >= 25))["auc"]
     sees = (auc - 0.5).abs().idxmax()
     at = {name: on.where(condition["side"] == which) for name, which in (("left", -1), ("right", 1))}
     at = [times.rename(f"stimulus, {name}") for name, times in at.items()]

@@ -219,8 +219,8 @@ if left is not None and wheel and probe:
     around = bwm.spikes.around(moves, (-0.1, 0.2))
     counts = bwm.spikes.counts_in_intervals(probe.good_spikes, around)
     paw_speed = bwm.pose.mean_in_intervals(left["times"], speed, around)
-    orders = bwm.trials.shuffled_within_blocks(trials["probabilityLeft"], 1000, seed=1)
-    follows = bwm.spikes.rank_correlations(counts, paw_speed, orders)
+    orders = bwm.blocks.shuffled_within_blocks(trials["probabilityLeft"], 1000, seed=1)
+    follows = bwm.responses.rank_correlations(counts, paw_speed, orders)
     print(f"follow the paw's speed: {(follows['p'] < 0.05).sum()} of {len(follows)} units with p below .05, "
           f"{(follows['p_adjusted'] < 0.05).sum()} when corrected")  # fmt: skip
 
@@ -239,8 +239,8 @@ if left is not None and wheel and probe:
     equal["wheel velocity"] = bwm.pose.mean_in_intervals(times, turning, around)
     classes = {f"equal {name}": pd.qcut(values, 10, labels=False) for name, values in equal.items()}
     classes = {"all trials": None} | classes
-    pairs = {name: bwm.spikes.comparable_pairs(made, each) for name, each in classes.items()}
-    tests = {name: bwm.spikes.selectivity(counts, made, classes[name]) for name, n in pairs.items() if n}
+    pairs = {name: bwm.responses.comparable_pairs(made, each) for name, each in classes.items()}
+    tests = {name: bwm.responses.selectivity(counts, made, classes[name]) for name, n in pairs.items() if n}
     knows = probe.truth["choice_gain"] != 0 if truth else None
     fig = bwm.plots.choice_at_equal_movement(tests, pairs, knows)
 
@@ -282,7 +282,7 @@ if left is not None and wheel and probe:
 
 # %%
 if left is not None and wheel and probe:
-    by_chance = [bwm.spikes.rank_correlations(counts, paw_speed[order], orders[60:260]) for order in orders[:60]]
+    by_chance = [bwm.responses.rank_correlations(counts, paw_speed[order], orders[60:260]) for order in orders[:60]]
     rows["follow the paw's speed, p < .05 (fraction)"] = {
         "found": (follows["p"] < 0.05).mean(),
         "put_in": (probe.truth["wheel_gain"] != 0).reindex(follows.index).mean() if truth else None,
@@ -416,7 +416,7 @@ if left is not None and probe:
     bins = np.c_[edges[:-1], edges[1:]]
     paw = bwm.pose.mean_in_intervals(left["times"], bwm.pose.speed(left, "paw_r", "left"), bins)
     paw = pd.Series(paw).interpolate(limit_direction="both").to_numpy()
-    rho = bwm.spikes.circular_correlations(paw, bwm.spikes.counts_in_intervals(spikes, bins), step)
+    rho = bwm.responses.circular_correlations(paw, bwm.spikes.counts_in_intervals(spikes, bins), step)
     far = rho.loc[:, np.abs(rho.columns) > 20]
     p = far.abs().ge(rho[0.0].abs(), axis=0).mean(axis=1)
     fig = bwm.plots.lags(rho, rho[0.0].abs().idxmax(), 20, p)
@@ -431,7 +431,7 @@ if left is not None and probe:
 null = session.get("null")
 if null and left is not None:
     counts = bwm.spikes.counts_in_intervals(null.insertions[-1].good_spikes, bins)
-    at_zero = bwm.spikes.circular_correlations(paw, counts, step)[0.0]
+    at_zero = bwm.responses.circular_correlations(paw, counts, step)[0.0]
     shuffled = np.array([np.random.default_rng(i).permutation(paw) for i in range(60)])
     by_chance = np.corrcoef(counts, shuffled)[: len(counts), len(counts) :]
     print((np.mean(np.abs(by_chance) >= np.abs(at_zero.to_numpy())[:, None], axis=1) < 0.05).sum(), "of", len(counts))

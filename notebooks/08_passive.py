@@ -206,8 +206,8 @@ if replay:
     task = task.assign(contrast=trials["contrastLeft"].fillna(trials["contrastRight"])).dropna()
     task = task.iloc[bwm.passive.matched(task, gabors)]
     response, baseline = (0.03, 0.23), (-0.2, 0.0)
-    in_task = bwm.spikes.responsive_units(spikes, task["time"], response, baseline)
-    in_replay = bwm.spikes.responsive_units(spikes, gabors["time"], response, baseline)
+    in_task = bwm.responses.responsive_units(spikes, task["time"], response, baseline)
+    in_replay = bwm.responses.responsive_units(spikes, gabors["time"], response, baseline)
     task_n, replay_n = ((table["p_adjusted"] < 0.05).sum() for table in (in_task, in_replay))
     print(f"{task_n} of {len(in_task)} units respond in the task, {replay_n} in the replay")
 else:
@@ -226,7 +226,7 @@ if replay:
 
 # %% [markdown]
 # **Exercise 08.3.** In how many units does `change` differ between task and replay, corrected? Compare stimuli of the
-# same side and contrast only, as in lesson 06: `bwm.spikes.selectivity(counts, variable, condition)`.
+# same side and contrast only, as in lesson 06: `bwm.responses.selectivity(counts, variable, condition)`.
 
 # %%
 answer = ...
@@ -234,7 +234,7 @@ check("08.3", answer)
 
 # %%
 if replay:
-    differ = bwm.spikes.selectivity(change, shown["part"], shown[["side", "contrast"]])["p_adjusted"] < 0.05
+    differ = bwm.responses.selectivity(change, shown["part"], shown[["side", "contrast"]])["p_adjusted"] < 0.05
     knows = probe.truth["stimulus_gain"] != 0 if truth else None
     fig = bwm.plots.task_against_replay(in_task, in_replay, differ, knows)
 
@@ -267,7 +267,7 @@ if mapped:
 if replay:
     rng = np.random.default_rng(1)
     moved = [gabors["time"] + rng.uniform(-5, 5, len(gabors)) for _ in range(40)]
-    by_chance = [bwm.spikes.responsive_units(spikes, at, response, baseline) for at in moved]
+    by_chance = [bwm.responses.responsive_units(spikes, at, response, baseline) for at in moved]
     rows["respond to the replayed gabor (fraction)"] = {
         "found": (in_replay["p"] < 0.05).mean(),
         "put_in": knows.reindex(in_replay.index).mean() if truth else None,

@@ -41,7 +41,7 @@
 # The next cell says where the recordings come from. Leave it for now.
 
 # %% tags=["parameters"]
-SOURCE = "release"  # or "sample", "real", "aws", "openalyx", or the path of a folder of recordings
+SOURCE = "sample-release"  # or "sample", "real", "aws", "openalyx", or the path of a folder of recordings
 EID = None  # a session's id; None opens the source's main session
 
 # %%
@@ -70,8 +70,8 @@ session
 # `laboratories` has the real release, counted by laboratory in the lists of the paper's authors [2].
 
 # %% tags=["nbval-check-output"]
-laboratories = bwm.release.laboratories()
-here = bwm.release.insertions(one)
+laboratories = bwm.brainwide.release.laboratories()
+here = bwm.brainwide.release.insertions(one)
 counted = laboratories[["insertions", "sessions", "subjects"]].sum().to_frame("the release")
 counted["here"] = [len(here), here["eid"].nunique(), here["subject"].nunique()]
 counted.loc["laboratories"] = [len(laboratories), here["lab"].nunique()]
@@ -84,9 +84,9 @@ counted
 
 # %%
 eids = one.search()[:10]
-units = bwm.release.units(one, eids)
+units = bwm.brainwide.release.units(one, eids)
 print(f"here: {len(units):,} units, {(units['label'] == 1).sum():,} good")
-numbers = bwm.release.numbers()
+numbers = bwm.brainwide.release.numbers()
 numbers.query("quantity == 'units'").set_index("value")[["counts"]].head(3)
 
 # %% [markdown]
@@ -118,8 +118,8 @@ check("09.1", answer)
 # **Predict.** Which step takes most units, and which most regions?
 
 # %%
-steps = bwm.release.selection(units)  # min_in_session=5, min_sessions=2, min_units=20
-counts = bwm.release.step_counts(steps)
+steps = bwm.brainwide.release.selection(units)  # min_in_session=5, min_sessions=2, min_units=20
+counts = bwm.brainwide.release.step_counts(steps)
 published = numbers[numbers["step"] != ""].pivot(index="step", columns="quantity", values="value")
 fig = bwm.plots.selection_steps(counts, published.loc[counts.index])
 
@@ -146,7 +146,7 @@ check("09.2", answer)
 # that is *observed* (lists or scripts of the release's makers name them) or *inferred* by us.
 
 # %%
-changelog = bwm.release.changelog()
+changelog = bwm.brainwide.release.changelog()
 fig = bwm.plots.history(changelog)
 changelog.set_index("date")[["entry", "what", "revision", "link"]]
 
@@ -176,8 +176,8 @@ for name, path in added.items():
 # [1]. Here is a probe that kept both, in `corrected`, the session with most *superseded* (replaced) files.
 
 # %%
-corrected = max(sessions, key=lambda s: len(bwm.release.superseded(s)))
-older = bwm.release.superseded(corrected)
+corrected = max(sessions, key=lambda s: len(bwm.brainwide.release.superseded(s)))
+older = bwm.brainwide.release.superseded(corrected)
 folder, day = "alf/probe00/pykilosort", "2024-05-05"
 sorted_twice = f"{folder}/clusters.metrics.pqt" in older
 if sorted_twice:
@@ -237,7 +237,7 @@ check("09.3", answer)
 audio, video, gabors = "_ibl_trials.table.pqt", "_ibl_leftCamera.times.npy", "_ibl_passiveGabor.table.csv"
 for s in (corrected, session):  # the session with most superseded files, and the one that this lesson opened
     for file in (audio, video, gabors):
-        if f"alf/{file}" in bwm.release.superseded(s):
+        if f"alf/{file}" in bwm.brainwide.release.superseded(s):
             old = one.load_dataset(s.eid, file, "alf", revision="2023-01-01")
             new = one.load_dataset(s.eid, file, "alf")
             print(f"{s.name} {file}: {len(old):,} rows, now {len(new):,}")

@@ -124,12 +124,12 @@ def count(session, window):
 
 def analysis(session):
     asked = bwm.questions.variable(session.trials, VARIABLE)
-    return bwm.spikes.selectivity(count(session, WINDOW), asked.values, asked.condition, asked.null)
+    return bwm.responses.selectivity(count(session, WINDOW), asked.values, asked.condition, asked.null)
 
 
 def naive(session):
     values = bwm.questions.variable(session.trials, VARIABLE).values
-    return bwm.spikes.selectivity(count(session, WINDOW), values, null=bwm.questions.N_NULL)
+    return bwm.responses.selectivity(count(session, WINDOW), values, null=bwm.questions.N_NULL)
 
 
 # %% [markdown]
@@ -196,7 +196,7 @@ check("10.1", answer)
 windows = [(-0.4, -0.3), (-0.3, -0.2), (-0.2, -0.1), (-0.1, 0.0), (0.0, 0.1), (0.1, 0.2)]
 if nothing is not None:
     asked = bwm.questions.variable(null.trials, VARIABLE)
-    tried = [bwm.spikes.selectivity(count(null, window), *asked)["p"] for window in windows]
+    tried = [bwm.responses.selectivity(count(null, window), *asked)["p"] for window in windows]
     best = pd.concat(tried, axis=1).min(axis=1)
     print((best < 0.05).sum(), "of", len(best))
 answer = ...
@@ -217,7 +217,7 @@ check("10.2", answer)
 # %%
 if table is not None:
     asked = bwm.questions.variable(session.trials, VARIABLE)
-    chance = bwm.spikes.flagged_by_chance(count(session, WINDOW), *asked)
+    chance = bwm.responses.null_detection_rate(count(session, WINDOW), *asked)
     known = knows.reindex(table.index).mean() if truth else None
     published = {"stimulus side": ".004 [1]", "choice": ".044 [1]", "feedback": ".166 [1]", "block": ".053 [2]"}
     names = {"p": "units with p < .05 (fraction)", "p_adjusted": f"corrected (predicted: {PREDICTED:g})"}

@@ -17,7 +17,7 @@
 # The next cell says which recordings to look at. Put another source or session there and run the notebook again.
 
 # %% tags=["parameters"]
-SOURCE = "sample"  # or "release", "real", "aws", "openalyx", or the path of a folder of recordings
+SOURCE = "sample"  # or "sample-release", "real", "aws", "openalyx", or the path of a folder of recordings
 EID = None  # a session's id; None opens the source's main session
 
 # %%

@@ -7,7 +7,7 @@
 # ---
 
 # %% tags=["parameters"]
-SOURCE = "sample"  # or "release", "real", "aws", "openalyx", or the path of a folder of recordings
+SOURCE = "sample"  # or "sample-release", "real", "aws", "openalyx", or the path of a folder of recordings
 PID = None  # an insertion's id; None takes the first probe of the source's main session
 
 # %%
@@ -166,7 +166,9 @@ windows = {
     "feedback": ((0.0, 0.2), (-0.2, 0.0)),
 }
 if events and len(good):
-    tests = {name: bwm.spikes.responsive_units(spikes, on, *windows[name], good.index) for name, on in events.items()}
+    tests = {
+        name: bwm.responses.responsive_units(spikes, on, *windows[name], good.index) for name, on in events.items()
+    }
     fig = bwm.plots.responding(tests, units["region"])
 
 # %% [markdown]

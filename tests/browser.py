@@ -17,9 +17,10 @@ import requests
 from playwright.sync_api import BrowserContext, Locator, Page, expect, sync_playwright
 from servers import free_port
 
-from bwm_tutorials import cli, environment
+from bwm_tutorials.paths import ROOT
+from bwm_tutorials.workshop import cli
 
-SCREENSHOTS = Path(os.environ.get("BWM_SCREENSHOTS", environment.ROOT / "_build" / "screenshots"))
+SCREENSHOTS = Path(os.environ.get("BWM_SCREENSHOTS", ROOT / "_build" / "screenshots"))
 SETTINGS = {
     "notebook-extension/tracker": {"windowingMode": "none"},  # all cells are drawn, also those that are not in view
     "apputils-extension/notification": {"fetchNews": "false"},

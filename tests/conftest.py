@@ -23,9 +23,9 @@ import matplotlib.pyplot as plt
 import recordings
 
 import bwm_tutorials as bwm
-from bwm_tutorials import pairing
-from bwm_tutorials.remote import download
+from bwm_tutorials.recordings.remote import download
 from bwm_tutorials.simulate import sample as sample_module
+from bwm_tutorials.workshop import notebooks
 
 # A busy computer is no fault of the code; and what a server finds must be found again by whoever looks into it.
 settings.register_profile("here", deadline=None, derandomize="CI" in os.environ)
@@ -81,7 +81,7 @@ def play(tmp_path, monkeypatch):
             warnings.simplefilter("default")
             for hidden in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
                 warnings.simplefilter("ignore", hidden)
-            for cell in pairing.read_source(source).cells:
+            for cell in notebooks.read_source(source).cells:
                 if cell.cell_type == "code":
                     shell.run_cell(cell.source).raise_error()
                     shell.user_ns.update(parameters if "parameters" in tags(cell) else {})
@@ -103,7 +103,7 @@ def small_sample(tmp_path_factory) -> Path:
 def small_release(tmp_path_factory):
     """The small release, its sessions shortened to 6 minutes and 12 units a probe."""
     folder = tmp_path_factory.mktemp("release") / "release"
-    return bwm.connect(sample_module.build(folder, name="release", minutes=6, clusters=12))
+    return bwm.connect(sample_module.build(folder, name="sample-release", minutes=6, clusters=12))
 
 
 def of_subject(one, subject: str, day: str = "") -> bwm.Session:
@@ -181,7 +181,7 @@ def door(request) -> servers.Door:
 def lab(tmp_path_factory) -> Iterator[browser.Lab]:
     """JupyterLab on an empty folder; what the lessons need is built."""
     browser.executable()
-    for source in ("sample", "release"):
+    for source in ("sample", "sample-release"):
         bwm.connect(source)
     with browser.jupyter_lab(tmp_path_factory.mktemp("lab")) as lab:
         yield lab

@@ -26,7 +26,7 @@ from one.alf.path import add_uuid_string
 from one.converters import session_record2path
 
 import bwm_tutorials as bwm
-from bwm_tutorials.remote import aws, openalyx, source
+from bwm_tutorials.recordings.remote import aws, base, openalyx
 
 MINE = {"username": "student", "password": "a pass phrase"}
 TOKEN = "5eed5eed5eed"
@@ -225,7 +225,7 @@ def cache_zip(root: Path, change: Callable[[pd.DataFrame], pd.DataFrame] = lambd
     sessions, metadata = parquet.load(root / "sessions.pqt")
     datasets, _ = parquet.load(root / "datasets.pqt")
     metadata = {"date_created": metadata["date_created"], "min_api_version": "1.13.0", "origin": "alyx"}
-    metadata["database_tags"] = [source.TAG]
+    metadata["database_tags"] = [base.TAG]
     paths = {eid: session_record2path(record).as_posix() for eid, record in sessions.iterrows()}
     datasets["session_path"] = datasets.index.get_level_values("eid").map(paths)
     datasets = change(datasets.assign(exists_aws=True, exists_flatiron=True))
@@ -312,9 +312,9 @@ class Alyx(Web):
             return as_json({"username": MINE["username"]}) if self.says_whose_token else Answer(200, b"<html>")
         if place == "/api/schema":
             return as_json(SCHEMA)
-        if place == f"/cache/info/{source.TAG}" and self.zipped:
+        if place == f"/cache/info/{base.TAG}" and self.zipped:
             about = {"date_created": "2001-01-08 12:00", "min_api_version": "1.13.0", "origin": "alyx"}
-            return as_json(about | {"database_tags": [source.TAG], "location": f"{self.url}/tables/cache.zip"})
+            return as_json(about | {"database_tags": [base.TAG], "location": f"{self.url}/tables/cache.zip"})
         if place == "/insertions":
             tagged = query.get("tag", "") in openalyx.INSERTIONS_TAG
             rows = self.tables["insertions"].iterrows() if tagged else []

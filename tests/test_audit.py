@@ -12,13 +12,16 @@ from scipy import stats
 from test_faults import program, result, wait_for
 
 import bwm_tutorials as bwm
-from bwm_tutorials import cli, environment, errors, pairing, plots, responses
-from bwm_tutorials.auditing import Audit
+from bwm_tutorials import errors, plots
+from bwm_tutorials.analysis import statistics
+from bwm_tutorials.brainwide.auditing import Audit
+from bwm_tutorials.paths import ROOT
+from bwm_tutorials.workshop import cli, notebooks
 
 # --- analyses as a learner may write them, wrong and right -----------------------------------------------------------
 
-LESSON_06 = environment.ROOT / "notebooks" / "06_neural_responses.py"
-LESSON_10 = environment.ROOT / "notebooks" / "10_your_question.py"
+LESSON_06 = ROOT / "notebooks" / "06_neural_responses.py"
+LESSON_10 = ROOT / "notebooks" / "10_your_question.py"
 _read = {}
 
 
@@ -65,8 +68,8 @@ def of_lesson_06():
 
 
 def block_by_pseudosessions(session):
-    pseudo = bwm.trials.pseudosessions(len(block(session)), 400, seed=1)
-    return bwm.spikes.selectivity(before_stimulus(session), block(session), null=pseudo)["p"]
+    pseudo = bwm.blocks.pseudosessions(len(block(session)), 400, seed=1)
+    return bwm.responses.selectivity(before_stimulus(session), block(session), null=pseudo)["p"]
 
 
 # The side that a unit prefers is chosen in the trials that it is tested in.
@@ -95,7 +98,7 @@ def preferred_side_in_other_trials(session):
 
 def after_and_before(session, after, before, longer=1.0):
     difference = counts(session, "stimOn_times", after) - counts(session, "stimOn_times", before) * longer
-    return responses.signed_rank(difference.dropna(axis=1).to_numpy())["p"]
+    return statistics.signed_rank(difference.dropna(axis=1).to_numpy())["p"]
 
 
 def rates_in_unequal_windows(session):
@@ -129,7 +132,7 @@ def response_before_any_movement(session):
     turned = np.ptp([np.interp(on + at, *session.wheel.values()) for at in (-0.2, 0.15)], axis=0)
     still = (bwm.trials.movement_latency(trials) > 0.25) & (turned < 0.01)
     windows = ((0.03, 0.13), (-0.1, 0))
-    return bwm.spikes.responsive_units(session.insertions[0].spikes, on.where(still), *windows, range(20))["p"]
+    return bwm.responses.responsive_units(session.insertions[0].spikes, on.where(still), *windows, range(20))["p"]
 
 
 # The choice goes along with the stimulus.
@@ -138,7 +141,7 @@ def response_before_any_movement(session):
 def choice(session, condition=None):
     made = trials_of(session)["choice"].replace(0, np.nan)
     before = counts(session, "firstMovement_times", (-0.1, 0))
-    return bwm.spikes.selectivity(before, made, condition, null=400)["p"]
+    return bwm.responses.selectivity(before, made, condition, null=400)["p"]
 
 
 def choice_at_equal_stimulus(session):
@@ -174,7 +177,7 @@ def test_a_planted_fault_is_found_and_its_cure_is_cleared(effect, wrong, why, ri
 @pytest.mark.slow
 def test_the_audit_of_lesson_10_shows_what_a_null_session_does_not():
     """Its naive test finds nothing in nothing, and takes the stimulus for the choice."""
-    cells = [cell.source for cell in pairing.read_source(LESSON_10).cells]
+    cells = [cell.source for cell in notebooks.read_source(LESSON_10).cells]
     (code,) = (cell for cell in cells if "def analysis(" in cell)
     (block,) = re.findall(r"```python\n(.+?)```", next(cell for cell in cells if "**Audit it.**" in cell), re.DOTALL)
     names = {"bwm": bwm, "pd": pd, "probe": None, "VARIABLE": "choice", "REGION": "all"}

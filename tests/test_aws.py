@@ -15,10 +15,12 @@ from servers import Answer, Door
 from test_sources import TABLE, edit, refused
 
 import bwm_tutorials as bwm
-from bwm_tutorials import cli, doctor, environment, tables
 from bwm_tutorials.errors import CorruptData, DataError, MissingDataset, Unreachable
-from bwm_tutorials.remote import aws, live, source
-from bwm_tutorials.session import Session
+from bwm_tutorials.paths import ROOT
+from bwm_tutorials.recordings import one_tables
+from bwm_tutorials.recordings.remote import aws, base
+from bwm_tutorials.recordings.session import Session
+from bwm_tutorials.workshop import cli, doctor, doctor_online
 
 NOT_THERE = Answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
 
@@ -53,7 +55,7 @@ def test_no_credentials_are_looked_for_or_sent(aws_door, monkeypatch):
 
 
 def test_only_sessions_of_the_roster_are_offered(aws_door, small_release):
-    other = tables.make_id("a session of another project")
+    other = one_tables.make_id("a session of another project")
 
     def add(table: pd.DataFrame) -> pd.DataFrame:
         more = table.iloc[:2].copy()
@@ -77,18 +79,20 @@ def test_release_has_459_sessions_and_699_insertions(aws_door, real_data, monkey
         pytest.skip(f"no {file}")
     monkeypatch.setenv("BWM_ROSTER", str(file))
     roster = pd.read_csv(file, index_col=0).drop_duplicates("eid").set_index("eid").rename_axis("id")
-    more = roster.iloc[:21].set_axis([tables.make_id(f"another {i}") for i in range(21)]).rename_axis("id")
+    more = roster.iloc[:21].set_axis([one_tables.make_id(f"another {i}") for i in range(21)]).rename_axis("id")
     sessions = pd.concat([roster, more]).rename(columns={"session_number": "number"}).astype({"number": "uint16"})
     sessions = sessions.assign(date=pd.to_datetime(sessions["date"]).dt.date, task_protocol="", projects="")
     row = {"rel_path": TABLE, "file_size": 5.0, "hash": "", "exists": True, "default_revision": True, "qc": "PASS"}
-    datasets = pd.DataFrame([row | {"eid": eid, "id": tables.make_id(eid)} for eid in sessions.index])
+    datasets = pd.DataFrame([row | {"eid": eid, "id": one_tables.make_id(eid)} for eid in sessions.index])
     metadata = {"date_created": "2025-01-01 12:00", "min_api_version": "1.13.0", "origin": "alyx"}
     content = {"sessions.pqt": sessions, "datasets.pqt": datasets.set_index(["eid", "id"])}
     aws_door.web.instead[aws.TABLES] = zipped({k: servers.parquet_bytes(v, metadata) for k, v in content.items()})
     one = aws_door.connect()
     assert (len(one.search()), len(one.search_insertions())) == (459, 699)
     assert len(one.search(lab="zadorlab")) == 37 and len(one.search_insertions(lab="zadorlab")) == 66
-    assert Session(one=one).name == "NYU-11 2020-02-18" and live.FIXED.pid in map(str, one.eid2pid(source.MAIN)[0])
+    assert Session(one=one).name == "NYU-11 2020-02-18" and doctor_online.FIXED.pid in map(
+        str, one.eid2pid(base.MAIN)[0]
+    )
 
 
 def test_what_is_not_on_aws_is_not_offered(aws_door):
@@ -102,8 +106,8 @@ def test_what_is_not_on_aws_is_not_offered(aws_door):
 
 def test_main_session_is_the_one_that_ibl_shows_or_the_one_with_most_datasets(aws_door, served, plain, monkeypatch):
     one = aws_door.connect()
-    assert Session(one=one).eid == served.eid and "main" not in tables.metadata(aws_door.root)
-    monkeypatch.setattr(source, "MAIN", plain.eid)
+    assert Session(one=one).eid == served.eid and "main" not in one_tables.metadata(aws_door.root)
+    monkeypatch.setattr(base, "MAIN", plain.eid)
     one.update()
     assert Session(one=one).eid == plain.eid
 
@@ -251,7 +255,7 @@ def test_table_of_units_without_pids_says_what_it_has(aws_door, monkeypatch):
 
 def test_roster_of_other_sessions_is_refused(aws_door):
     file = aws_door.root.parent.with_name("roster.csv")
-    pd.read_csv(file).assign(eid=tables.make_id("another")).to_csv(file)
+    pd.read_csv(file).assign(eid=one_tables.make_id("another")).to_csv(file)
     with refused(CorruptData, "None of the 1 sessions", "BWM_ROSTER"):
         aws_door.connect()
 
@@ -264,7 +268,7 @@ RAW = "raw_ephys_data/probe00/_spikeglx_ephysData_g0_t0.imec0.ap.cbin"
 def with_another(door: Door, path: str, size: int, body: bytes = b"") -> str:
     """Put one more file into the bucket and the tables."""
     one = door.connect()
-    eid, dataset = str(one.search()[0]), tables.make_id(path)
+    eid, dataset = str(one.search()[0]), one_tables.make_id(path)
     folder = Path(one.eid2path(eid)).relative_to(door.root).as_posix()
     stem, _, extension = path.rpartition(".")
     if body:
@@ -314,7 +318,7 @@ def test_raw_file_is_fetched_on_purpose(aws_door, tmp_path):
 
 
 def test_readmes_python_runs(aws_door, capsys):
-    blocks = (environment.ROOT / "README.md").read_text(encoding="utf-8").split("```")
+    blocks = (ROOT / "README.md").read_text(encoding="utf-8").split("```")
     (code,) = [block for block in blocks[1::2] if 'bwm.connect("aws")' in block]
     exec(compile(code, "README.md", "exec"), {"bwm": bwm})
     assert "To fetch: " in capsys.readouterr().out
@@ -325,15 +329,15 @@ def test_readmes_python_runs(aws_door, capsys):
 
 
 @pytest.fixture
-def fixed(served) -> live.Fixed:
+def fixed(served) -> doctor_online.Fixed:
     counts = (len(served.one.search()), len(served.one.search_insertions()))
     probe = served.insertions[0]
-    return live.Fixed(served.eid, probe.pid, len(served.trials), len(probe.clusters), *counts)
+    return doctor_online.Fixed(served.eid, probe.pid, len(served.trials), len(probe.clusters), *counts)
 
 
 def test_doctor_finds_all_that_is_assumed(aws_door, openalyx_door, fixed, monkeypatch, capsys):
     # The two fixtures share a data folder and a home; the checks use neither.
-    monkeypatch.setattr(live, "examine", partial(live.examine, fixed))
+    monkeypatch.setattr(doctor_online, "examine", partial(doctor_online.examine, fixed))
     arguments = cli._parser().parse_args(["doctor", "--online"])
     assert arguments.command(arguments) == 0, capsys.readouterr().out
     said = capsys.readouterr().out.splitlines()
@@ -343,13 +347,13 @@ def test_doctor_finds_all_that_is_assumed(aws_door, openalyx_door, fixed, monkey
 
 def test_doctor_names_what_is_missing(aws_door, fixed):
     def examine(**other) -> tuple[dict[str, doctor.Check], set[str]]:
-        checks = {check.name: check for check in live.examine(fixed._replace(**other))}
+        checks = {check.name: check for check in doctor_online.examine(fixed._replace(**other))}
         return checks, {name for name, check in checks.items() if check.ok is False}
 
     roster = aws_door.root.parent.with_name("roster.csv")
     of_paper, of_units = f"roster at {roster}", f"roster at s3://{aws.BUCKET}/{aws.CLUSTERS}"
     assert examine(insertions=699)[1] == {of_paper, of_units, "aws: sessions"}
-    assert examine(eid=tables.make_id("unknown"))[1] >= {"aws: revisions", "aws: trials", "aws: wheel"}
+    assert examine(eid=one_tables.make_id("unknown"))[1] >= {"aws: revisions", "aws: trials", "aws: wheel"}
     roster.unlink()
     assert examine()[1] == {of_paper}, "although the door opens without"
     aws_door.web.instead[aws.CLUSTERS] = NOT_THERE

@@ -17,7 +17,7 @@ from filelock import FileLock
 
 import bwm_tutorials as bwm
 from bwm_tutorials.course.exercise import exercises_of
-from bwm_tutorials.environment import ROOT
+from bwm_tutorials.paths import ROOT
 
 LESSONS = sorted(ROOT.glob("notebooks/[0-9][0-9]_*.ipynb"))
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from bwm_tutorials import doctor, environment
+from bwm_tutorials.workshop import doctor, environment
 
 
 @pytest.fixture

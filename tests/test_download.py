@@ -19,10 +19,11 @@ from test_lessons import SOURCES as LESSONS
 from test_sources import edit, refused
 
 import bwm_tutorials as bwm
-from bwm_tutorials import cli, pairing
 from bwm_tutorials.errors import CorruptData, DataError, MissingDataset, Refused, UnknownSource, Unreachable
-from bwm_tutorials.remote import download, holdings, plan
-from bwm_tutorials.session import Session
+from bwm_tutorials.recordings import datasets
+from bwm_tutorials.recordings.remote import download, fetched, plan
+from bwm_tutorials.recordings.session import Session
+from bwm_tutorials.workshop import cli, notebooks
 
 LICKS = "alf/licks.times.npy"
 
@@ -119,7 +120,7 @@ def test_lessons_run_with_downloads_on_demand_and_again_without(lesson, door):
         asked = door.web.times("Subjects")
         names = {"display": print}
         with plt.rc_context():
-            for cell in pairing.read_source(lesson).cells:
+            for cell in notebooks.read_source(lesson).cells:
                 if cell.cell_type == "code":
                     exec(compile(cell.source, lesson.name, "exec"), names)
                 if "parameters" in cell.metadata.get("tags", []):
@@ -281,7 +282,7 @@ def test_table_that_leads_out_of_the_folder_is_refused(path, door, served, tmp_p
     with refused(DataError, "has no", path):
         bwm.download_plan(one, served.eid, what=path)
     with refused(CorruptData, "outside"):
-        holdings.delete(one)
+        fetched.delete(one)
     assert len(door.web.asked) == asked and not (tmp_path / "escape.npy").exists()
     door.nothing_elsewhere()
 
@@ -305,7 +306,7 @@ LOAD = """
 import sys
 import bwm_tutorials as bwm
 from bwm_tutorials.errors import DataError
-from bwm_tutorials.remote import download
+from bwm_tutorials.recordings.remote import download
 download.PAUSE, download._CHUNK = 0.01, 1024
 try:
     print(len(bwm.Session(one=bwm.connect(sys.argv[1])).licks))
@@ -382,7 +383,7 @@ def test_full_disk_is_one_sentence_and_no_file(look_first, door):
 import os, sys
 import bwm_tutorials as bwm
 from bwm_tutorials.errors import DataError
-from bwm_tutorials.remote import download
+from bwm_tutorials.recordings.remote import download
 from pathlib import Path
 one = bwm.connect(sys.argv[1])
 download.RESERVE = 0 if {look_first} else -(1 << 40)
@@ -449,7 +450,7 @@ LOADERS = {
 }
 
 
-@pytest.mark.parametrize("what", plan.WHAT)
+@pytest.mark.parametrize("what", datasets.BY_NAME)
 def test_what_was_planned_and_fetched_is_all_that_is_read(what, aws_door):
     one = aws_door.connect()
     planned = bwm.download_plan(one, what=what)
@@ -499,7 +500,7 @@ def run(*words: str) -> int:
 def test_data_commands_plan_get_verify_and_delete(door, served, capsys, monkeypatch):
     if door.name == "openalyx":
         monkeypatch.delenv("ALYX_URL")  # the folder of the public database
-        monkeypatch.setattr("bwm_tutorials.remote.openalyx.URL", door.web.url)
+        monkeypatch.setattr("bwm_tutorials.recordings.remote.openalyx.URL", door.web.url)
         door = door._replace(root=door.root.with_name("openalyx"))
     source = ("--source", door.name)
     with pytest.raises(SystemExit, match="Nothing was fetched"):

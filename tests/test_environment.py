@@ -24,10 +24,11 @@ from packaging.utils import canonicalize_name
 from test_links import repository_files
 
 import bwm_tutorials
-from bwm_tutorials import doctor, environment
+from bwm_tutorials.paths import ROOT
 from bwm_tutorials.simulate import sample
+from bwm_tutorials.workshop import doctor, environment
 
-ROOT = environment.ROOT
+ROOT = ROOT
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 NO_NETWORK = re.compile(r"error sending request|dns error|failed to lookup address|operation timed out")
 
@@ -211,7 +212,7 @@ def test_binder_starts_with_one_thread_for_each_library():
 @pytest.fixture
 def release_folder() -> Path:
     """The small release, built."""
-    return sample.ensure(name="release").parent
+    return sample.ensure(name="sample-release").parent
 
 
 @pytest.mark.slow
@@ -355,7 +356,11 @@ def clone(tmp_path, monkeypatch):
 
 
 def start(clone: Path, code: str = "prepare()", python: str = sys.executable) -> subprocess.Popen:
-    command = [python, "-c", f"from bwm_tutorials import environment\nfrom bwm_tutorials.environment import *\n{code}"]
+    command = [
+        python,
+        "-c",
+        f"from bwm_tutorials.workshop import environment\nfrom bwm_tutorials.workshop.environment import *\n{code}",
+    ]
     return subprocess.Popen(command, cwd=clone, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -498,7 +503,7 @@ def test_environment_module_needs_the_standard_library_only():
 
 
 def test_signs_are_replaced_on_a_console_without_them():
-    code = "from bwm_tutorials.environment import say; say('✗ a → b …')"
+    code = "from bwm_tutorials.console import say; say('✗ a → b …')"
     done = subprocess.run(
         [sys.executable, "-c", code], env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, cwd=ROOT
     )

@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 
 import bwm_tutorials as bwm
-from bwm_tutorials import environment, running
 from bwm_tutorials.course import checking
 from bwm_tutorials.course.exercise import Exercise, Mistake, exercises_of
 from bwm_tutorials.errors import UnknownExercise
+from bwm_tutorials.paths import ROOT
+from bwm_tutorials.workshop import execute
 
-LESSONS = sorted((environment.ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
+LESSONS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
 EXERCISES = [(path.name[:2], key) for path in LESSONS for key in exercises_of(path.name[:2])]
 
 
@@ -24,7 +25,7 @@ def session_of(source):
 def own_source(lesson):
     """The source that a lesson runs on by default."""
     (path,) = (path for path in LESSONS if path.name.startswith(lesson))
-    return running.own_source(path)
+    return execute.own_source(path)
 
 
 @pytest.fixture

@@ -15,13 +15,15 @@ from hypothesis import strategies as st
 from traitlets import TraitError
 
 import bwm_tutorials as bwm
-from bwm_tutorials import environment, pairing, views
 from bwm_tutorials.errors import UnknownSession
+from bwm_tutorials.paths import ROOT
 from bwm_tutorials.plots import explorer as drawing
+from bwm_tutorials.plots import windows
 from bwm_tutorials.widgets import explorer
 from bwm_tutorials.widgets.handles import png
+from bwm_tutorials.workshop import notebooks
 
-NOTEBOOK = environment.ROOT / "notebooks" / "explore.py"
+NOTEBOOK = ROOT / "notebooks" / "explore.py"
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +100,7 @@ def test_an_envelope_is_as_high_and_low_as_its_trace_in_every_bin(times, start, 
     times = np.sort(times)
     values = np.random.default_rng(seed).normal(size=times.size)
     window = (start, start + seconds)
-    at, found = views.envelope(times, values, window, n)
+    at, found = windows.envelope(times, values, window, n)
     assert at.size == found.size <= 2 * n + 2 and (np.diff(at) >= 0).all()
     edges = np.linspace(*window, n + 1)
     inside = (times >= start) & (times < window[1])
@@ -111,7 +113,7 @@ def test_an_envelope_is_as_high_and_low_as_its_trace_in_every_bin(times, start, 
 
 def test_an_envelope_of_few_samples_is_the_trace_itself_led_to_the_edges(session):
     wheel = session.wheel
-    at, found = views.envelope(wheel["timestamps"], wheel["position"], (100.0, 101.0), 2000)
+    at, found = windows.envelope(wheel["timestamps"], wheel["position"], (100.0, 101.0), 2000)
     first, last = np.searchsorted(wheel["timestamps"], (100.0, 101.0))
     assert np.array_equal(at, wheel["timestamps"][first - 1 : last + 1]) and at[0] < 100 and at[-1] > 101
     assert np.array_equal(found, wheel["position"][first - 1 : last + 1])
@@ -119,41 +121,41 @@ def test_an_envelope_of_few_samples_is_the_trace_itself_led_to_the_edges(session
 
 def test_an_envelope_leaves_out_what_is_not_known():
     values = np.tile([np.nan, 1.0, 3.0, np.nan], 100)
-    _, found = views.envelope(np.arange(400.0), values, (0, 400), 20)
+    _, found = windows.envelope(np.arange(400.0), values, (0, 400), 20)
     assert np.nanmin(found) == 1 and np.nanmax(found) == 3
-    _, found = views.envelope(np.arange(400.0), np.full(400, np.nan), (0, 400), 20)
+    _, found = windows.envelope(np.arange(400.0), np.full(400, np.nan), (0, 400), 20)
     assert np.isnan(found).all()
 
 
 def test_a_map_of_spikes_counts_as_a_histogram_does(probe):
     times, depths = probe.spikes["times"], probe.spikes["depths"]
     top = float(depths.max())
-    counts = views.spike_map(times, depths, (500, 560), top, (48, 60))
+    counts = windows.spike_map(times, depths, (500, 560), top, (48, 60))
     inside = (times >= 500) & (times < 560)
     expected, _, _ = np.histogram2d(depths[inside], times[inside], (48, 60), ((0, top), (500, 560)))
     assert counts.sum() == inside.sum() and np.abs(counts - expected).sum() <= 2  # float32 depths at an edge
-    few = views.spike_map(times, depths, (500, 560), top, (48, 60), most=1000)
+    few = windows.spike_map(times, depths, (500, 560), top, (48, 60), most=1000)
     assert 500 < few.sum() <= 1000 and (few <= counts).all()
 
 
 def test_a_map_leaves_out_spikes_without_a_place_and_keeps_those_beyond_the_ends():
-    counts = views.spike_map(np.arange(4.0), np.array([-5, np.nan, 50, 5]), (0, 4), 10, (2, 4))
+    counts = windows.spike_map(np.arange(4.0), np.array([-5, np.nan, 50, 5]), (0, 4), 10, (2, 4))
     assert counts.tolist() == [[1, 0, 0, 0], [0, 0, 1, 1]]
 
 
 def test_windows_stay_in_the_recording():
-    assert views.window_at(5, 10, 100) == (5, 15)
-    assert views.window_at(95, 10, 100) == (90, 100)
-    assert views.window_at(-3, 10, 100) == (0, 10)
-    assert views.window_at(50, 100, 100) == (0, 100)
+    assert windows.window_at(5, 10, 100) == (5, 15)
+    assert windows.window_at(95, 10, 100) == (90, 100)
+    assert windows.window_at(-3, 10, 100) == (0, 10)
+    assert windows.window_at(50, 100, 100) == (0, 100)
 
 
 def test_trials_are_found_by_time_and_gone_through():
     trials = pd.DataFrame({"stimOn_times": [np.nan, 10.0, 20.0, np.nan, 40.0]})
-    assert [views.trial_at(trials, time) for time in (0, 10, 19.9, 35, 99)] == [1, 1, 1, 2, 4]
+    assert [windows.trial_at(trials, time) for time in (0, 10, 19.9, 35, 99)] == [1, 1, 1, 2, 4]
     fits = pd.Index([2, 5, 9])
-    assert [views.next_trial(fits, number, 1) for number in (0, 2, 3, 9)] == [2, 5, 5, 2]
-    assert [views.next_trial(fits, number, -1) for number in (0, 2, 3, 9)] == [9, 9, 2, 5]
+    assert [windows.next_trial(fits, number, 1) for number in (0, 2, 3, 9)] == [2, 5, 5, 2]
+    assert [windows.next_trial(fits, number, -1) for number in (0, 2, 3, 9)] == [9, 9, 2, 5]
 
 
 def test_trials_of_a_block_are_selected(session):
@@ -169,12 +171,12 @@ def test_units_to_choose_from_are_the_good_ones_from_the_tip_up(session, seen):
         units = seen.probes[insertion.name].units
         clusters = insertion.clusters
         assert set(units.index) == set(clusters.index[clusters["label"] == 1]) and units.is_monotonic_increasing
-        assert views.unit_at(units, units.iloc[7] + 0.01) == units.index[7]
+        assert windows.unit_at(units, units.iloc[7] + 0.01) == units.index[7]
     some = {"times": np.arange(3.0), "clusters": np.array([4, 2, 4]), "depths": np.array([30.0, 20.0, 50.0])}
     none_good = pd.DataFrame({"label": [0.0, 0.3], "depths": [44.0, 21.0]}, index=[4, 2])
-    assert views.probe(some, none_good).units.to_dict() == {2: 21, 4: 44}
-    assert views.probe(some).units.to_dict() == {2: 20, 4: 40}
-    assert views.probe({name: some[name] for name in ("times", "clusters")}).units.to_dict() == {2: 2, 4: 4}
+    assert windows.probe(some, none_good).units.to_dict() == {2: 21, 4: 44}
+    assert windows.probe(some).units.to_dict() == {2: 20, 4: 40}
+    assert windows.probe({name: some[name] for name in ("times", "clusters")}).units.to_dict() == {2: 2, 4: 4}
 
 
 # ------------------------------------------------------------------------------------------------------ what is drawn
@@ -223,7 +225,7 @@ def test_a_single_trial_is_told_in_full_and_several_are_counted(session, seen, s
 
 
 def test_trials_that_do_not_fit_are_pale(session, seen):
-    window = views.window_at(500, 60, seen.end)
+    window = windows.window_at(500, 60, seen.end)
     full, pale = (drawing.session_window(seen, window, fits).axes[0] for fits in (None, session.trials.index[:1]))
     opacity = [
         {colour[3] for bars in ax.collections for colour in bars.get_facecolors() if bars.get_alpha() is None}
@@ -271,7 +273,7 @@ def test_it_begins_with_the_first_trial_and_shows_what_the_plain_functions_draw(
 def test_time_and_length_move_the_window_and_the_trial_goes_along(session, shown):
     shown.set(time=1000.0)
     assert shown.span == (1000, 1010)
-    assert shown["trial"].value == views.trial_at(session.trials, 1003)
+    assert shown["trial"].value == windows.trial_at(session.trials, 1003)
     before = shown.picture.value
     shown.set(length=60)
     start, stop = shown.span
@@ -509,7 +511,7 @@ def test_nothing_is_fetched_from_a_server_before_it_is_asked_for(aws_door):
 def test_its_notebook_runs_on_any_recording(small_sample, play):
     assert "seed 2" in play(NOTEBOOK, SOURCE=str(small_sample))
     assert "REAL: recorded from a mouse" in play(NOTEBOOK, SOURCE="real")
-    assert len(pairing.read_source(NOTEBOOK).cells) <= 10
+    assert len(notebooks.read_source(NOTEBOOK).cells) <= 10
 
 
 def test_its_notebook_names_a_session_that_is_not_there(play):

@@ -17,9 +17,10 @@ from one.alf.exceptions import ALFObjectNotFound
 from test_sources import MOUSE, TABLE, TRIALS, edit, link, passive_files, record_session, refused, video_files
 
 import bwm_tutorials as bwm
-from bwm_tutorials import cli, tables
 from bwm_tutorials.errors import CorruptData, DataError, MissingDataset
-from bwm_tutorials.simulate import release, sample
+from bwm_tutorials.recordings import one_tables
+from bwm_tutorials.simulate import plans, sample
+from bwm_tutorials.workshop import cli
 
 REBUILD = "'bwm-tutorials data --rebuild'"
 
@@ -146,9 +147,9 @@ def test_pickled_objects_are_never_loaded(recording, tmp_path):
     ran.rmdir()
 
     root = Path(recording.one.cache_dir)
-    main = tables.metadata(root)["main"]
-    tables.write(
-        root, [release.MAIN.record], created="2001-01-08 12:00", main=main
+    main = one_tables.metadata(root)["main"]
+    one_tables.write(
+        root, [plans.MAIN.record], created="2001-01-08 12:00", main=main
     )  # whose sizes and md5s are those of the payload
     session = bwm.Session(one=bwm.connect(root))
     (dataset,) = session.one.list_datasets(session.eid, filename="licks*", details=True).index
@@ -163,7 +164,7 @@ def test_pickled_objects_are_never_loaded(recording, tmp_path):
         with refused(CorruptData, licks, "pickled objects are never loaded"):
             load()
     licks.write_bytes(licks.read_bytes()[128:])  # the pickle alone, which numpy would also load
-    tables.write(root, [release.MAIN.record], created="2001-01-08 12:00", main=main)
+    one_tables.write(root, [plans.MAIN.record], created="2001-01-08 12:00", main=main)
     with refused(CorruptData, licks, "pickled objects are never loaded"):
         bwm.Session(one=bwm.connect(root)).licks  # noqa: B018
     assert not ran.exists()
@@ -334,9 +335,9 @@ import os, sys, time
 from functools import partial
 from pathlib import Path
 import bwm_tutorials as bwm
-from bwm_tutorials import tables
 from bwm_tutorials.errors import DataError
-from bwm_tutorials.simulate import release, sample
+from bwm_tutorials.recordings import one_tables
+from bwm_tutorials.simulate import plans, sample
 sample.build = partial(sample.build, minutes=12, clusters=20)
 data = Path(os.environ["BWM_DATA"])
 

@@ -6,11 +6,11 @@ import nbformat
 import numpy as np
 import pytest
 
-from bwm_tutorials import environment
-from bwm_tutorials.course import hunts
 from bwm_tutorials.course.exercise import exercises_of
+from bwm_tutorials.paths import ROOT
+from bwm_tutorials.workshop import hunts
 
-NOTEBOOKS = environment.ROOT / "notebooks"
+NOTEBOOKS = ROOT / "notebooks"
 LESSONS = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.py"))
 HUNTS = [(path, key) for path in LESSONS for key in re.findall(r"Exercise (\S+), a hunt", path.read_text("utf-8"))]
 

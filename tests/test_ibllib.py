@@ -5,7 +5,9 @@ import re
 import numpy as np
 import pytest
 
-from bwm_tutorials import environment, pairing, pose, wheel
+from bwm_tutorials.analysis import pose, wheel
+from bwm_tutorials.paths import ROOT
+from bwm_tutorials.workshop import notebooks
 
 loaders = pytest.importorskip("brainbox.io.one")
 
@@ -118,8 +120,8 @@ def test_metrics_have_the_22_columns_of_the_release_in_range(probe):
 
 BOXES = [
     (source.stem, code)
-    for source in sorted((environment.ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
-    for cell in pairing.read_source(source).cells
+    for source in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
+    for cell in notebooks.read_source(source).cells
     if cell.cell_type == "markdown" and "With IBL's own tools" in cell.source
     for code in re.findall(r"```python\n(.+?)```", cell.source, flags=re.DOTALL)
 ]

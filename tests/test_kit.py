@@ -20,11 +20,12 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 from test_environment import write_tiny_wheel
 from test_links import repository_files
 
-from bwm_tutorials import environment, kit
 from bwm_tutorials.errors import DataError
+from bwm_tutorials.paths import ROOT
 from bwm_tutorials.simulate import sample as sample_module
+from bwm_tutorials.workshop import environment, kit
 
-ROOT = environment.ROOT
+ROOT = ROOT
 HERE = "{}.{}".format(*sys.version_info)
 THIS_SYSTEM = {
     ("linux", "x86_64"): "linux",

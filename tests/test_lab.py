@@ -27,10 +27,11 @@ from browser import (
 from playwright.sync_api import Page, expect
 
 import bwm_tutorials as bwm
-from bwm_tutorials import environment, running
 from bwm_tutorials.course.exercise import exercises_of
+from bwm_tutorials.paths import ROOT
+from bwm_tutorials.workshop import execute
 
-SOURCES = sorted((environment.ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
+SOURCES = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
 pytestmark = pytest.mark.slow
 
 
@@ -256,7 +257,7 @@ def test_each_handle_changes_what_is_shown(lesson):
 def test_an_exercise_is_answered_wrongly_and_rightly(lesson):
     number = lesson.source.name[:2]
     key, exercise = next(iter(exercises_of(number).items()))
-    session = bwm.Session(one=bwm.connect(running.own_source(lesson.source)))
+    session = bwm.Session(one=bwm.connect(execute.own_source(lesson.source)))
     mistake = exercise.mistakes[0]
     wrong = mistake.answer(session)
     said = answer(lesson.page, key, repr(wrong if isinstance(wrong, str) else float(wrong)))

@@ -15,12 +15,13 @@ import pytest
 from conftest import NYU_11, tags
 
 import bwm_tutorials as bwm
-from bwm_tutorials import environment, pages, pairing, running
 from bwm_tutorials.course import checking
 from bwm_tutorials.course.exercise import exercises_of
+from bwm_tutorials.paths import ROOT
+from bwm_tutorials.workshop import execute, notebooks, pages
 
-SOURCES = sorted((environment.ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
-PAIRS = sorted((environment.ROOT / "notebooks").glob("*.py"))
+SOURCES = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
+PAIRS = sorted((ROOT / "notebooks").glob("*.py"))
 every_lesson = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 every_pair = pytest.mark.parametrize("source", PAIRS, ids=lambda path: path.stem)
 CEILINGS = {"sections": 6, "figures": 5, "cells": 40, "words": 1500}
@@ -30,7 +31,7 @@ HEADINGS = ["Recap", "Exit ticket", "What is next"]
 @pytest.fixture
 def home(source):
     """The source that a lesson runs on by default, built."""
-    return bwm.connect(running.own_source(source))
+    return bwm.connect(execute.own_source(source))
 
 
 def committed(source):
@@ -54,8 +55,8 @@ def test_there_are_lessons():
 
 @every_lesson
 def test_own_source_is_read_from_either_file_of_a_pair(source):
-    expected = "release" if source.name.startswith(("02_", "09_")) else "sample"
-    assert running.own_source(source) == running.own_source(source.with_suffix(".ipynb")) == expected
+    expected = "sample-release" if source.name.startswith(("02_", "09_")) else "sample"
+    assert execute.own_source(source) == execute.own_source(source.with_suffix(".ipynb")) == expected
 
 
 # --------------------------------------------------------------------------------------------------------- as committed
@@ -63,8 +64,8 @@ def test_own_source_is_read_from_either_file_of_a_pair(source):
 
 @every_pair
 def test_pair_has_the_same_content(source):
-    assert pairing.content(pairing.read_source(source)) == pairing.content(committed(source))
-    assert [c.id for c in pairing.read_source(source).cells] == [c.id for c in committed(source).cells]
+    assert notebooks.content(notebooks.read_source(source)) == notebooks.content(committed(source))
+    assert [c.id for c in notebooks.read_source(source).cells] == [c.id for c in committed(source).cells]
 
 
 @every_pair
@@ -85,13 +86,13 @@ def test_notebook_holds_nothing_that_changes_without_cause(source):
 
 @every_pair
 def test_picture_shown_elsewhere_is_that_of_the_lesson(source):
-    for picture in pairing.pictures(committed(source)):
+    for picture in notebooks.pictures(committed(source)):
         assert (source.parent / "pictures" / f"{source.stem}.png").read_bytes() == picture
 
 
 @every_lesson
 def test_lesson_keeps_its_ceilings(source):
-    cells = pairing.read_source(source).cells
+    cells = notebooks.read_source(source).cells
     core = [cell for cell in cells if "extra" not in tags(cell)]
     markdown = [cell.source for cell in core if cell.cell_type == "markdown" and "teacher" not in tags(cell)]
     found = {
@@ -109,7 +110,7 @@ def test_lesson_keeps_its_ceilings(source):
 
 @every_lesson
 def test_lesson_has_the_parts_of_a_lesson_in_order(source):
-    cells = pairing.read_source(source).cells
+    cells = notebooks.read_source(source).cells
     everything = "\n".join(cell.source for cell in cells)
     goals = re.findall(r"^- ", cells[0].source, flags=re.MULTILINE)
     assert cells[0].source.startswith(f"# {source.name[:2]} · ") and 3 <= len(goals) <= 5
@@ -133,8 +134,8 @@ def uses_the_wheel(source):
     return 'get("wheel")' in source.read_text(encoding="utf-8")
 
 
-def execute(source, output, **parameters):
-    result = running.execute(source.with_suffix(".ipynb"), output, parameters)
+def run_lesson(source, output, **parameters):
+    result = execute.execute(source.with_suffix(".ipynb"), output, parameters)
     assert result.error == ""
     assert result.peak_mb < 800
     notebook = nbformat.read(output, as_version=4)
@@ -151,7 +152,7 @@ def stripped(outputs):
 
 @every_pair
 def test_executed_again_it_gives_what_is_committed(source, home, tmp_path):
-    again = pages.clean(execute(source, tmp_path / "out.ipynb"))
+    again = pages.clean(run_lesson(source, tmp_path / "out.ipynb"))
     for cell, before in zip(again.cells, committed(source).cells, strict=True):
         texts = [[out for out in stripped(c.get("outputs", [])) if "image/png" not in out.get("data", {})]
                  for c in (cell, before)]  # fmt: skip
@@ -219,7 +220,7 @@ def test_nbval_agrees_on_the_chosen_cells(source, home):
 def test_data_are_downloaded_through_either_door(door, tmp_path):
     (source,) = (source for source in SOURCES if source.stem == "02_data_download")
     output = tmp_path / "out.ipynb"
-    result = running.execute(source.with_suffix(".ipynb"), output, {"SOURCE": door.name})
+    result = execute.execute(source.with_suffix(".ipynb"), output, {"SOURCE": door.name})
     assert result.error == ""
     text = text_of(nbformat.read(output, as_version=4))
     assert "10 loaded, 1 failed" in text

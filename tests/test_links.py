@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from bwm_tutorials.environment import ROOT
+from bwm_tutorials.paths import ROOT
 
 LINK = re.compile(r"\]\(\s*<?([^)\s>]+)>?[^)]*\)|<(?:img|a)\b[^>]*?(?:src|href)=[\"']([^\"']+)", re.IGNORECASE)
 DEFINITION = re.compile(r"^\[[^\]]+\]:\s*(\S+)", re.MULTILINE)

@@ -18,8 +18,8 @@ from test_sources import refused
 
 import bwm_tutorials as bwm
 from bwm_tutorials.errors import CorruptData, MissingDataset, Refused, Unreachable
-from bwm_tutorials.remote import openalyx, source
-from bwm_tutorials.session import Session
+from bwm_tutorials.recordings.remote import base, openalyx
+from bwm_tutorials.recordings.session import Session
 
 
 @pytest.fixture
@@ -166,12 +166,12 @@ def test_program_that_nobody_watches_does_not_wait_for_an_answer(stranger):
 def test_notebook_that_a_program_runs_does_not_wait_for_an_answer(stranger, tmp_path):
     import nbformat
 
-    from bwm_tutorials import running
+    from bwm_tutorials.workshop import execute
 
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(ASK)])
     nbformat.write(notebook, tmp_path / "ask.ipynb")
     del os.environ["HOME"]
-    outcome = running.execute(tmp_path / "ask.ipynb", tmp_path / "done.ipynb")
+    outcome = execute.execute(tmp_path / "ask.ipynb", tmp_path / "done.ipynb")
     assert "needs an account" in outcome.error
 
 
@@ -238,7 +238,7 @@ def test_without_tables_to_fetch_each_session_is_asked_for(why, openalyx_door, s
     if why == "none offered":
         alyx.zipped = False
     elif why == "not an http address":
-        about = {"database_tags": [source.TAG], "location": "s3://bucket/cache.zip"}
+        about = {"database_tags": [base.TAG], "location": "s3://bucket/cache.zip"}
         alyx.instead["/cache/info"] = servers.as_json(about)
     else:
         alyx.instead["/tables/cache.zip"] = Answer(404)

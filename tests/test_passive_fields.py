@@ -10,12 +10,13 @@ from scipy.ndimage import gaussian_filter
 from scipy.stats import binom
 
 import bwm_tutorials as bwm
-from bwm_tutorials import environment, passive
+from bwm_tutorials.analysis import passive
+from bwm_tutorials.paths import ROOT
 from bwm_tutorials.simulate import passive as protocol
-from bwm_tutorials.simulate import recording
+from bwm_tutorials.simulate import session as simulated
 
 WINDOW = (0.05, 0.25)
-LESSON = environment.ROOT / "notebooks" / "08_passive.py"
+LESSON = ROOT / "notebooks" / "08_passive.py"
 
 
 def frames_of(seed: int, n: int = 1200) -> np.ndarray:
@@ -185,16 +186,16 @@ def test_errors_say_what_is_wrong():
 
 
 @pytest.fixture(scope="module")
-def simulated():
+def found_fields():
     """Twenty probes through colliculus and visual cortex, each five minutes of sparse noise: truth and fields."""
     found = []
     for seed in range(20):
-        made = recording.behave(seed, 10, after=None)
+        made = simulated.behave(seed, 10, after=None)
         for name in ("stimulus", "choice", "feedback", "licking"):
             made.drives[name] = made.drives[name][:0]
         made.drives.rf_frames = frames_of(seed, 17_999)
         made.drives.rf_times = 10 + np.arange(17_999) / 60
-        probe = recording.insert(seed, 0, "collicular", made, 30, "teaching")
+        probe = simulated.insert(seed, 0, "collicular", made, 30, "teaching")
         spikes = {name: probe.spikes[name].to_numpy() for name in ("times", "clusters")}
         flashes = passive.flashes(made.drives.rf_times, made.drives.rf_frames)
         counts = mapped(spikes, flashes)
@@ -207,28 +208,28 @@ def simulated():
     return pd.concat(found, ignore_index=True)
 
 
-def test_fields_that_were_put_in_are_found(simulated):
-    has = simulated["rf_gain"] > 0
+def test_fields_that_were_put_in_are_found(found_fields):
+    has = found_fields["rf_gain"] > 0
     assert has.sum() > 80
-    assert (simulated["p"][has] < 0.05).mean() > 0.9, "power"
-    liked = simulated[has & (simulated["p"] < 0.05) & (simulated["rf_sign"] != "both")]
+    assert (found_fields["p"][has] < 0.05).mean() > 0.9, "power"
+    liked = found_fields[has & (found_fields["p"] < 0.05) & (found_fields["rf_sign"] != "both")]
     assert (liked["sign"] == liked["rf_sign"]).mean() > 0.97
 
 
-def test_units_without_a_field_show_one_at_the_nominal_rate(simulated):
-    p = simulated.loc[simulated["rf_gain"] == 0, "p"]
+def test_units_without_a_field_show_one_at_the_nominal_rate(found_fields):
+    p = found_fields.loc[found_fields["rf_gain"] == 0, "p"]
     assert len(p) > 400
     for level in (0.05, 0.2, 0.5):
         low, high = binom.ppf([0.0005, 0.9995], len(p), level)
         assert low <= (p <= level).sum() <= high, level
 
 
-def test_the_best_pixel_alone_says_nothing(simulated):
-    assert (simulated.loc[simulated["rf_gain"] == 0, "z"] > 1.64).mean() > 0.95
+def test_the_best_pixel_alone_says_nothing(found_fields):
+    assert (found_fields.loc[found_fields["rf_gain"] == 0, "z"] > 1.64).mean() > 0.95
 
 
-def test_centres_and_widths_are_those_put_in(simulated):
-    seen = simulated[(simulated["rf_gain"] > 0) & (simulated["p"] <= 0.01)]
+def test_centres_and_widths_are_those_put_in(found_fields):
+    seen = found_fields[(found_fields["rf_gain"] > 0) & (found_fields["p"] <= 0.01)]
     miss = np.hypot(seen["row"] - seen["rf_row"], seen["column"] - seen["rf_column"])
     swapped = np.hypot(seen["column"] - seen["rf_row"], seen["row"] - seen["rf_column"])
     assert miss.median() < 0.5 and (miss < 1).mean() > 0.9, "pixels"

@@ -11,7 +11,7 @@ import pytest
 
 import bwm_tutorials as bwm
 from bwm_tutorials import plots
-from bwm_tutorials.course.lesson_00 import example_trial
+from bwm_tutorials.course.lessons.lesson_00 import example_trial
 
 pytestmark = pytest.mark.usefixtures("stamped")
 

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 import bwm_tutorials as bwm
-from bwm_tutorials import plots, pose, spikes
+from bwm_tutorials import plots
+from bwm_tutorials.analysis import pose, responses
 
 pytestmark = pytest.mark.usefixtures("stamped")
 
@@ -134,7 +135,7 @@ def test_lags_say_who_comes_first_and_how_wide_the_null_is(said):
     rng = np.random.default_rng(1)
     trace = np.convolve(rng.normal(size=4000), np.ones(20), "same")
     rates = pd.DataFrame([np.roll(trace, 4) + rng.normal(size=4000), rng.normal(size=4000)], [7, 9])
-    rho = spikes.circular_correlations(trace, rates, 0.05)
+    rho = responses.circular_correlations(trace, rates, 0.05)
     plots.lags(rho, 7, 20, pd.Series([0.001, 0.6]))
     text = said()
     assert "at a lag of +0.20 s" in text

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bwm_tutorials import plots, release
+from bwm_tutorials import plots
+from bwm_tutorials.brainwide import release
 
 pytestmark = pytest.mark.usefixtures("stamped")
 

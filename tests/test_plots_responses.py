@@ -64,7 +64,7 @@ def test_alignments_put_each_unit_where_it_changes_most(said):
 
 
 def test_responsive_counts_what_was_found_and_what_was_put_in(spikes, session, probe, said):
-    table = bwm.spikes.responsive_units(spikes, session.trials["stimOn_times"], (0.03, 0.13), (-0.1, 0.0))
+    table = bwm.responses.responsive_units(spikes, session.trials["stimOn_times"], (0.03, 0.13), (-0.1, 0.0))
     knows = probe.truth["stimulus_gain"] != 0
     plots.responsive(table, probe.clusters["acronym"], knows)
     found = table["p_adjusted"] < 0.05
@@ -85,7 +85,7 @@ def test_the_answer_counts_what_was_found_and_what_of_it_was_put_in(known, n, se
     events = bwm.questions.kept_events(trials, "firstMovement_times")
     ids = units.loc["probe01"].index
     counts = bwm.spikes.counts_in_intervals(found, bwm.spikes.around(events, window), ids)
-    table = bwm.spikes.selectivity(pd.concat({"probe01": counts}, names=["probe"]), asked.values)[:n]
+    table = bwm.responses.selectivity(pd.concat({"probe01": counts}, names=["probe"]), asked.values)[:n]
     rates = bwm.spikes.peth(found, events, units=ids[:1], condition=asked.values)
     knows = bwm.questions.put_in(session.truth.units, "choice") if known else None
     fig = plots.answer("Naive", table, units["acronym"], knows, (rates, "probe01", ids[0]))

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 import bwm_tutorials as bwm
-from bwm_tutorials import environment, plots
+from bwm_tutorials import plots
+from bwm_tutorials.paths import ROOT
 from bwm_tutorials.plots.sorting import describe_fault
 from bwm_tutorials.plots.units import describe_unit
 from bwm_tutorials.simulate.probe import NOISE, voltage
@@ -184,7 +185,7 @@ def test_mean_waveforms_are_largest_on_the_unit_s_own_channel(probe):
 def test_the_lesson_goes_on_where_the_truth_is_unknown(small_sample, tmp_path, play):
     """As on a real recording that has everything else."""
     shutil.copytree(small_sample, tmp_path / "one")
-    text = play(environment.ROOT / "notebooks" / "05_spike_sorting.py", SOURCE=str(tmp_path / "one"))
+    text = play(ROOT / "notebooks" / "05_spike_sorting.py", SOURCE=str(tmp_path / "one"))
     assert "was moved without its truth" in text and "put in unknown" in text and "put in: " not in text
 
 
@@ -197,13 +198,13 @@ def train(rng, rate, seconds=3600.0, refractory=0.0025):
 def test_of_units_with_ten_percent_foreign_spikes_so_many_pass(rate, low, high):
     rng = np.random.default_rng(0)
     mixed = (np.sort(np.append(train(rng, 0.9 * rate), train(rng, 0.1 * rate))) for _ in range(120))
-    passes = [bwm.spikes.sliding_refractory_period(times)["max_confidence"] >= 90 for times in mixed]
+    passes = [bwm.quality.sliding_refractory_period(times)["max_confidence"] >= 90 for times in mixed]
     assert low < np.mean(passes) < high
 
 
 def test_a_unit_of_half_a_spike_a_second_cannot_pass_in_an_hour():
     times = np.arange(1800) * 2.0  # no two spikes are close
-    assert bwm.spikes.sliding_refractory_period(times)["max_confidence"] < 90
+    assert bwm.quality.sliding_refractory_period(times)["max_confidence"] < 90
 
 
 def test_shares_of_real_units_that_pass_and_are_narrow(real_folder):

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 import bwm_tutorials as bwm
-from bwm_tutorials import plots, wheel
+from bwm_tutorials import plots
+from bwm_tutorials.analysis import wheel
 
 pytestmark = pytest.mark.usefixtures("stamped")
 

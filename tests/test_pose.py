@@ -13,11 +13,12 @@ from numpy.testing import assert_allclose
 from scipy.stats import spearmanr
 
 import bwm_tutorials as bwm
-from bwm_tutorials import environment, pose, spikes
+from bwm_tutorials.analysis import pose, responses
 from bwm_tutorials.errors import MissingDataset
-from bwm_tutorials.session import CAMERAS
+from bwm_tutorials.paths import ROOT
+from bwm_tutorials.recordings.datasets import CAMERAS
 
-LESSON = environment.ROOT / "notebooks" / "07_pose.py"
+LESSON = ROOT / "notebooks" / "07_pose.py"
 
 
 @pytest.fixture(scope="module")
@@ -276,8 +277,8 @@ def test_rank_correlations_are_spearmans_and_right_in_nothing(session):
     movement = rng.normal(size=300)
     counts.iloc[1] = np.round(3 * movement + 10)
     counts.iloc[2, 7], movement[9] = np.nan, np.nan
-    orders = bwm.trials.shuffled_within_blocks(np.repeat([0.5, 0.2, 0.8], 100), 500, seed=2)
-    table = spikes.rank_correlations(counts, movement, orders)
+    orders = bwm.blocks.shuffled_within_blocks(np.repeat([0.5, 0.2, 0.8], 100), 500, seed=2)
+    table = responses.rank_correlations(counts, movement, orders)
     known = ~np.isnan(movement) & (np.arange(300) != 7)
     expected = [spearmanr(row[known], movement[known]).statistic for row in counts.iloc[1:].to_numpy()]
     assert_allclose(table["rho"][1:], expected, atol=1e-9)
@@ -285,15 +286,15 @@ def test_rank_correlations_are_spearmans_and_right_in_nothing(session):
     assert table.loc[1, "p"] == 1 / 501 and table.attrs["n_trials"] == 298
     assert (table["p"][2:] < 0.05).mean() < 0.15
     with pytest.raises(ValueError, match="three trials"):
-        spikes.rank_correlations(counts, np.full(300, np.nan), orders)
+        responses.rank_correlations(counts, np.full(300, np.nan), orders)
 
 
 def test_pairs_that_differ_in_choice_alone():
     choice = np.array([1, 1, -1, -1, -1, np.nan])
-    assert spikes.comparable_pairs(choice) == 6
-    assert spikes.comparable_pairs(choice, [0, 0, 0, 1, 1, 0]) == 2
-    assert spikes.comparable_pairs(choice, [0, 0, 1, 1, np.nan, 0]) == 0
-    assert spikes.comparable_pairs(np.ones(4)) == 0
+    assert responses.comparable_pairs(choice) == 6
+    assert responses.comparable_pairs(choice, [0, 0, 0, 1, 1, 0]) == 2
+    assert responses.comparable_pairs(choice, [0, 0, 1, 1, np.nan, 0]) == 0
+    assert responses.comparable_pairs(np.ones(4)) == 0
 
 
 def test_circular_correlations_find_who_lags_and_agree_with_shifting(session):
@@ -302,7 +303,7 @@ def test_circular_correlations_find_who_lags_and_agree_with_shifting(session):
     rates = pd.DataFrame(
         [np.roll(trace, 6), np.roll(trace, -4) + 0.1 * rng.normal(size=2001), np.ones(2001)], [5, 8, 9]
     )
-    rho = spikes.circular_correlations(trace, rates, 0.05)
+    rho = responses.circular_correlations(trace, rates, 0.05)
     assert rho.loc[5].idxmax() == pytest.approx(0.3) and rho.loc[8].idxmax() == pytest.approx(-0.2)
     assert rho.loc[5].max() == pytest.approx(1) and (rho.loc[9] == 0).all()
     for shift in (-1000, -7, 0, 1000):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from iblutil.util import Bunch
 
 import bwm_tutorials as bwm
-from bwm_tutorials import spikes
+from bwm_tutorials.analysis import quality
 
 HOUR = 3600.0
 MICROVOLT = 1e-6
@@ -48,7 +48,7 @@ def recording(*units):
 def agree(found, n_clusters):
     """Hold our table against brainbox's, which is right for units without spikes as long as all are named."""
     single_units = pytest.importorskip("brainbox.metrics.single_units")
-    ours = spikes.quality_metrics(found, n_clusters)
+    ours = quality.quality_metrics(found, n_clusters)
     with np.errstate(all="ignore"):
         theirs = single_units.quick_unit_metrics(
             found["clusters"], found["times"], found["amps"], found["depths"], cluster_ids=np.arange(n_clusters)
@@ -157,7 +157,7 @@ def test_confidence_is_slidingRP_s(real_spikes):
         theirs, contamination, period, *_ = reference.computeMatrix(
             times, {"sampleRate": 30000, "binSizeCorr": 1 / 30000}
         )
-        ours = spikes.refractory_confidence(times)
+        ours = quality.refractory_confidence(times)
         np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-9)
         np.testing.assert_allclose(ours.index, contamination)
         np.testing.assert_allclose(ours.columns, period + 0.5 / 30000)  # theirs are the middles of bins
@@ -170,7 +170,7 @@ def test_the_autocorrelogram_counts_every_pair(times, width, n_bins):
     samples = np.floor(times * 30000).astype(int)
     lags = np.subtract.outer(samples, samples)[np.tril_indices(times.size, -1)] // width
     expected = np.bincount(lags[lags < n_bins], minlength=n_bins)
-    assert (spikes.autocorrelogram(times, width / 30000, n_bins) == expected).all()
+    assert (quality.autocorrelogram(times, width / 30000, n_bins) == expected).all()
 
 
 @settings(max_examples=60)
@@ -178,9 +178,9 @@ def test_the_autocorrelogram_counts_every_pair(times, width, n_bins):
 def test_intervals_between_spikes_are_the_pairs_of_neighbours(times, width, n_bins):
     times = np.sort(times)
     lags = np.diff(np.floor(times * 30000)) // width
-    found = spikes.isi_histogram(times, width / 30000, n_bins)
+    found = quality.isi_histogram(times, width / 30000, n_bins)
     assert (found == np.bincount(lags[lags < n_bins].astype(int), minlength=n_bins)).all()
-    assert (found <= spikes.autocorrelogram(times, width / 30000, n_bins)).all()
+    assert (found <= quality.autocorrelogram(times, width / 30000, n_bins)).all()
 
 
 @pytest.mark.parametrize("bin_size", [1 / 30000, 0.0005, 0.01])
@@ -190,7 +190,7 @@ def test_the_autocorrelogram_is_phylib_s(real_spikes, bin_size):
     theirs = reference.correlograms(
         times, np.zeros(times.size, int), [0], sample_rate=30000, bin_size=bin_size, window_size=0.2, symmetrize=False
     )[0, 0]
-    ours = spikes.autocorrelogram(times, bin_size, theirs.size)
+    ours = quality.autocorrelogram(times, bin_size, theirs.size)
     assert ours.sum() > 100 and (ours == theirs).all()
 
 
@@ -204,7 +204,7 @@ def test_each_fault_fails_its_own_criterion(seed):
     both = np.sort(np.concatenate([own, foreign]))
     amps = lognormal(rng, 2 * both.size)
     whole, cut = amps[: own.size], amps[amps > np.median(amps)][: own.size]
-    found = spikes.quality_metrics(
+    found = quality.quality_metrics(
         recording(
             of_one_unit(own, whole, 0),
             of_one_unit(both, amps[: both.size], 1),
@@ -221,7 +221,7 @@ def test_each_fault_fails_its_own_criterion(seed):
 def smallest_contamination(percent, seed):
     rng = np.random.default_rng(seed)
     both = [train(rng, 6 * share) for share in (1 - percent / 100, percent / 100)]
-    return spikes.sliding_refractory_period(np.sort(np.concatenate(both)))["min_contamination"]
+    return quality.sliding_refractory_period(np.sort(np.concatenate(both)))["min_contamination"]
 
 
 def test_contamination_is_found_but_strong_contamination_is_taken_for_less():
@@ -232,16 +232,16 @@ def test_contamination_is_found_but_strong_contamination_is_taken_for_less():
 
 
 def test_confidence_rises_with_contamination_and_is_none_without_spikes():
-    confidence = spikes.refractory_confidence(train(np.random.default_rng(0), 5))
+    confidence = quality.refractory_confidence(train(np.random.default_rng(0), 5))
     assert (confidence.diff().iloc[1:] >= 0).all(axis=None) and confidence.iloc[-1].max() > 99
-    assert (spikes.refractory_confidence(np.empty(0)) == 0).all(axis=None)
+    assert (quality.refractory_confidence(np.empty(0)) == 0).all(axis=None)
 
 
 @pytest.mark.parametrize(("rate", "forced"), [(0.3, 0), (0.5, 1)])
 def test_too_few_spikes_to_tell_pass_only_by_force(rate, forced):
     single = train(np.random.default_rng(0), rate, silence=0.05)
     in_pairs = np.sort(np.concatenate([single, single[::10] + 0.0025]))
-    found = spikes.sliding_refractory_period(in_pairs)
+    found = quality.sliding_refractory_period(in_pairs)
     assert np.isnan(found["min_contamination"]) and found["n_spikes_below2"] == 0 and found["max_confidence"] < 90
     assert (found["slidingRP_viol"], found["slidingRP_viol_forced"]) == (0, forced)
 
@@ -249,7 +249,7 @@ def test_too_few_spikes_to_tell_pass_only_by_force(rate, forced):
 def test_independent_spikes_have_a_contamination_of_one_half():
     rng = np.random.default_rng(0)
     times = train(rng, 20, silence=0)
-    (found,) = spikes.quality_metrics(recording(of_one_unit(times, lognormal(rng, times.size))), 1)["contamination"]
+    (found,) = quality.quality_metrics(recording(of_one_unit(times, lognormal(rng, times.size))), 1)["contamination"]
     assert np.isclose(found, 0.5, atol=0.05)
 
 
@@ -258,14 +258,14 @@ def test_missed_spikes_are_estimated(missed):
     rng = np.random.default_rng(0)
     amps = np.sort(rng.normal(150, 20, 20_000))[round(missed * 20_000) :] * MICROVOLT
     times = np.sort(rng.uniform(0, HOUR, amps.size))
-    (found,) = spikes.quality_metrics(recording(of_one_unit(times, amps)), 1)["missed_spikes_est"]
+    (found,) = quality.quality_metrics(recording(of_one_unit(times, amps)), 1)["missed_spikes_est"]
     assert np.isclose(found, missed, atol=0.05)
 
 
 def test_a_unit_that_is_lost_halfway_is_present_for_half():
     rng = np.random.default_rng(0)
     whole, half = train(rng, 5), train(rng, 5, HOUR / 2)
-    found = spikes.quality_metrics(
+    found = quality.quality_metrics(
         recording(of_one_unit(whole, lognormal(rng, whole.size)), of_one_unit(half, lognormal(rng, half.size), 1)), 2
     )
     assert np.allclose(found["presence_ratio"], [1, 0.5], atol=0.01)
@@ -273,7 +273,7 @@ def test_a_unit_that_is_lost_halfway_is_present_for_half():
 
 
 def test_a_unit_without_spikes_has_a_row_and_fails():
-    found = spikes.quality_metrics(recording(of_one_unit(np.arange(9.0), np.ones(9), cluster=1)), 3)
+    found = quality.quality_metrics(recording(of_one_unit(np.arange(9.0), np.ones(9), cluster=1)), 3)
     assert list(found["cluster_id"]) == [0, 1, 2] and list(found["spike_count"]) == [0, 9, 0]
     known = found.iloc[0].dropna()
     assert dict(known[known != 0]) == {"bitwise_fail": 7}
@@ -289,7 +289,7 @@ def test_numbers_of_units_do_not_matter(numbers, seed):
     units = [train(rng, rate, 120) for rate in (0, 0.5, 5, 20)]
     amps = [lognormal(rng, times.size) for times in units]
     first, second = (
-        spikes.quality_metrics(recording(*map(of_one_unit, units, amps, order)), 4).drop(columns="cluster_id")
+        quality.quality_metrics(recording(*map(of_one_unit, units, amps, order)), 4).drop(columns="cluster_id")
         for order in (range(4), numbers)
     )
     pd.testing.assert_frame_equal(second.iloc[numbers].reset_index(drop=True), first)
@@ -306,7 +306,7 @@ def test_labels_at_their_thresholds():
         (np.nan, np.nan, np.nan): (0, 7),
     }
     metrics = pd.DataFrame(rows.keys(), columns=columns, index=range(10, 16))
-    found = spikes.quality_labels(metrics)
+    found = quality.quality_labels(metrics)
     assert list(found.index) == list(metrics.index) and found["bitwise_fail"].dtype == np.uint8
     np.testing.assert_allclose(found, list(rows.values()))
 
@@ -334,16 +334,16 @@ GOOD = recording(of_one_unit(np.arange(5.0), np.full(5, 1e-4)))
 )
 def test_bad_spikes_are_refused_in_one_sentence(change, says):
     with pytest.raises(ValueError, match=says) as refused:
-        spikes.quality_metrics(GOOD | change, 1)
+        quality.quality_metrics(GOOD | change, 1)
     assert str(refused.value).count(". ") == 0 and str(refused.value).endswith(".")
 
 
 def test_spikes_of_an_older_sorting_are_refused():
     with pytest.raises(ValueError, match="these lack amps, depths"):
-        spikes.quality_metrics({"times": GOOD.times, "clusters": GOOD.clusters}, 1)
+        quality.quality_metrics({"times": GOOD.times, "clusters": GOOD.clusters}, 1)
 
 
-@pytest.mark.parametrize("function", [spikes.autocorrelogram, spikes.isi_histogram])
+@pytest.mark.parametrize("function", [quality.autocorrelogram, quality.isi_histogram])
 def test_a_bin_below_a_sample_is_refused(function):
     with pytest.raises(ValueError, match="at least one sample"):
         function(GOOD.times, bin_size=1e-5)

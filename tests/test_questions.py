@@ -11,10 +11,12 @@ import pytest
 from iblatlas.regions import BrainRegions
 
 import bwm_tutorials as bwm
-from bwm_tutorials import environment, pairing, questions, responses
+from bwm_tutorials.analysis import questions, responses
 from bwm_tutorials.errors import DataError, MissingDataset
+from bwm_tutorials.paths import ROOT
+from bwm_tutorials.workshop import notebooks
 
-LESSON = environment.ROOT / "notebooks" / "10_your_question.py"
+LESSON = ROOT / "notebooks" / "10_your_question.py"
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +26,7 @@ def small(small_sample):
 
 def lesson_functions(**question):
     """The functions of the lesson, about another question."""
-    (source,) = (cell.source for cell in pairing.read_source(LESSON).cells if "def analysis" in cell.source)
+    (source,) = (cell.source for cell in notebooks.read_source(LESSON).cells if "def analysis" in cell.source)
     names = {"bwm": bwm, "pd": pd, "probe": None, "REGION": "all"} | question
     exec(source, names)
     return names
@@ -166,7 +168,7 @@ def test_each_sequence_of_the_null_is_tested_against_the_others():
     rng = np.random.default_rng(3)
     counts = pd.DataFrame(rng.poisson(3, (7, 60)) + rng.poisson(2, 60))
     condition, null = np.arange(60) % 2, np.array([rng.permutation(np.tile([1, 1, 0, 0], 15)) for _ in range(80)])
-    shares = responses.flagged_by_chance(counts, null[0], condition, null)
+    shares = responses.null_detection_rate(counts, null[0], condition, null)
     for i, one in enumerate(null):
         alone = responses.selectivity(counts, one, condition, np.delete(null, i, axis=0))
         assert shares.loc[i, "p"] == (alone["p"] < 0.05).mean()
@@ -176,7 +178,7 @@ def test_each_sequence_of_the_null_is_tested_against_the_others():
 def test_five_percent_are_found_by_chance_on_average_and_more_in_some_sessions(small):
     asked = questions.variable(small.trials, "choice")
     count = lesson_functions(EVENT="firstMovement_times")["count"]
-    shares = responses.flagged_by_chance(count(small, (-0.1, 0.05)), *asked)["p"]
+    shares = responses.null_detection_rate(count(small, (-0.1, 0.05)), *asked)["p"]
     assert len(shares) == questions.N_NULL and 0.04 < shares.mean() <= 0.05 and shares.max() > 0.1
 
 

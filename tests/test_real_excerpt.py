@@ -13,7 +13,7 @@ import pytest
 from iblutil.io import parquet
 from one.api import One
 
-from bwm_tutorials import tables
+from bwm_tutorials.recordings import one_tables
 
 DATA = Path(__file__).parents[1] / "data"
 REAL = DATA / "real"
@@ -278,7 +278,7 @@ def test_one_probe_of_289_clusters(one: One) -> None:
 
 
 def test_the_main_session_is_the_longest_biased_one(one: One) -> None:
-    assert tables.metadata(REAL)["main"] == str(one.search(subject="SWC_054", date="2020-09-01")[0])
+    assert one_tables.metadata(REAL)["main"] == str(one.search(subject="SWC_054", date="2020-09-01")[0])
     assert max(TRIALS, key=TRIALS.get) == "2020-09-01"
 
 
@@ -315,10 +315,10 @@ def test_never_mistakable_for_synthetic() -> None:
     sessions, datasets, insertions = (
         parquet.load(REAL / f"{name}.pqt")[0].reset_index() for name in ("sessions", "datasets", "insertions")
     )
-    assert not sessions.lab.str.startswith(tables.SYNTHETIC_LAB).any()
+    assert not sessions.lab.str.startswith(one_tables.SYNTHETIC_LAB).any()
     ids = pd.concat([sessions.id, datasets.id, datasets.eid, insertions.id, insertions.eid])
     assert len(ids) == 13 + 2 * 18 + 2
-    assert not ids.str.startswith(tables.SYNTHETIC_PREFIX).any()
+    assert not ids.str.startswith(one_tables.SYNTHETIC_PREFIX).any()
     assert not [name for name in files_below(REAL) if "SYNTHETIC" in name]
 
 

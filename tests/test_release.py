@@ -7,7 +7,7 @@ from conftest import of_subject
 from one.alf.exceptions import ALFObjectNotFound
 
 import bwm_tutorials as bwm
-from bwm_tutorials.simulate.release import MAIN, RELEASE
+from bwm_tutorials.simulate.plans import MAIN, SAMPLE_RELEASE
 
 loaders = pytest.importorskip("brainbox.io.one")
 
@@ -92,9 +92,9 @@ def test_a_critical_video_can_be_neither_listed_nor_loaded(small_release):
 
 def test_mice_differ_in_what_they_can_do():
     # Longer than the shortened sessions: a psychometric curve takes trials.
-    from bwm_tutorials.simulate.recording import behave
+    from bwm_tutorials.simulate.session import behave
 
-    of = {plan.skill: behave(7, 60, plan.skill, None).trials for plan in RELEASE}
+    of = {plan.skill: behave(7, 60, plan.skill, None).trials for plan in SAMPLE_RELEASE}
     easy = {skill: (t["feedbackType"] == 1)[np.abs(bwm.trials.signed_contrast(t)) >= 25] for skill, t in of.items()}
     correct = pd.Series({skill: trials.mean() for skill, trials in easy.items()}).sort_index()
     assert list(correct.index) == [0.35, 0.6, 1.0, 1.2] and correct.is_monotonic_increasing

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from iblatlas.regions import BrainRegions
 
 import bwm_tutorials as bwm
-from bwm_tutorials import environment, release
-from bwm_tutorials.remote.plan import download_plan
-from bwm_tutorials.simulate.release import RELEASE
+from bwm_tutorials.brainwide import release
+from bwm_tutorials.paths import ROOT
+from bwm_tutorials.recordings.remote.plan import download_plan
+from bwm_tutorials.simulate.plans import SAMPLE_RELEASE
 
 BERYL = BrainRegions().acronym2acronym
 STEPS = [
@@ -39,14 +40,14 @@ def units(small_release):
 
 def test_sessions_and_insertions_are_those_that_were_made(small_release):
     sessions, insertions = release.sessions(small_release), release.insertions(small_release)
-    made = {plan.record.eid: plan for plan in RELEASE}
+    made = {plan.record.eid: plan for plan in SAMPLE_RELEASE}
     assert set(sessions.index) == set(made)
     for eid, row in sessions.iterrows():
         record = made[eid].record
         assert (row["lab"], row["subject"], row["date"]) == (record.lab, record.subject, record.date)
         assert row["insertions"] == len(record.insertions)
     assert sessions.index.tolist() == sessions.sort_values(["lab", "subject", "date"]).index.tolist()
-    pairs = {(pid, probe) for plan in RELEASE for probe, pid in plan.record.insertions.items()}
+    pairs = {(pid, probe) for plan in SAMPLE_RELEASE for probe, pid in plan.record.insertions.items()}
     assert set(zip(insertions.index, insertions["probe"], strict=True)) == pairs and insertions["sorted"].all()
 
 
@@ -294,8 +295,8 @@ def test_revisions_of_the_changelog_are_those_of_the_small_release(small_release
 
 def test_the_wheel_of_the_package_holds_what_is_published(tmp_path):
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
-    subprocess.run(command, cwd=environment.ROOT, check=True, capture_output=True, timeout=120)
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     for file in ("numbers.csv", "changelog.csv", "laboratories.csv"):
-        assert f"bwm_tutorials/published/{file}" in names
+        assert f"bwm_tutorials/brainwide/published/{file}" in names

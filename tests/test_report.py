@@ -18,10 +18,12 @@ from iblutil.io import parquet
 from test_plots_units import check_figure
 
 import bwm_tutorials as bwm
-from bwm_tutorials import cli, environment, pairing, plots
+from bwm_tutorials import plots
 from bwm_tutorials.errors import MissingDataset
+from bwm_tutorials.paths import ROOT
+from bwm_tutorials.workshop import cli, notebooks
 
-TEMPLATE = environment.ROOT / "notebooks" / "report.py"
+TEMPLATE = ROOT / "notebooks" / "report.py"
 
 
 def text_of(notebook: Path) -> str:
@@ -57,7 +59,7 @@ def reports(damaged, tmp_path_factory) -> tuple[Path, subprocess.CompletedProces
     folder = tmp_path_factory.mktemp("reports")
     command = [sys.executable, "-m", "bwm_tutorials", "report", "--source", "../one", "--to", str(folder)]
     (damaged.parent / "elsewhere").mkdir()
-    where = {"cwd": damaged.parent / "elsewhere", "env": os.environ | {"PYTHONPATH": str(environment.ROOT)}}
+    where = {"cwd": damaged.parent / "elsewhere", "env": os.environ | {"PYTHONPATH": str(ROOT)}}
     return folder, subprocess.run(command, capture_output=True, encoding="utf-8", **where)
 
 
@@ -121,7 +123,7 @@ def test_the_numbers_are_those_of_the_recording(reports, whole):
     assert f"left the probe's range {len(whole.saturation)} times" in text
     windows = {"stimOn_times": ((0.03, 0.13), (-0.1, 0)), "feedback_times": ((0, 0.2), (-0.2, 0))}
     for name, pair in windows.items():
-        table = bwm.spikes.responsive_units(whole.good_spikes, trials[name], *pair)
+        table = bwm.responses.responsive_units(whole.good_spikes, trials[name], *pair)
         n = (table["p_adjusted"] < 0.05).sum() or "None"
         assert re.search(rf"{n} of {len(good)} units responds? to the {plots.responses.EVENTS[name]} \(", text)
     assert f"{(units['acronym'] == 'CA1').sum()} {(units.loc[good, 'acronym'] == 'CA1').sum()}" in text.split("CA1 ")[2]
@@ -161,7 +163,7 @@ def test_from_a_server_no_insertion_is_fetched_unnamed(aws_door):
 
 def test_the_notebook_is_that_of_its_source():
     committed = nbformat.read(TEMPLATE.with_suffix(".ipynb"), 4)
-    assert pairing.content(pairing.read_source(TEMPLATE)) == pairing.content(committed)
+    assert notebooks.content(notebooks.read_source(TEMPLATE)) == notebooks.content(committed)
 
 
 def test_what_an_insertion_lacks_is_said_in_each_part(play):

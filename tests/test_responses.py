@@ -11,8 +11,8 @@ from iblutil.util import Bunch
 from scipy import stats
 
 import bwm_tutorials as bwm
-from bwm_tutorials import responses, spikes
-from bwm_tutorials.simulate import recording
+from bwm_tutorials.analysis import responses, spikes, statistics
+from bwm_tutorials.simulate import session as simulated
 
 
 def poisson(seed, n_units=5, n_trials=60, mean=3.0):
@@ -27,7 +27,7 @@ def poisson(seed, n_units=5, n_trials=60, mean=3.0):
 def test_the_signed_rank_test_is_scipy_s(seed, n_trials, mean, shift):
     rng = np.random.default_rng(seed)
     difference = rng.poisson(mean + shift, (6, n_trials)) - rng.poisson(mean, (6, n_trials)).astype(float)
-    ours = responses.signed_rank(difference)
+    ours = statistics.signed_rank(difference)
     for row, values in zip(ours.itertuples(), difference, strict=True):
         if (values == 0).all():
             assert (row.effect, row.p) == (0, 1)
@@ -47,7 +47,7 @@ def test_responsive_units_are_brainbox_s(session, probe):
     _, _, p, units = closed_loop.responsive_units(
         found.times, found.clusters, events.to_numpy(), pre_time=[0.3, 0], post_time=[0.05, 0.35]
     )
-    ours = spikes.responsive_units(found, events, (0.05, 0.35), (-0.3, 0))
+    ours = responses.responsive_units(found, events, (0.05, 0.35), (-0.3, 0))
     assert (ours.index == units).all() and (ours["p"] < 0.05).sum() > 20
     # Where as many spikes come before as after in all, brainbox does not test and gives 1.
     differs = ours["response"] != ours["baseline"]
@@ -61,7 +61,7 @@ def test_responsive_units_are_brainbox_s(session, probe):
 
 
 def test_a_response_says_what_made_it(session, probe):
-    ours = spikes.responsive_units(probe.spikes, session.trials["stimOn_times"], (0, 0.1), (-0.1, 0), units=[7, 3])
+    ours = responses.responsive_units(probe.spikes, session.trials["stimOn_times"], (0, 0.1), (-0.1, 0), units=[7, 3])
     assert list(ours.index) == [7, 3] and ours.index.name == "cluster"
     known = session.trials["stimOn_times"].notna()
     assert ours.attrs == {
@@ -88,7 +88,7 @@ def test_a_response_says_what_made_it(session, probe):
 )
 def test_windows_that_cannot_be_compared_are_refused(probe, response, baseline, says):
     with pytest.raises(ValueError, match=says) as refused:
-        spikes.responsive_units(probe.spikes, [100.0, 200], response, baseline)
+        responses.responsive_units(probe.spikes, [100.0, 200], response, baseline)
     assert str(refused.value).count(". ") == 0
 
 
@@ -275,16 +275,16 @@ def every_test(found, trials, seed):
     }
     strong = label["side"].where(np.abs(bwm.trials.signed_contrast(trials)) >= 25)
     fair = {"null": 400, "seed": seed}
-    pseudo = bwm.trials.pseudosessions(len(trials), 400, seed)
+    pseudo = bwm.blocks.pseudosessions(len(trials), 400, seed)
     tests = {
-        "stimulus": spikes.selectivity(counts["stimulus"], label["side"], label[["choice", "p_left"]], **fair),
-        "stimulus, choice ignored": spikes.selectivity(counts["stimulus"], strong, **fair),
-        "choice": spikes.selectivity(counts["choice"], label["choice"], label[["side", "p_left"]], **fair),
-        "feedback": spikes.selectivity(counts["feedback"], label["feedback"], label[["choice", "p_left"]], **fair),
-        "block, shuffled": spikes.selectivity(counts["block"], label["block"], **fair),
-        "block, pseudosessions": spikes.selectivity(counts["block"], label["block"], null=pseudo),
-        "responds to the stimulus": spikes.responsive_units(found, trials["stimOn_times"], (0.03, 0.18), (-0.15, 0)),
-        "responds to feedback": spikes.responsive_units(found, trials["feedback_times"], (0.05, 0.35), (-0.3, 0)),
+        "stimulus": responses.selectivity(counts["stimulus"], label["side"], label[["choice", "p_left"]], **fair),
+        "stimulus, choice ignored": responses.selectivity(counts["stimulus"], strong, **fair),
+        "choice": responses.selectivity(counts["choice"], label["choice"], label[["side", "p_left"]], **fair),
+        "feedback": responses.selectivity(counts["feedback"], label["feedback"], label[["choice", "p_left"]], **fair),
+        "block, shuffled": responses.selectivity(counts["block"], label["block"], **fair),
+        "block, pseudosessions": responses.selectivity(counts["block"], label["block"], null=pseudo),
+        "responds to the stimulus": responses.responsive_units(found, trials["stimOn_times"], (0.03, 0.18), (-0.15, 0)),
+        "responds to feedback": responses.responsive_units(found, trials["feedback_times"], (0.05, 0.35), (-0.3, 0)),
     }
     return pd.DataFrame({name: table["p"] for name, table in tests.items()})
 
@@ -294,9 +294,9 @@ def tested():
     """P values of the units of twenty mice that know the task, with what was put in, and of their null twins."""
     knowing, null = [], []
     for seed in SEEDS:
-        made = recording.behave(seed, 40, after=None)
+        made = simulated.behave(seed, 40, after=None)
         for effects, into in (("teaching", knowing), (None, null)):
-            probe = recording.insert(seed, 0, "parietal", made, 20, effects)
+            probe = simulated.insert(seed, 0, "parietal", made, 20, effects)
             into.append(every_test(probe.spikes, made.trials, seed).join(probe.truth_units).assign(seed=seed))
     return pd.concat(knowing, ignore_index=True), pd.concat(null, ignore_index=True)
 

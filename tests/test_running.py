@@ -12,7 +12,8 @@ import pytest
 from nbformat import v4
 
 import bwm_tutorials
-from bwm_tutorials import environment, running
+from bwm_tutorials.paths import ROOT
+from bwm_tutorials.workshop import execute
 
 
 def notebook(path: Path, *cells: str) -> Path:
@@ -37,11 +38,11 @@ def test_a_good_and_a_failing_lesson(tmp_path):
         tmp_path / "01_good.ipynb", "import matplotlib.pyplot as plt\nplt.plot([1, 2])", "block = b'x' * 10**8"
     )
     bad = notebook(tmp_path / "02_bad.ipynb", "x = 1", "x / 0", "print('never')")
-    results = running.run([good, bad], tmp_path / "out")
+    results = execute.run([good, bad], tmp_path / "out")
     assert [bool(result.error) for result in results] == [False, True]
     assert re.search(r"cell 3 \(x / 0\): ZeroDivisionError: division by zero", results[1].error)
     assert 100 < results[0].peak_mb < 1000 and results[0].seconds > 0
-    table = running.table(results)
+    table = execute.table(results)
     assert re.search(r"01_good +[\d.]+ +\d+  ok", table) and "ZeroDivisionError" in table
     page = (tmp_path / "out" / "01_good.html").read_text(encoding="utf-8")
     assert "<img" in page and "Trial &amp; error" in page
@@ -54,7 +55,7 @@ def test_parameters_reach_the_lesson_and_a_relative_path_is_made_absolute(tmp_pa
     asks = notebook(tmp_path / "03_asks.ipynb", "print(repr(SOURCE), repr(EID))")
     (tmp_path / "recordings").mkdir()
     monkeypatch.chdir(tmp_path)
-    (result,) = running.run([asks], tmp_path / "out", source="recordings", eid="123")
+    (result,) = execute.run([asks], tmp_path / "out", source="recordings", eid="123")
     assert result.error == ""
     (out,) = nbformat.read(tmp_path / "out" / "03_asks.ipynb", 4).cells[-1].outputs
     assert out.text == f"{str(tmp_path / 'recordings')!r} '123'\n"
@@ -63,24 +64,24 @@ def test_parameters_reach_the_lesson_and_a_relative_path_is_made_absolute(tmp_pa
 def test_a_cell_that_hangs_is_stopped(tmp_path):
     slow = notebook(tmp_path / "04_slow.ipynb", "import time; time.sleep(60)")
     start = time.monotonic()
-    result = running.execute(slow, tmp_path / "out.ipynb", cell_timeout=2)
+    result = execute.execute(slow, tmp_path / "out.ipynb", cell_timeout=2)
     assert time.monotonic() - start < 40
     assert result.error == "cell 2 (import time; time.sleep(60)): took more than 2 s and was stopped"
 
 
 def test_a_kernel_that_dies_is_an_error(tmp_path):
     dying = notebook(tmp_path / "05_dying.ipynb", "import os; os._exit(1)")
-    assert "died" in running.execute(dying, tmp_path / "out.ipynb").error.lower()
+    assert "died" in execute.execute(dying, tmp_path / "out.ipynb").error.lower()
 
 
 def test_what_an_earlier_run_left_is_not_taken_for_this_one(tmp_path):
     failed = notebook(tmp_path / "08_again.ipynb", "raise OSError('the earlier error')")
     output = tmp_path / "out.ipynb"
-    assert "the earlier error" in running.execute(failed, output).error
+    assert "the earlier error" in execute.execute(failed, output).error
     broken = notebook(tmp_path / "08_again.ipynb", "x = 1")
     broken.write_text(broken.read_text().replace('"nbformat": 4', '"nbformat": 99'))
     with pytest.raises(Exception, match="99"):
-        running.execute(broken, output)
+        execute.execute(broken, output)
     assert not output.exists()
 
 
@@ -89,7 +90,7 @@ def test_lessons_run_two_at_a_time(tmp_path):
         notebook(tmp_path / f"0{i}_waits.ipynb", "import time; start = time.time(); time.sleep(4); print(start)")
         for i in (6, 7)
     )
-    running.run([first, second], tmp_path / "out")
+    execute.run([first, second], tmp_path / "out")
     starts = [float(nbformat.read(tmp_path / "out" / f.name, 4).cells[-1].outputs[0].text) for f in (first, second)]
     assert abs(starts[0] - starts[1]) < 4
 
@@ -133,7 +134,7 @@ def test_every_public_name_exists():
 
 def test_the_readmes_python_runs(sample, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    text = (environment.ROOT / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(.+?)```", text, flags=re.DOTALL)
     assert len([line for line in code.splitlines() if line.strip()]) <= 12
     exec(compile(code, "README.md", "exec"), {})
@@ -142,8 +143,8 @@ def test_the_readmes_python_runs(sample, capsys, tmp_path, monkeypatch):
 
 
 def test_the_makefile_has_the_targets_the_readme_names():
-    makefile = (environment.ROOT / "Makefile").read_text(encoding="utf-8")
-    readme = (environment.ROOT / "README.md").read_text(encoding="utf-8")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     named = set(re.findall(r"make ([a-z]+)", readme))
     assert {"run", "test", "lab", "doctor"} <= named
     for target in named | {"notebooks", "lint", "bench", "calibrate", "clean"}:

@@ -1,33 +1,16 @@
 """The sample: the rules of the task, the marks of its origin, and analyses that find what was put in."""
 
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import bwm_tutorials as bwm
-from bwm_tutorials.environment import ROOT
-from bwm_tutorials.simulate import neurons, recording, task
+from bwm_tutorials.paths import ROOT
+from bwm_tutorials.simulate import neurons, task
+from bwm_tutorials.simulate import session as simulated
 from bwm_tutorials.simulate.probe import TRACKS
-from bwm_tutorials.simulate.sample import _ALSO
-
-
-def test_the_sample_s_version_knows_all_the_code_that_it_depends_on():
-    """In a fresh interpreter: whatever else of the package the simulation loads, a change there builds it anew."""
-    code = """
-import pkgutil, sys
-from importlib import import_module
-from bwm_tutorials import simulate
-for module in pkgutil.iter_modules(simulate.__path__):
-    import_module(f"bwm_tutorials.simulate.{module.name}")
-print(*(name.split(".")[1] for name in sys.modules if name.count(".") == 1 and name.startswith("bwm_tutorials.")))
-"""
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    # Where it is written to, and what is said of faults, change no byte of it.
-    assert {f"{name}.py" for name in {*loaded} - {"simulate", "environment", "errors"}} == {*_ALSO}
 
 
 def test_contrasts_and_sides():
@@ -59,12 +42,12 @@ def test_what_was_put_in_is_kept_beside_the_recordings_not_among_them(session, s
 
 
 def test_same_seed_same_session_and_another_seed_another():
-    one, same, other = (recording.behave(seed, minutes=6) for seed in (3, 3, 4))
+    one, same, other = (simulated.behave(seed, minutes=6) for seed in (3, 3, 4))
     pd.testing.assert_frame_equal(one.trials, same.trials)
     assert len(one.trials) != len(other.trials) or not np.array_equal(one.trials["choice"], other.trials["choice"])
-    first, again = (recording.insert(3, 0, "parietal", b, 4, "teaching") for b in (one, same))
+    first, again = (simulated.insert(3, 0, "parietal", b, 4, "teaching") for b in (one, same))
     pd.testing.assert_frame_equal(first.spikes, again.spikes)
-    elsewhere = recording.insert(3, 1, "parietal", one, 4, "teaching")
+    elsewhere = simulated.insert(3, 1, "parietal", one, 4, "teaching")
     assert not np.array_equal(first.spikes["times"].iloc[:100], elsewhere.spikes["times"].iloc[:100])
 
 
@@ -98,7 +81,7 @@ def test_faults_are_found_for_the_reason_they_were_put_in(session):
 
 
 def test_contamination_that_was_put_in_can_be_estimated():
-    made = recording.insert(1, 0, "parietal", recording.behave(1, 60), 100, None)
+    made = simulated.insert(1, 0, "parietal", simulated.behave(1, 60), 100, None)
     truth, found = made.truth_units["contamination"], made.metrics["contamination"]
     dirty = truth > 0
     assert found[~dirty].max() < 0.1
@@ -128,9 +111,9 @@ def test_waveforms_are_largest_on_their_channel_and_as_wide_as_they_say(session,
 
 
 def test_effects_are_those_asked_for():
-    behaviour = recording.behave(1, minutes=5)
+    behaviour = simulated.behave(1, minutes=5)
     made = {
-        name: recording.insert(1, 0, "parietal", behaviour, 200, effects).truth_units
+        name: simulated.insert(1, 0, "parietal", behaviour, 200, effects).truth_units
         for name, effects in (("published", "published"), ("none", None), ("own", {"choice": 0.5}))
     }
     know = {name: (table.filter(like="_gain") != 0).mean() for name, table in made.items()}
@@ -140,7 +123,7 @@ def test_effects_are_those_asked_for():
     assert know["own"]["choice_gain"] == 0.5 and know["own"][["stimulus_gain", "block_gain"]].sum() == 0
     for unknown in ("strong", {"colour": 0.1}):
         with pytest.raises(ValueError, match="stimulus"):
-            recording.insert(1, 0, "parietal", behaviour, 4, unknown)
+            simulated.insert(1, 0, "parietal", behaviour, 4, unknown)
 
 
 def test_the_null_twin_is_the_session_without_what_neurons_know(session):

@@ -16,11 +16,11 @@ from iblutil.io import parquet
 from one.api import One
 
 import bwm_tutorials as bwm
-from bwm_tutorials import tables
 from bwm_tutorials.errors import CorruptData, DataError, MissingDataset, UnknownSession, UnknownSource
+from bwm_tutorials.recordings import one_tables
 
-MOUSE = tables.SessionRecord(
-    eid=tables.make_id("ZM_0001/2020-01-01/001"),
+MOUSE = one_tables.SessionRecord(
+    eid=one_tables.make_id("ZM_0001/2020-01-01/001"),
     lab="somelab",
     subject="ZM_0001",
     date=date(2020, 1, 1),
@@ -39,7 +39,7 @@ TRIALS = pd.DataFrame(
         "probabilityLeft": [0.5, 0.5, 0.8, 0.8, 0.2, 0.2],
     }
 )
-NOBODY = UUID(tables.make_id("nobody"))
+NOBODY = UUID(one_tables.make_id("nobody"))
 TABLE = "alf/_ibl_trials.table.pqt"
 
 
@@ -69,11 +69,11 @@ def write(file: Path, content) -> None:
         file.write_text(json.dumps(content), encoding="utf-8")
 
 
-def record_session(root: Path, files: dict, record: tables.SessionRecord = MOUSE) -> bwm.Session:
+def record_session(root: Path, files: dict, record: one_tables.SessionRecord = MOUSE) -> bwm.Session:
     """Make a folder with one recording by hand, and open it."""
     for name, content in files.items():
         write(root / record.path / name, content)
-    tables.write(root, [record], created="2020-01-01 12:00", main=record.eid)
+    one_tables.write(root, [record], created="2020-01-01 12:00", main=record.eid)
     return bwm.Session(one=bwm.connect(root))
 
 
@@ -159,7 +159,7 @@ def test_folder_and_files_may_be_links(folder, tmp_path):
 
 
 def test_unknown_source_lists_the_known_ones():
-    with refused(UnknownSource, "'smaple'", "'sample', 'release', 'real'", "path"):
+    with refused(UnknownSource, "'smaple'", "'sample', 'sample-release', 'real'", "path"):
         bwm.connect("smaple")
 
 
@@ -333,10 +333,10 @@ def test_list_of_what_exists_is_kept_short(real):
 
 
 def test_without_main_session_the_one_with_most_datasets_opens(tmp_path):
-    second = tables.SessionRecord(tables.make_id("b"), "somelab", "ZM_0002", date(2019, 1, 1))
+    second = one_tables.SessionRecord(one_tables.make_id("b"), "somelab", "ZM_0002", date(2019, 1, 1))
     record_session(tmp_path, {TABLE: TRIALS})
     record_session(tmp_path, {TABLE: TRIALS, "alf/licks.times.npy": np.arange(3.0)}, second)
-    tables.write(tmp_path, [MOUSE, second], created="2020-01-01 12:00", main="")
+    one_tables.write(tmp_path, [MOUSE, second], created="2020-01-01 12:00", main="")
     assert bwm.Session(one=bwm.connect(tmp_path)).name == "ZM_0002 2019-01-01"
     edit(tmp_path, "datasets", lambda table: table.iloc[:0])
     empty = bwm.Session(one=bwm.connect(tmp_path))
@@ -425,8 +425,8 @@ def test_half_an_object_is_named_by_the_file_that_is_not_there(tmp_path):
 
 
 def test_session_with_a_probe_but_no_spikes(tmp_path, capsys):
-    record = tables.SessionRecord(
-        MOUSE.eid, MOUSE.lab, MOUSE.subject, MOUSE.date, insertions={"probe00": tables.make_id("probe")}
+    record = one_tables.SessionRecord(
+        MOUSE.eid, MOUSE.lab, MOUSE.subject, MOUSE.date, insertions={"probe00": one_tables.make_id("probe")}
     )
     session = record_session(
         tmp_path, {TABLE: TRIALS, "alf/probe00/electrodeSites.mlapdv.npy": np.ones((4, 3))}, record
@@ -731,8 +731,8 @@ def sites(n_sites: int) -> dict:
 
 
 def record_probe(root: Path, files: dict) -> bwm.Insertion:
-    pid = tables.make_id("ZM_0001/probe00")
-    record = tables.SessionRecord(MOUSE.eid, MOUSE.lab, MOUSE.subject, MOUSE.date, insertions={"probe00": pid})
+    pid = one_tables.make_id("ZM_0001/probe00")
+    record = one_tables.SessionRecord(MOUSE.eid, MOUSE.lab, MOUSE.subject, MOUSE.date, insertions={"probe00": pid})
     return record_session(root, files, record).insertions[0]
 
 

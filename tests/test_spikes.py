@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from iblutil.util import Bunch
 
 import bwm_tutorials as bwm
-from bwm_tutorials import spikes
-from bwm_tutorials.simulate import recording
+from bwm_tutorials.analysis import quality, responses, spikes
+from bwm_tutorials.simulate import session as simulated
 
 
 def random_spikes(seed, n=20_000, n_units=12, seconds=100, gaps=False):
@@ -270,7 +270,7 @@ def test_spikes_around_events_are_pynapple_s(case):
 
 def test_rates_are_those_of_the_quality_metrics(probe):
     rates = spikes.firing_rates(probe.spikes)
-    theirs = spikes.quality_metrics(probe.spikes, len(probe.clusters)).set_index("cluster_id")["firing_rate"]
+    theirs = quality.quality_metrics(probe.spikes, len(probe.clusters)).set_index("cluster_id")["firing_rate"]
     np.testing.assert_allclose(rates, theirs[rates.index])
     assert rates.index.name == probe.clusters.index.name
 
@@ -279,11 +279,11 @@ def test_rates_are_those_of_the_quality_metrics(probe):
 
 
 def test_responses_begin_when_they_were_put_in():
-    made = recording.behave(7, 60, after=None)
+    made = simulated.behave(7, 60, after=None)
     side, contrast = bwm.trials.stimulus_side(made.trials), np.abs(bwm.trials.signed_contrast(made.trials))
     errors = []
     for number, track in enumerate(("parietal", "collicular")):
-        probe = recording.insert(7, number, track, made, 60, {"stimulus": 0.5})
+        probe = simulated.insert(7, number, track, made, 60, {"stimulus": 0.5})
         truth = probe.truth_units
         for unit in truth.index[(truth["stimulus_gain"] > 3) & (truth["rate"] > 3)]:
             strong = (side == truth["stimulus_side"][unit]) & (contrast >= 25)
@@ -357,7 +357,7 @@ def test_signed_counts_can_be_subtracted():
         lambda found: spikes.peth(found, [10]),
         lambda found: spikes.trial_counts(found, [10]),
         lambda found: spikes.counts_in_intervals(found, [[10, 11]]),
-        lambda found: spikes.responsive_units(found, [10], (0, 0.2), (-0.2, 0)),
+        lambda found: responses.responsive_units(found, [10], (0, 0.2), (-0.2, 0)),
     ],
 )
 def test_bad_spikes_are_refused_in_one_sentence(function, change, says):
@@ -400,5 +400,5 @@ def test_intervals_that_are_none_are_refused():
 
 def test_importing_costs_no_more_than_it_must():
     heavy = ("scipy.stats", "matplotlib", "one", "numba")
-    loaded = f"import sys, bwm_tutorials.spikes; print([m for m in {heavy} if m in sys.modules])"
+    loaded = f"import sys, bwm_tutorials.analysis.spikes; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -12,9 +12,9 @@ from conftest import tags
 from test_environment import copy_of_the_repository
 from test_lessons import SOURCES, every_lesson
 
-from bwm_tutorials import doctor, pairing
 from bwm_tutorials.course.exercise import exercises_of
-from bwm_tutorials.environment import ROOT
+from bwm_tutorials.paths import ROOT
+from bwm_tutorials.workshop import doctor, notebooks
 
 PAGE = ROOT / "notebooks" / "teaching.md"
 TO_TEACHERS = re.compile(r"Teacher's notes|Misconceptions \(|[Ww]hen late|on the board|before class")
@@ -56,7 +56,7 @@ def misplaced(notebook):
 
 @every_lesson
 def test_what_is_for_teachers_is_tagged(source):
-    notebook = pairing.read_source(source)
+    notebook = notebooks.read_source(source)
     assert misplaced(notebook) == [] and notes(notebook)
     for note in notes(notebook):
         note.metadata.pop("tags")
@@ -69,7 +69,7 @@ def test_learner_gets_every_stub_no_note_and_no_solution(source, written):
     notebook = nbformat.read(written / "learner" / f"{source.stem}.ipynb", as_version=4)
     page = (written / "learner" / f"{source.stem}.html").read_text(encoding="utf-8")
     cells = [cell.source for cell in notebook.cells]
-    assert cells == [cell.source for cell in pairing.read_source(source).cells if "teacher" not in tags(cell)]
+    assert cells == [cell.source for cell in notebooks.read_source(source).cells if "teacher" not in tags(cell)]
     assert not [cell for cell in notebook.cells if cell.get("outputs")]
     assert len([place(cells, stub) for stub in stubs(source)]) >= 2 and page.count('id="cell-id=') == len(cells)
     for text in (page, *cells):
@@ -89,9 +89,9 @@ def test_learner_gets_the_pages_that_lessons_link_to_and_not_this_one(written):
 
 @every_lesson
 def test_teacher_gets_every_note_and_a_solution_under_each_exercise(source):
-    notebook = nbformat.reads(pairing.teachers_copy(source).decode(), as_version=4)
+    notebook = nbformat.reads(notebooks.teachers_copy(source).decode(), as_version=4)
     nbformat.validate(notebook)
-    assert [note.source for note in notes(notebook)] == [note.source for note in notes(pairing.read_source(source))]
+    assert [note.source for note in notes(notebook)] == [note.source for note in notes(notebooks.read_source(source))]
     cells = [cell.source for cell in notebook.cells]
     shown = [cells[place(cells, stub) + 1] for stub in stubs(source)]
     assert shown == [f'solution("{key}")' for key in exercises_of(source.name[:2])]
@@ -152,7 +152,7 @@ def test_planned_minutes_are_those_that_the_lessons_take(day):
 @every_lesson
 def test_counting_misses_nothing_of_the_core(source):
     counted = bench_class.parts(source.with_suffix(".ipynb"))
-    core = [cell for cell in pairing.read_source(source).cells if not {"extra", "teacher"} & set(tags(cell))]
+    core = [cell for cell in notebooks.read_source(source).cells if not {"extra", "teacher"} & set(tags(cell))]
     text = "\n".join(cell.source for cell in core)
     assert [*counted] == ["front", *re.findall(r"^## (\d+) · ", text, flags=re.MULTILINE), "back"]
     exercises = [key for part in counted.values() for key in part.exercises]
@@ -169,7 +169,7 @@ def test_every_lesson_says_what_to_cut_and_the_page_knows_it():
     text = PAGE.read_text(encoding="utf-8")
     for source in SOURCES:
         (line,) = re.findall(rf"^\| {source.name[:2]} \| (.+) \|", text, flags=re.MULTILINE)
-        (note,) = notes(pairing.read_source(source))
+        (note,) = notes(notebooks.read_source(source))
         for section in re.findall(r"[Ll]eave out section (\d)", note.source.replace("\n", " ")):
             assert f"section {section}" in line
 

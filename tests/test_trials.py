@@ -11,7 +11,7 @@ from scipy.special import ndtri
 from scipy.stats import ks_2samp
 
 import bwm_tutorials as bwm
-from bwm_tutorials import trials
+from bwm_tutorials.analysis import blocks, priors, trials
 from bwm_tutorials.errors import MissingDataset
 from bwm_tutorials.simulate import mouse, task
 
@@ -137,7 +137,7 @@ def test_fit_finds_the_highest_peak_in_every_block(session, real):
     rng = np.random.default_rng(0)
     short, short_of_one = [], []
     for table in (session.trials, real.trials):
-        for _, block in trials.blocks(table["probabilityLeft"]).iterrows():
+        for _, block in blocks.blocks(table["probabilityLeft"]).iterrows():
             start = int(block["start"])
             curve = trials.psychometric(table.iloc[start : start + int(block["n_trials"])])
             data = np.vstack([curve.index, curve["n_trials"], curve["p_right"]])
@@ -296,23 +296,23 @@ def test_the_mask_selects_trials_whatever_their_index(session):
 
 def lengths(sequences) -> np.ndarray:
     """Of the biased blocks that the session's end did not cut short."""
-    return np.concatenate([trials.blocks(p)["n_trials"][1:-1] for p in sequences])
+    return np.concatenate([blocks.blocks(p)["n_trials"][1:-1] for p in sequences])
 
 
 @given(st.lists(st.tuples(st.sampled_from([0.2, 0.5, 0.8, np.nan]), st.integers(1, 5)), min_size=1))
 def test_blocks_put_together_are_the_sequence(parts):
     p_left = np.repeat(*zip(*parts, strict=True))
-    found = trials.blocks(p_left)
+    found = blocks.blocks(p_left)
     assert np.array_equal(np.repeat(found["probabilityLeft"], found["n_trials"]), p_left, equal_nan=True)
     p = found["probabilityLeft"].fillna(-1).to_numpy()
     assert (p[1:] != p[:-1]).all()
-    position = trials.position_in_block(p_left)
+    position = blocks.position_in_block(p_left)
     assert (position[found["start"]] == 0).all() and (position == 0).sum() == len(found)
     assert set(np.diff(position)[np.diff(position) != 1]) <= set(-position)
 
 
 def assert_task_rules(p_left):
-    found = trials.blocks(p_left)
+    found = blocks.blocks(p_left)
     assert found.loc[0, ["start", "n_trials", "probabilityLeft"]].tolist() == [0, 90, 0.5]
     assert set(found["probabilityLeft"][1:]) <= {0.2, 0.8}
     assert found["n_trials"][1:-1].between(20, 99).all()
@@ -321,7 +321,7 @@ def assert_task_rules(p_left):
 def test_real_blocks_follow_the_rules_that_pseudosessions_follow(recorded, session):
     for table in (*recorded.values(), session.trials):
         assert_task_rules(table["probabilityLeft"])
-    for p_left in trials.pseudosessions(600, 50, seed=0):
+    for p_left in blocks.pseudosessions(600, 50, seed=0):
         assert_task_rules(p_left)
 
 
@@ -333,26 +333,26 @@ def test_pseudosessions_have_the_lengths_of_brainbox_and_of_the_rig():
     rig = [np.load(folder / f"session_{number}_ephys_pcqs.npy")[:, 4] for number in range(12)]
     np.random.seed(0)
     theirs = np.array([closed_loop.generate_pseudo_blocks(2000) for _ in range(60)])
-    ours = trials.pseudosessions(2000, 60, seed=0)
+    ours = blocks.pseudosessions(2000, 60, seed=0)
     assert ours.shape == theirs.shape
     for other in (theirs, rig):
         assert ks_2samp(lengths(ours), lengths(other)).pvalue > 0.05
     # Of whole blocks: the end of a session cuts long ones short more often, so that those left are shorter.
-    assert lengths(trials.pseudosessions(100_000, 1, seed=0)).mean() == pytest.approx(50.9, abs=1)
-    first = trials.pseudosessions(100, 2000, seed=0)[:, 90]
+    assert lengths(blocks.pseudosessions(100_000, 1, seed=0)).mean() == pytest.approx(50.9, abs=1)
+    first = blocks.pseudosessions(100, 2000, seed=0)[:, 90]
     assert (first == 0.2).mean() == pytest.approx(0.5, abs=0.05) and set(first) == {0.2, 0.8}
 
 
 def test_a_short_pseudosession_is_as_long_as_asked_where_that_of_brainbox_is_longer():
     closed_loop = pytest.importorskip("brainbox.task.closed_loop")
-    assert trials.pseudosessions(40, 2, seed=0).shape == (2, 40)
+    assert blocks.pseudosessions(40, 2, seed=0).shape == (2, 40)
     assert len(closed_loop.generate_pseudo_blocks(40)) >= 90
 
 
 def test_pseudosessions_are_those_of_their_seed():
-    first = trials.pseudosessions(500, 3, seed=4)
-    assert np.array_equal(first, trials.pseudosessions(500, 3, seed=4))
-    assert not np.array_equal(first, trials.pseudosessions(500, 3, seed=5))
+    first = blocks.pseudosessions(500, 3, seed=4)
+    assert np.array_equal(first, blocks.pseudosessions(500, 3, seed=4))
+    assert not np.array_equal(first, blocks.pseudosessions(500, 3, seed=5))
 
 
 # What the sides tell of the block
@@ -376,8 +376,8 @@ def test_block_shift_is_the_weighted_mean_of_differences_at_each_contrast(rows):
             parts.append((one.mean() - other.mean(), one.size * other.size / (one.size + other.size)))
     differences, weights = np.array(parts).T if parts else (np.array([]), np.array([]))
     expected = np.average(differences, weights=weights) if parts else np.nan
-    assert trials.block_shift(right, contrast, p_left) == pytest.approx(expected, nan_ok=True)
-    both = trials.block_shift(right, contrast, np.array([p_left, 1 - p_left]).round(1))
+    assert blocks.block_shift(right, contrast, p_left) == pytest.approx(expected, nan_ok=True)
+    both = blocks.block_shift(right, contrast, np.array([p_left, 1 - p_left]).round(1))
     assert both == pytest.approx([expected, -expected], nan_ok=True)
 
 
@@ -393,8 +393,8 @@ def test_curve_and_belief_of_the_simulated_mouse_are_recovered():
         curve = trials.psychometric(table)
         truth = curve.assign(p_right=decided["p_right"].groupby(trials.signed_contrast(table)).mean())
         errors.append(trials.fit_psychometric(curve) - trials.fit_psychometric(truth))
-        learned = trials.fit_kernel(table, shown["side"].to_numpy())
-        belief = trials.kernel_p_left(shown["side"], learned["learning_rate"])
+        learned = priors.fit_kernel(table, shown["side"].to_numpy())
+        belief = priors.kernel_p_left(shown["side"], learned["learning_rate"])
         followed.append(np.corrcoef(belief, decided["belief"])[0, 1])
     typical = pd.DataFrame(errors).abs().median()
     assert typical["bias"] < 1 and typical["threshold"] < 4  # percent contrast
@@ -410,9 +410,9 @@ def test_block_shift_finds_what_was_put_in_and_nothing_in_a_mouse_that_only_look
         decided = mouse.decide(rng, shown)
         right = (decided["choice"] == -1).where(decided["choice"] != 0).astype(float)
         signed = 100 * shown["side"] * shown["contrast"]
-        found.append(trials.block_shift(right, signed, shown["probabilityLeft"]))
-        put_in.append(trials.block_shift(decided["p_right"], signed, shown["probabilityLeft"]))
-        blind.append(trials.block_shift(rng.random(600) < 0.5 + signed / 250, signed, shown["probabilityLeft"]))
+        found.append(blocks.block_shift(right, signed, shown["probabilityLeft"]))
+        put_in.append(blocks.block_shift(decided["p_right"], signed, shown["probabilityLeft"]))
+        blind.append(blocks.block_shift(rng.random(600) < 0.5 + signed / 250, signed, shown["probabilityLeft"]))
     assert np.abs(np.subtract(found, put_in)).mean() < 0.04 and np.mean(put_in) > 0.15
     assert abs(np.mean(np.subtract(found, put_in))) < 0.025 and abs(np.mean(blind)) < 0.05
 
@@ -422,22 +422,22 @@ def test_block_shift_follows_the_stimulus_only_if_contrasts_are_mixed(session):
     table = session.trials
     signed, p_left = trials.signed_contrast(table), table["probabilityLeft"].to_numpy()
     looks = (signed > 0).astype(float)
-    assert trials.block_shift(looks, signed, p_left) == 0
-    assert trials.block_shift(looks, np.zeros_like(signed), p_left) > 0.4
+    assert blocks.block_shift(looks, signed, p_left) == 0
+    assert blocks.block_shift(looks, np.zeros_like(signed), p_left) > 0.4
 
 
 @given(st.lists(st.sampled_from([0.2, 0.5, 0.8]), min_size=1, max_size=80), st.integers(0, 9))
 def test_shuffled_trials_stay_in_their_block(p_left, seed):
-    orders = trials.shuffled_within_blocks(p_left, 7, seed)
+    orders = blocks.shuffled_within_blocks(p_left, 7, seed)
     assert (np.sort(orders, axis=1) == np.arange(len(p_left))).all()
-    found = trials.blocks(p_left)
+    found = blocks.blocks(p_left)
     block = np.repeat(found.index, found["n_trials"])
     assert (block.to_numpy()[orders] == block.to_numpy()).all()
-    np.testing.assert_array_equal(orders, trials.shuffled_within_blocks(p_left, 7, seed))
+    np.testing.assert_array_equal(orders, blocks.shuffled_within_blocks(p_left, 7, seed))
 
 
 def test_every_order_within_a_block_is_as_likely():
-    orders = trials.shuffled_within_blocks([0.8, 0.8, 0.8, 0.2], 6000, 1)
+    orders = blocks.shuffled_within_blocks([0.8, 0.8, 0.8, 0.2], 6000, 1)
     _, times = np.unique(orders, axis=0, return_counts=True)
     assert times.size == 6 and (np.abs(times - 1000) < 130).all()
 
@@ -446,9 +446,9 @@ def test_no_pseudosession_is_the_simulated_session(session):
     """Of whatever seed: a null that holds the session itself is none."""
     actual = session.trials["probabilityLeft"].to_numpy()
     for seed in range(20):
-        assert not (trials.pseudosessions(actual.size, 20, seed) == actual).all(axis=1).any()
+        assert not (blocks.pseudosessions(actual.size, 20, seed) == actual).all(axis=1).any()
         drawn = task.sequence(np.random.default_rng([seed, 0]), actual.size)["probabilityLeft"].to_numpy()
-        assert not (trials.pseudosessions(actual.size, 20, seed) == drawn).all(axis=1).any()
+        assert not (blocks.pseudosessions(actual.size, 20, seed) == drawn).all(axis=1).any()
 
 
 def draw_sides(p_left, seed=0):
@@ -477,7 +477,7 @@ def test_bayes_optimal_is_the_sum_over_all_sequences():
         seen = np.cumprod(np.where(side[90:] < 0, p_left, 1 - p_left), axis=1)
         weight = prior[:, None] * np.column_stack([np.ones(len(prior)), seen[:, :-1]])
         exact = (weight * p_left).sum(axis=0) / weight.sum(axis=0)
-        found = trials.bayes_optimal_p_left(side)
+        found = priors.bayes_optimal_p_left(side)
         assert (found[:90] == 0.5).all() and np.allclose(found[90:], exact, rtol=0, atol=1e-12)
 
 
@@ -486,7 +486,7 @@ def test_no_estimate_looks_at_its_own_trial_or_later_ones(sides, trial):
     side = np.append(np.ones(90, int), sides)
     trial = min(90 + trial, side.size - 1)
     changed = np.append(side[:trial], -side[trial:])
-    for estimate in (trials.bayes_optimal_p_left, lambda side: trials.kernel_p_left(side, 0.2)):
+    for estimate in (priors.bayes_optimal_p_left, lambda side: priors.kernel_p_left(side, 0.2)):
         found = estimate(side)
         assert np.array_equal(found[: trial + 1], estimate(changed)[: trial + 1])
         assert np.allclose(estimate(-side), 1 - found)
@@ -495,9 +495,9 @@ def test_no_estimate_looks_at_its_own_trial_or_later_ones(sides, trial):
 
 
 def test_bayes_optimal_means_what_it_says_and_is_the_best():
-    p_left = trials.pseudosessions(600, 300, seed=0)
+    p_left = blocks.pseudosessions(600, 300, seed=0)
     side = draw_sides(p_left)
-    found = trials.bayes_optimal_p_left(side)
+    found = priors.bayes_optimal_p_left(side)
     assert ((found > 0.2 - 1e-12) & (found < 0.8 + 1e-12)).all()
     bins = np.digitize(found[:, 90:], np.arange(0.25, 0.8, 0.05))
     for number in np.unique(bins):
@@ -510,23 +510,23 @@ def test_bayes_optimal_means_what_it_says_and_is_the_best():
         return np.log(np.where(side < 0, p, 1 - p))[:, 90:].mean()
 
     rates = (0.03, 0.06, 0.1, 0.17, 0.25)
-    kernels = [np.array([trials.kernel_p_left(s, rate) for s in side]).clip(0.01, 0.99) for rate in rates]
+    kernels = [np.array([priors.kernel_p_left(s, rate) for s in side]).clip(0.01, 0.99) for rate in rates]
     assert max(map(score, kernels)) + 0.02 < score(found) < score(p_left)
 
 
 def test_bayes_optimal_of_sessions_at_once():
-    side = draw_sides(trials.pseudosessions(1000, 3, seed=1))
-    alone = [trials.bayes_optimal_p_left(s) for s in side]
-    assert np.allclose(trials.bayes_optimal_p_left(side), alone)
+    side = draw_sides(blocks.pseudosessions(1000, 3, seed=1))
+    alone = [priors.bayes_optimal_p_left(s) for s in side]
+    assert np.allclose(priors.bayes_optimal_p_left(side), alone)
 
 
 def test_bayes_optimal_knows_the_block_better_than_the_mouse_and_the_mouse_follows_it(session, recorded):
     table, belief = session.trials, session.truth.trials["belief"]
-    best = trials.bayes_optimal_p_left(trials.stimulus_side(table))
+    best = priors.bayes_optimal_p_left(trials.stimulus_side(table))
     p_left = table["probabilityLeft"].to_numpy()
     assert np.square(best - p_left).mean() < np.square(belief - p_left).mean()
     for name, table in recorded.items():
-        best = trials.bayes_optimal_p_left(trials.stimulus_side(table))
+        best = priors.bayes_optimal_p_left(trials.stimulus_side(table))
         nothing = trials.signed_contrast(table) == 0
         assert best[nothing & (table["choice"] == 1)].mean() > best[nothing & (table["choice"] == -1)].mean(), name
 
@@ -541,11 +541,11 @@ def test_kernel_moves_towards_each_side(sides, rate):
         expected.append(estimate)
         if side:
             estimate += rate * ((side < 0) - estimate)
-    assert np.allclose(trials.kernel_p_left(sides, rate), expected)
+    assert np.allclose(priors.kernel_p_left(sides, rate), expected)
 
 
 def test_kernel_is_the_belief_of_the_simulated_mouse(session):
-    found = trials.kernel_p_left(trials.stimulus_side(session.trials), mouse.LEARNING_RATE)
+    found = priors.kernel_p_left(trials.stimulus_side(session.trials), mouse.LEARNING_RATE)
     assert np.allclose(found, session.truth.trials["belief"])
 
 
@@ -577,13 +577,13 @@ def test_kernel_fit_recovers_what_was_put_in(rate, weight):
         return choices
 
     table = behave(1, 8000, decide)
-    fit = trials.fit_kernel(table, trials.chosen_side(table))
+    fit = priors.fit_kernel(table, trials.chosen_side(table))
     assert fit[list(curve)].to_dict() == pytest.approx(curve, abs=1.5)
     alone = trials.fit_psychometric(trials.psychometric(table))["log_likelihood"]
     if weight:
         assert fit["learning_rate"] == pytest.approx(rate, rel=0.25)
         assert fit["weight"] == pytest.approx(weight, abs=0.15)
-        other = trials.fit_kernel(table, trials.stimulus_side(table))
+        other = priors.fit_kernel(table, trials.stimulus_side(table))
         assert fit["log_likelihood"] > other["log_likelihood"] + 10 > alone + 50
     else:
         assert alone - 0.01 < fit["log_likelihood"] < alone + 6, "a rate and a weight that explain nothing"
@@ -591,8 +591,8 @@ def test_kernel_fit_recovers_what_was_put_in(rate, weight):
 
 def test_kernel_fit_finds_how_the_simulated_mouse_learns():
     tables = [behave(seed, 450, lambda rng, shown: mouse.decide(rng, shown)["choice"]) for seed in range(20)]
-    fits = pd.DataFrame([trials.fit_kernel(table, trials.stimulus_side(table)) for table in tables])
-    actions = pd.DataFrame([trials.fit_kernel(table, trials.chosen_side(table)) for table in tables])
+    fits = pd.DataFrame([priors.fit_kernel(table, trials.stimulus_side(table)) for table in tables])
+    actions = pd.DataFrame([priors.fit_kernel(table, trials.chosen_side(table)) for table in tables])
     error = fits["learning_rate"] - mouse.LEARNING_RATE
     assert abs(error.median()) < 0.04 and error.abs().mean() < 0.11
     assert (fits["log_likelihood"] > actions["log_likelihood"]).mean() > 0.85, "it learns from the stimulus"
@@ -601,8 +601,8 @@ def test_kernel_fit_finds_how_the_simulated_mouse_learns():
 def test_real_mice_follow_their_own_actions(recorded):
     # As Findling et al. found; the learning rates of 25 real sessions go from .05 to .38 (5th to 95th percentile).
     for name, table in recorded.items():
-        action = trials.fit_kernel(table, trials.chosen_side(table))
-        stimulus = trials.fit_kernel(table, trials.stimulus_side(table))
+        action = priors.fit_kernel(table, trials.chosen_side(table))
+        stimulus = priors.fit_kernel(table, trials.stimulus_side(table))
         alone = trials.fit_psychometric(trials.psychometric(table))["log_likelihood"]
         assert action["log_likelihood"] > stimulus["log_likelihood"] > alone - 0.05, name
         assert 0.05 < action["learning_rate"] < 0.38 and 0.4 < action["weight"] < 1.3, name
@@ -610,7 +610,7 @@ def test_real_mice_follow_their_own_actions(recorded):
 
 def test_kernel_fit_needs_a_side_for_each_trial(session):
     with pytest.raises(ValueError, match="There are 480 trials, so past takes as many sides; it has 479"):
-        trials.fit_kernel(session.trials, trials.stimulus_side(session.trials)[1:])
+        priors.fit_kernel(session.trials, trials.stimulus_side(session.trials)[1:])
 
 
 # ------------------------------------------------------------------------------------ proportions, latencies, selection

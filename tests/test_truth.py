@@ -7,7 +7,8 @@ from scipy.ndimage import gaussian_filter
 from scipy.stats import mannwhitneyu, spearmanr
 
 import bwm_tutorials as bwm
-from bwm_tutorials.simulate import mouse, neurons, recording, task
+from bwm_tutorials.simulate import mouse, neurons, task
+from bwm_tutorials.simulate import session as simulated
 
 SEEDS = range(100, 120)
 
@@ -31,7 +32,7 @@ def p_values(values, first, second):
 @pytest.fixture(scope="module")
 def hours():
     """Many sessions of the same mouse: trials, what was put in, and the movements of the wheel."""
-    made = (recording.behave(seed, 60) for seed in SEEDS)
+    made = (simulated.behave(seed, 60) for seed in SEEDS)
     return [(hour.trials, hour.truth_trials, hour.wheelMoves) for hour in made]
 
 
@@ -151,7 +152,7 @@ def test_a_mouse_that_is_not_engaged_is_slow_and_worse(hours, pool):
 def test_the_mouse_licks_in_bouts_that_begin_with_the_reward():
     """As in real mice: at 6 to 8 Hz, at times before the reward comes, and not when the recording has ended."""
     for seed in SEEDS[:5]:
-        made = recording.behave(seed, 22, after=None)
+        made = simulated.behave(seed, 22, after=None)
         licks, trials = made.scene.licks, made.scene.trials
         apart = np.diff(licks)
         assert apart.min() > 0.08 and 6 < 1 / np.median(apart) < 8 and licks[-1] < 22 * 60
@@ -274,12 +275,12 @@ def null_rates():
     """Share of p < .05 among units that know nothing, for each of twenty sessions and each test."""
     rates = []
     for seed in SEEDS:
-        made = recording.behave(seed, 60)
-        spikes = recording.insert(seed, 0, "parietal", made, 20, None).spikes
+        made = simulated.behave(seed, 60)
+        spikes = simulated.insert(seed, 0, "parietal", made, 20, None).spikes
         table, onset = made.trials, made.truth_trials["stimOn_times"].to_numpy()
         before = counts(spikes, 20, onset, -0.4, -0.1)
         block = table["probabilityLeft"].to_numpy()
-        pseudo = bwm.trials.pseudosessions(len(table), 200, seed)
+        pseudo = bwm.blocks.pseudosessions(len(table), 200, seed)
 
         def difference(values, block):
             return np.abs(values[:, block == 0.2].mean(axis=1) - values[:, block == 0.8].mean(axis=1))

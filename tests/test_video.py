@@ -8,7 +8,8 @@ import pytest
 from iblutil.util import Bunch
 
 import bwm_tutorials as bwm
-from bwm_tutorials import pose, tables
+from bwm_tutorials.analysis import pose
+from bwm_tutorials.recordings import one_tables
 from bwm_tutorials.simulate import video
 
 MINUTES = 12
@@ -178,8 +179,8 @@ def test_licks_and_pupil_are_those_that_brainbox_finds(films, dlc_functions, cam
 def folder(films, scene, tmp_path_factory):
     """A ONE folder with one session, and what the release holds of its cameras."""
     root = tmp_path_factory.mktemp("one")
-    eid = tables.make_id("SIM-900/2001-02-01/001", synthetic=True)
-    record = tables.SessionRecord(eid, tables.SYNTHETIC_LAB, "SIM-900", date(2001, 2, 1))
+    eid = one_tables.make_id("SIM-900/2001-02-01/001", synthetic=True)
+    record = one_tables.SessionRecord(eid, one_tables.SYNTHETIC_LAB, "SIM-900", date(2001, 2, 1))
     alf = root / record.path / "alf"
     alf.mkdir(parents=True)
     scene.trials.to_parquet(alf / "_ibl_trials.table.pqt")
@@ -190,7 +191,7 @@ def folder(films, scene, tmp_path_factory):
         np.save(alf / f"{camera}Camera.ROIMotionEnergy.npy", filmed.motion_energy)
         if camera != "body":
             video.write_pose(alf / f"_ibl_{camera}Camera.features.pqt", filmed.features)
-    tables.write(root, [record], created="2001-02-01 12:00", main=eid)
+    one_tables.write(root, [record], created="2001-02-01 12:00", main=eid)
     return Bunch(root=root, eid=eid, alf=alf)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bwm_tutorials as bwm
-from bwm_tutorials import wheel
+from bwm_tutorials.analysis import wheel
 
 reference = pytest.importorskip("brainbox.behavior.wheel")
 

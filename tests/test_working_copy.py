@@ -15,9 +15,11 @@ import pytest
 from test_environment import copy_of_the_repository
 
 import bwm_tutorials as bwm
-from bwm_tutorials import environment, pairing, running
-from bwm_tutorials.course import checking, progress, saves, working_copy
+from bwm_tutorials.course import checking
+from bwm_tutorials.course.learner import progress, saves, working_copy
 from bwm_tutorials.errors import WorkingCopyError
+from bwm_tutorials.paths import ROOT, data_folder
+from bwm_tutorials.workshop import execute, notebooks
 
 LESSON = "03_the_task.ipynb"
 NEW = "03_the_task (new).ipynb"
@@ -83,11 +85,11 @@ def test_start_copies_plain_notebooks_without_the_teachers_notes(tmp_path):
     done = start(tmp_path / "mine")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"Your lessons are in {tmp_path / 'mine'}.\n"
-    for source in sorted((environment.ROOT / "notebooks").glob("[0-9][0-9]_*.py")):
+    for source in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.py")):
         copy = nbformat.read(tmp_path / "mine" / f"{source.stem}.ipynb", as_version=4)
         nbformat.validate(copy)
         assert not [cell for cell in copy.cells if cell.get("outputs") or "teacher" in cell.metadata.get("tags", [])]
-        ids = {cell.id for cell in pairing.read_source(source).cells}
+        ids = {cell.id for cell in notebooks.read_source(source).cells}
         assert len(copy.cells) < len(ids) and {cell.id for cell in copy.cells} < ids
     assert (tmp_path / "mine" / "explore.ipynb").exists()
     before = files(tmp_path / "mine")
@@ -108,20 +110,20 @@ def test_start_without_a_name_makes_my_lessons_in_the_clone_which_git_ignores(tm
 
 @pytest.mark.parametrize("place", [".", "notebooks", "notebooks/mine", ".."])
 def test_the_lessons_themselves_are_no_place_for_a_working_copy(place):
-    done = start(environment.ROOT / place)
+    done = start(ROOT / place)
     assert done.returncode == 1 and "name a folder of your own" in done.stderr and "Traceback" not in done.stderr
-    assert not list((environment.ROOT / place).glob(".bwm"))
+    assert not list((ROOT / place).glob(".bwm"))
 
 
 def test_binder_opens_the_working_copy_that_its_image_holds():
-    readme = (environment.ROOT / "README.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     (name,) = re.findall(r"urlpath=lab/tree/my_lessons/(\w+)\.ipynb", readme)
-    assert (environment.ROOT / "notebooks" / f"{name}.py").exists()
-    assert (environment.ROOT / "binder" / "postBuild").read_text().endswith("\nbwm-tutorials start --no-lab\n")
+    assert (ROOT / "notebooks" / f"{name}.py").exists()
+    assert (ROOT / "binder" / "postBuild").read_text().endswith("\nbwm-tutorials start --no-lab\n")
 
 
 def test_start_opens_jupyterlab_there(tmp_path, monkeypatch):
-    from bwm_tutorials import cli
+    from bwm_tutorials.workshop import cli
 
     called = []
     monkeypatch.setattr(cli.subprocess, "call", lambda command: called.append(command) or 0)
@@ -330,7 +332,9 @@ def test_a_folder_that_is_gone_does_not_disturb_a_check(folder, session):
 
 
 def test_two_notebooks_at_once_lose_nothing(folder):
-    code = "from bwm_tutorials.course import progress\nfor i in range(40): progress.record(f'{n}.{i}', 'correct', i)"
+    code = (
+        "from bwm_tutorials.course.learner.progress import record\nfor i in range(40): record(f'{n}.{i}', 'correct', i)"
+    )
     each = [[sys.executable, "-c", f"n = {n}\n{code}"] for n in range(3)]
     running_now = [subprocess.Popen(command, cwd=folder) for command in each]
     assert [process.wait(60) for process in running_now] == [0, 0, 0]
@@ -650,7 +654,7 @@ def test_answers_and_progress_reach_another_computer(sample, tmp_path):
     notebook.cells.append(nbformat.v4.new_code_cell("import os; os._exit(9)"))  # the kernel is killed at the end
     nbformat.write(notebook, lesson)
     executed = first / "executed.ipynb"
-    assert "died" in running.execute(lesson, executed).error.lower()
+    assert "died" in execute.execute(lesson, executed).error.lower()
     python("import bwm_tutorials as bwm; bwm.save('../save.zip')", first)
 
     code = "import bwm_tutorials as bwm; bwm.restore('../save.zip'); bwm.progress()"
@@ -674,7 +678,7 @@ CALLS = {
 
 @pytest.mark.parametrize("place", ["notebooks", "elsewhere"])
 def test_outside_of_a_working_copy_each_call_prints_a_fixed_line_and_writes_nothing(place, tmp_path):
-    cwd = environment.ROOT / "notebooks" if place == "notebooks" else tmp_path
+    cwd = ROOT / "notebooks" if place == "notebooks" else tmp_path
     before = set(cwd.rglob("*"))
     said = python("import bwm_tutorials as bwm\n" + "\n".join(CALLS), cwd)
     assert said.splitlines() == list(CALLS.values())
@@ -690,7 +694,7 @@ def test_running_the_committed_lessons_keeps_no_progress(sample, tmp_path):
     for folder in (tmp_path, clone / "notebooks"):
         (folder / ".bwm").mkdir()
         (folder / ".bwm" / "record.json").write_text("{}")
-    environ = os.environ | {"PYTHONPATH": str(clone), "BWM_DATA": str(environment.data_folder()), "PYTHONUTF8": "1"}
+    environ = os.environ | {"PYTHONPATH": str(clone), "BWM_DATA": str(data_folder()), "PYTHONUTF8": "1"}
     command = [sys.executable, "-m", "bwm_tutorials"]
     subprocess.run([*command, "run", "00"], cwd=clone, env=environ, check=True, stdout=subprocess.DEVNULL)
     assert "✓ 00.1 correct." in (clone / "_build" / "00_start_here.ipynb").read_text(encoding="utf-8")

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..console import printable
 from ..errors import MissingDataset, UnknownExercise
-from ..session import Session
+from ..recordings.session import Session
 from .exercise import CORRECT, NOT_APPLICABLE, NOT_ATTEMPTED, NOT_YET, Exercise, exercises_of
-from .progress import record
+from .learner.progress import record
 
 MISTAKE_TOLERANCE = 0.01  # relative: a mistake is recognised also when its result was rounded
 _MARKS = {NOT_ATTEMPTED: "□", NOT_YET: "✗", CORRECT: "✓", NOT_APPLICABLE: "–"}
@@ -28,14 +29,14 @@ class Outcome(NamedTuple):
     message: str
 
     def __repr__(self) -> str:
-        return textwrap.fill(f"{_MARKS[self.status]} {self.key} {self.status}. {self.message}".rstrip(), 92)
+        return printable(textwrap.fill(f"{_MARKS[self.status]} {self.key} {self.status}. {self.message}".rstrip(), 92))
 
 
 class Text(str):
     """Text that a notebook shows as it is, without quotation marks."""
 
     def __repr__(self) -> str:
-        return str(self)
+        return printable(str(self))
 
 
 def exercises(lesson: str, session: Session) -> tuple[Callable, Callable, Callable]:

@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any, NamedTuple
 
 from ..errors import MissingDataset, UnknownExercise
-from ..session import Insertion, Session
+from ..recordings.insertion import Insertion
+from ..recordings.session import Session
+from . import lessons
 
 NOT_ATTEMPTED, NOT_YET, CORRECT, NOT_APPLICABLE = "not attempted", "not yet", "correct", "not applicable here"
 
@@ -58,7 +61,11 @@ def insertion(session: Session, number: int) -> Insertion:
 
 def exercises_of(lesson: str) -> dict[str, Exercise]:
     """The exercises of a lesson by key (``'00.1'``, …)."""
-    try:
-        return import_module(f"{__package__}.lesson_{lesson}").EXERCISES
-    except ModuleNotFoundError as error:
-        raise UnknownExercise(f"There is no lesson {lesson!r} with exercises; lessons are named like '00'.") from error
+    if lesson not in (known := lesson_numbers()):
+        raise UnknownExercise(f"There is no lesson {lesson!r} with exercises; there are {', '.join(known)}.")
+    return import_module(f"{lessons.__name__}.lesson_{lesson}").EXERCISES
+
+
+def lesson_numbers() -> list[str]:
+    """Return the numbers of the lessons that have exercises, in order."""
+    return sorted(name.removeprefix("lesson_") for _, name, _ in iter_modules(lessons.__path__))

@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..session import Session
+from ..recordings.session import Session
+from .learner.working_copy import read, write_whole, writing_to
 from .provenance import lines
-from .working_copy import read, write_whole, writing_to
 
 _SAID_BY_TEST = ("test", "null", "correction", "values", "n_trials", "n_rarer")
 
@@ -67,7 +67,7 @@ def export(
             if there == list(files.values()):
                 print(f"{places[0]} and its figure are there already, with the same content.")
                 return places
-            if not any(there):
+            if all(content is None for content in there):
                 break
         for place, content in zip(places, files.values(), strict=True):
             write_whole(place, content)

@@ -4,7 +4,7 @@ import sys
 import textwrap
 from importlib.metadata import version
 
-from ..session import Session
+from ..recordings.session import Session
 
 PACKAGES = ("bwm-tutorials", "ONE-api", "iblatlas", "numpy", "pandas", "scipy", "matplotlib")
 

@@ -5,6 +5,7 @@ be told apart by colour-blind readers and read as text on white.
 """
 
 from .auditing import audit
+from .availability import download_prices, what_sessions_have
 from .behaviour import among_mice, beliefs, learning, psychometric, psychometric_by_hand, session_course
 from .explorer import session_window
 from .passive import best_pixels, on_off, passive_protocol, rates_by_part, rf_maps, task_against_replay
@@ -13,15 +14,7 @@ from .release import history, regions_by_session, selection_steps, two_sortings,
 from .report import presence, quality_by_depth, responding
 from .responses import alignments, answer, p_values, raster, rates_around, responsive, trajectories
 from .score import scorecard
-from .sessions import download_prices, what_sessions_have
-from .sorting import (
-    confidence_by_rate,
-    confidence_of_mixtures,
-    criteria,
-    session_raster,
-    voltage,
-    waveform_widths,
-)
+from .sorting import confidence_by_rate, confidence_of_mixtures, criteria, session_raster, voltage, waveform_widths
 from .style import stamp
 from .trial import one_trial, trial_panels
 from .units import probe, unit_panels, units_by_region

@@ -1,14 +1,18 @@
 """What an audit found: each seed a dot."""
 
+from typing import TYPE_CHECKING
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..auditing import Audit
 from .style import BLUE, GREY, ORANGE, PURPLE, say, sign
 
+if TYPE_CHECKING:
+    from ..brainwide.auditing import Audit
 
-def audit(result: Audit) -> Figure:
+
+def audit(result: "Audit") -> Figure:
     """The share of units that an analysis flags, in each seed, where something was put in and where nothing was.
 
     Parameters

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from ..trials import fit_psychometric, psychometric_curve, psychometric_log_likelihood, signed_contrast
+from ..analysis.trials import fit_psychometric, psychometric_curve, psychometric_log_likelihood, signed_contrast
 from .style import BLUE, COLOURS, GREY, ORANGE, minus, percent, say, with_limits
 
 
@@ -42,12 +42,16 @@ def session_course(trials: pd.DataFrame, performance: pd.DataFrame) -> Figure:
     below.yaxis.set_major_formatter("{x:g}")
     below.yaxis.set_minor_formatter(NullFormatter())
     fig.align_ylabels()
-    first, last = performance["correct"].dropna().iloc[[0, -1]]
-    soon, late = performance["latency"].dropna().iloc[[0, -1]]
     none = int((trials["choice"] == 0).sum())
+    words = f"{len(trials)} trials, {none} of them without a choice."
+    correct, latency = performance["correct"].dropna(), performance["latency"].dropna()
+    if correct.empty or latency.empty:
+        say(f"{words} These are too few for a running window.")
+        return fig
+    (first, last), (soon, late) = correct.iloc[[0, -1]], latency.iloc[[0, -1]]
     say(
-        f"{len(trials)} trials, {none} of them without a choice. Rewarded: {percent(first)} at the start and "
-        f"{percent(last)} at the end; median time to a response {soon:.2g} s and {late:.2g} s."
+        f"{words} Rewarded: {percent(first)} at the start and {percent(last)} at the end; median time to a response "
+        f"{soon:.2g} s and {late:.2g} s."
     )
     return fig
 

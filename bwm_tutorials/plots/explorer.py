@@ -8,15 +8,15 @@ import pandas as pd
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from ..blocks import blocks
-from ..spikes import Peth
-from ..trials import outcomes, signed_contrast, stimulus_side
-from ..views import Probe, Recording, envelope, spike_map
-from ..wheel import THRESHOLD, displacement
+from ..analysis.blocks import blocks
+from ..analysis.spikes import Peth
+from ..analysis.trials import outcomes, signed_contrast, stimulus_side
+from ..analysis.wheel import THRESHOLD, displacement
 from .responses import rates_around
 from .style import BLUE, COLOURS, GREEN, GREY, ORANGE, PURPLE, say
 from .trial import SHOWN, describe_trial
 from .units import regions_along
+from .windows import Probe, Recording, envelope, spike_map
 
 COLUMNS, ROWS = 365, 96  # of a raster; a panel has twice as many pixels, so that a spike can be seen
 MOST_SPIKES = 2**20  # of a probe, that are counted for it

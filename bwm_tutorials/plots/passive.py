@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..passive import PIXEL, SIGNS, RfMaps, degrees
+from ..analysis.passive import PIXEL, SIGNS, RfMaps, degrees
 from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, percent, say
 
 PARTS = {"spontaneousActivity": "spontaneous activity", "RFM": "receptive fields", "taskReplay": "replay of the task"}
@@ -150,7 +150,7 @@ def task_against_replay(
     Parameters
     ----------
     task, replay : DataFrame
-        As `spikes.responsive_units` gives them.
+        As `responses.responsive_units` gives them.
     differ : Series of bool
         By cluster id: whether the two responses were shown to differ.
     knows : Series of bool, optional

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..pose import common_pixels
-from ..spikes import Peth
+from ..analysis.pose import common_pixels
+from ..analysis.spikes import Peth
 from .style import BLUE, COLOURS, GREEN, GREY, ORANGE, PURPLE, minus, percent, say, with_band
 from .trial import stimulus_time, turned_since
 
@@ -173,7 +173,7 @@ def choice_at_equal_movement(
     Parameters
     ----------
     tests : mapping of str to DataFrame
-        What is equal → `spikes.selectivity` of the choice; none where no trials can be compared.
+        What is equal → `responses.selectivity` of the choice; none where no trials can be compared.
     pairs : mapping of str to int
         What is equal → how many pairs of trials can be compared.
     knows : Series of bool, optional
@@ -280,7 +280,7 @@ def lags(correlations: pd.DataFrame, unit: int, far: float, p: pd.Series) -> Fig
     Parameters
     ----------
     correlations : DataFrame
-        As `spikes.circular_correlations` gives them.
+        As `responses.circular_correlations` gives them.
     unit : int
         Cluster id.
     far : float

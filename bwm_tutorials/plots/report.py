@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from ..quality import MIN_AMPLITUDE
+from ..analysis.quality import MIN_AMPLITUDE
 from .sorting import CRITERIA
 from .style import BLUE, COLOURS, GREY, ORANGE, percent, say
 
@@ -107,7 +107,7 @@ def responding(tests: Mapping[str, pd.DataFrame], regions: pd.Series) -> Figure:
     Parameters
     ----------
     tests : mapping of str to DataFrame
-        Name of the event → `spikes.responsive_units` of the same units.
+        Name of the event → `responses.responsive_units` of the same units.
     regions : Series
         Acronym of each unit, by cluster id.
     """

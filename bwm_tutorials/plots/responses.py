@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..spikes import Peth
+from ..analysis.spikes import Peth
 from .style import BLUE, COLOURS, GREY, ORANGE, percent, say, with_band
 
 EVENTS = {"stimOn_times": "stimulus", "firstMovement_times": "first movement", "feedback_times": "feedback"}
@@ -99,7 +99,7 @@ def responsive(table: pd.DataFrame, acronym: pd.Series, knows: pd.Series | None 
     Parameters
     ----------
     table : DataFrame
-        As `spikes.responsive_units` gives it.
+        As `responses.responsive_units` gives it.
     acronym : Series
         The region of each unit, by cluster id.
     knows : Series of bool, optional
@@ -138,7 +138,7 @@ def answer(
     title : str
         Which test it is of.
     table : DataFrame
-        As `spikes.selectivity` gives it, of counts in windows `spikes.around` an event.
+        As `responses.selectivity` gives it, of counts in windows `spikes.around` an event.
     acronym : Series
         The region of each unit, by probe and cluster id as ``table``.
     knows : Series of bool, optional

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..quality import MIN_AMPLITUDE, MIN_CONFIDENCE, SAMPLING_RATE, autocorrelogram
+from ..analysis.quality import MIN_AMPLITUDE, MIN_CONFIDENCE, SAMPLING_RATE, autocorrelogram
 from .style import BLUE, GREY, ORANGE, minus, percent, say
 from .units import draw_regions
 
@@ -154,7 +154,7 @@ def confidence_by_rate(units: pd.DataFrame, seconds: float) -> Figure:
     ----------
     units : DataFrame
         Columns ``firing_rate`` (Hz), ``max_confidence`` (percent) and ``n_spikes_below2``, as
-        `spikes.sliding_refractory_period` gives them.
+        `quality.sliding_refractory_period` gives them.
     seconds : float
         How long the recording lasts.
     """
@@ -285,7 +285,7 @@ def _draw_refractory(ax: plt.Axes, times: np.ndarray, _: np.ndarray) -> None:
 
 
 def _draw_cutoff(ax: plt.Axes, _: np.ndarray, amps: np.ndarray) -> None:
-    # The bins and the two parts that `spikes.noise_cutoff` holds against each other.
+    # The bins and the two parts that `quality.noise_cutoff` holds against each other.
     heights, edges = np.histogram(amps, np.linspace(0, amps.max(), 100))
     ax.stairs(heights, edges, fill=True, color=BLUE)
     second = np.flatnonzero(heights)[1]

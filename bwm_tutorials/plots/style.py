@@ -4,14 +4,18 @@ import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..session import Session
+from .. import console
+
+if TYPE_CHECKING:
+    from ..recordings.session import Session
+
 
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#008060", "#AA3377", "#707070"
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
@@ -29,7 +33,7 @@ plt.rcParams.update(STYLE)
 _signature = "not stamped: bwm.plots.stamp(session) says what this is"
 
 
-def stamp(*sessions: Session) -> None:
+def stamp(*sessions: "Session") -> None:
     """Write on every later figure of this notebook which recordings it shows, and whether they are synthetic.
 
     Parameters
@@ -52,7 +56,7 @@ def stamp(*sessions: Session) -> None:
 
 
 @contextmanager
-def stamped(session: Session) -> Iterator[None]:
+def stamped(session: "Session") -> Iterator[None]:
     """Write on the figures drawn in here what they show; on later ones what was written before."""
     global _signature
     before = _signature
@@ -87,7 +91,7 @@ def with_band(ax: plt.Axes, mean: pd.Series, sem: pd.Series, colour: str, **styl
 
 def say(text: str) -> None:
     """Print a sentence about a figure, in lines that fit a page, percent signs beside their numbers."""
-    print(textwrap.fill(minus(text).replace(" %", "\xa0%"), 92).replace("\xa0", " "))
+    console.say(textwrap.fill(minus(text).replace(" %", "\xa0%"), 92).replace("\xa0", " "))
 
 
 def minus(text: str) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..wheel import THRESHOLD, displacement
+from ..analysis.wheel import THRESHOLD, displacement
 from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, say
 
 
@@ -127,11 +127,10 @@ def _draw_stimulus(ax: plt.Axes, trial: pd.Series, zero: float, end: float) -> s
     ax.text(0, 0.5, f"{100 * contrast:.4g} % contrast, {side} ", va="center", ha="right", fontsize=9)
     ax.set(ylim=(0, 1), yticks=[])
     ax.spines["left"].set_visible(False)
-    outcome = {1: "was rewarded", -1: "was not rewarded"}[int(trial["feedbackType"])]
-    report = REPORTS[int(trial["choice"])]
     seconds = trial["response_times"] - zero
+    after = f" after {seconds:.2f} s" if pd.notna(seconds) else ""
     shown = f"A stimulus of {100 * contrast:g} % contrast on the {side}"
-    return f"{shown}: the mouse {report} after {seconds:.2f} s and {outcome}."
+    return f"{shown}: the mouse {_report(trial)}{after} and was {_outcome(trial)}."
 
 
 def _draw_wheel(ax: plt.Axes, wheel: Mapping, zero: float, start: float, end: float, response: float) -> str:
@@ -209,7 +208,7 @@ def trial_panels(trials: pd.DataFrame, wheel: Mapping | None = None, licks: np.n
         if licks is not None:
             within = licks[(licks >= zero + start) & (licks <= zero + end)] - zero
             ax.plot(within, np.full(within.size, 0.04), "|", color=BLUE, ms=9, transform=ax.get_xaxis_transform())
-        title = f"trial {number}: {100 * contrast:g} %, {side}\n{REPORTS[int(trial['choice'])]}, {_outcome(trial)}"
+        title = f"trial {number}: {100 * contrast:g} %, {side}\n{_report(trial)}, {_outcome(trial)}"
         ax.set_title(title, fontsize=9)
         ax.set(xlim=(start, end))
         ax.locator_params(axis="x", nbins=5)
@@ -233,8 +232,12 @@ def _stimulus(trial: pd.Series) -> tuple[float, str]:
     return trial[f"contrast{side.capitalize()}"], side
 
 
+def _report(trial: pd.Series) -> str:
+    return REPORTS.get(trial["choice"], "did what is not known")
+
+
 def _outcome(trial: pd.Series) -> str:
-    return "rewarded" if trial["feedbackType"] == 1 else "not rewarded"
+    return {1: "rewarded", -1: "not rewarded"}.get(trial["feedbackType"], "rewarded or not, which is not known")
 
 
 def describe_trial(number: int, trial: pd.Series, events: Mapping[str, float]) -> str:
@@ -242,5 +245,5 @@ def describe_trial(number: int, trial: pd.Series, events: Mapping[str, float]) -
     moved, response = (f"at {1000 * events[name]:.0f} ms" if name in events else "" for name in SHOWN)
     return (
         f"Trial {number}: {100 * contrast:g} % on the {side}; {moved and f'first movement {moved}, '}"
-        f"{REPORTS[int(trial['choice'])]} {response}, {_outcome(trial)}."
+        f"{_report(trial)} {response}, {_outcome(trial)}."
     )

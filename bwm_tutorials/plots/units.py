@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..quality import SAMPLING_RATE, autocorrelogram
-from ..session import NOT_REGIONS
+from ..analysis.quality import SAMPLING_RATE, autocorrelogram
+from ..analysis.regions import NOT_REGIONS
 from .style import BLUE, GREY, ORANGE, minus, say
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from ..trials import EARLIEST, LATEST
+from ..analysis.trials import EARLIEST, LATEST
 from .style import BLUE, COLOURS, GREY, ORANGE, PURPLE, minus, percent, say, with_limits
 
 

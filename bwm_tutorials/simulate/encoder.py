@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from ..wheel import RESOLUTION
+from ..analysis.wheel import RESOLUTION
 from .mouse import minimum_jerk
 
 FREQ = 1000

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy.ndimage import gaussian_filter1d
 
-from ..blocks import kernel_p_left
-from ..wheel import THRESHOLD
+from ..analysis.priors import kernel_p_left
+from ..analysis.wheel import THRESHOLD
 
 LEARNING_RATE = 0.17  # of the belief, from one trial to the next: the median of real mice (action kernel fits)
 LEAN = 0.3  # how far the belief (log odds) shifts the starting point; the bounds are at −1 and 1

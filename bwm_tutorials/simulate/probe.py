@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.ndimage import gaussian_filter1d
 
-from ..quality import SAMPLING_RATE
+from ..analysis.quality import SAMPLING_RATE
 
 N_CHANNELS = 384
 N_SAMPLES, TROUGH_AT, N_NEAR = 82, 41, 32  # of a stored waveform: samples, sample of the trough, channels

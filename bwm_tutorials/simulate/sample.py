@@ -1,6 +1,5 @@
 """The sample that ``connect('sample')`` opens: built on first use, whole or not at all."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -14,16 +13,16 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 from iblutil.util import Bunch
 
-from .. import tables
-from ..environment import data_folder
 from ..errors import DataError
+from ..paths import claim, data_folder, remove
+from ..recordings import one_tables
 
 if TYPE_CHECKING:
-    from .release import SessionPlan
+    from .plans import SessionPlan
 
+VERSION = 1
+"""Of the files that are written: a sample of another version is built again. A test tells when to raise it."""
 _STAMP = "complete.json"
-# Code outside of this package that the sample depends on.
-_ALSO = ("blocks.py", "pose.py", "quality.py", "tables.py", "wheel.py")
 
 
 def ensure(
@@ -45,14 +44,15 @@ def ensure(
     rebuild : bool
         Build it even if it is complete.
     name : str
-        ``'sample'``, ``'release'``, or what the folder of other ``plans`` is called.
+        ``'sample'``, ``'sample-release'``, or what the folder of other ``plans`` is called.
     plans, seed
         As in `build`.
 
     Raises
     ------
     DataError
-        It is not complete and the folder cannot be written to, or the disk is full.
+        It is not complete, and the folder cannot be written to, the disk is full, or a folder of that name is there
+        that was not made here.
     """
     folder = folder or data_folder()
     if is_complete(folder, name) and not rebuild:
@@ -62,7 +62,7 @@ def ensure(
         with FileLock(folder / f".{name}.lock"):
             if rebuild or not is_complete(folder, name):
                 for left_over in folder.glob(f".building-{name}-*"):  # of a build that was killed: we hold the lock
-                    shutil.rmtree(left_over, ignore_errors=True)
+                    remove(left_over)
                 build(folder / name, seed, name, plans)
     return folder / name / "one"
 
@@ -72,7 +72,7 @@ def is_complete(folder: Path | None = None, name: str = "sample") -> bool:
     built = (folder or data_folder()) / name
     try:
         stamp = json.loads((built / _STAMP).read_text(encoding="utf-8"))
-        return stamp["version"] == version() and all(
+        return stamp["version"] == VERSION and all(
             (built / file).stat().st_size == size for file, size in stamp["files"].items()
         )
     except (OSError, ValueError, LookupError, TypeError):
@@ -96,7 +96,7 @@ def build(
     target : Path
     seed : int
     name : str
-        ``'sample'``, ``'release'``, or any for other ``plans``.
+        ``'sample'``, ``'sample-release'``, or any for other ``plans``.
     plans : sequence of SessionPlan, optional
         The sessions to make, the main one first; default those of ``name``.
     **shorter
@@ -110,28 +110,25 @@ def build(
     Raises
     ------
     DataError
-        The folder cannot be written to, or the disk is full; nothing is left behind.
+        ``target`` is there and was not made here, the folder cannot be written to, or the disk is full; nothing is
+        left behind.
     """
-    from .release import RELEASE, SAMPLE
+    from .plans import BY_NAME
 
-    plans = [replace(plan, **shorter) for plan in plans or {"sample": SAMPLE, "release": RELEASE}[name]]
+    plans = [replace(plan, **shorter) for plan in plans or BY_NAME[name]]
     with _writing(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix=f".building-{name}-", dir=target.parent))
+        if target.exists():
+            claim(target)  # or say that it is somebody else's
+        building = claim(Path(tempfile.mkdtemp(prefix=f".building-{name}-", dir=target.parent)))
         try:
-            _write(building / "new", plans, seed)
+            _write(claim(building / "new"), plans, seed)
             with suppress(FileNotFoundError):
                 target.rename(building / "older")
             (building / "new").rename(target)
         finally:
-            shutil.rmtree(building, ignore_errors=True)
+            remove(building)
     return target / "one"
-
-
-def version() -> str:
-    """A fingerprint of the code that makes the sample: when it changes, an old sample is built again."""
-    code = [*sorted(Path(__file__).parent.glob("*.py")), *map(Path(__file__).parents[1].joinpath, _ALSO)]
-    return hashlib.md5(b"".join(file.read_bytes().replace(b"\r\n", b"\n") for file in code)).hexdigest()
 
 
 def _write(folder: Path, plans: Sequence["SessionPlan"], seed: int) -> None:
@@ -153,14 +150,14 @@ def _write(folder: Path, plans: Sequence["SessionPlan"], seed: int) -> None:
             recording = _behave(folder, plan, seeds[plan.record.eid])
         _insert(folder, plan, recording, seeds[plan.record.eid])
     records = [plan.record for plan in plans]
-    tables.write(root, records, created="2001-01-08 12:00", main=main.eid, seeds=seeds, null=null)
+    one_tables.write(root, records, created="2001-01-08 12:00", main=main.eid, seeds=seeds, null=null)
     files = {f.relative_to(folder).as_posix(): f.stat().st_size for f in sorted(folder.rglob("*")) if f.is_file()}
-    stamp = json.dumps({"version": version(), "seed": seed, "files": files}, indent=1)
+    stamp = json.dumps({"version": VERSION, "seed": seed, "files": files}, indent=1)
     (folder / _STAMP).write_text(stamp, encoding="utf-8")
 
 
 def _behave(folder: Path, plan: "SessionPlan", seed: int) -> Bunch:
-    from .recording import behave, film, pose
+    from .session import behave, film, pose
     from .write import write_behaviour, write_cameras
 
     recording = behave(seed, plan.minutes, plan.skill, plan.after)
@@ -173,8 +170,8 @@ def _behave(folder: Path, plan: "SessionPlan", seed: int) -> Bunch:
 
 
 def _insert(folder: Path, plan: "SessionPlan", recording: Bunch, seed: int) -> None:
-    from .history import add_older_sorting, add_superseded
-    from .recording import insert
+    from .session import insert
+    from .superseded import add_older_sorting, add_superseded
     from .write import write_insertions
 
     alf = folder / "one" / plan.record.path / "alf"
@@ -191,7 +188,7 @@ def _insert(folder: Path, plan: "SessionPlan", recording: Bunch, seed: int) -> N
         add_superseded(alf)
 
 
-def _share(folder: Path, session: tables.SessionRecord, twin: tables.SessionRecord) -> None:
+def _share(folder: Path, session: one_tables.SessionRecord, twin: one_tables.SessionRecord) -> None:
     """Give the files of a session's behaviour a second name in its twin, where they take no space."""
     probes = shutil.ignore_patterns("probe*", "raw_ephys_data", "units.pqt")
     for here, there in ((f"one/{session.path}", f"one/{twin.path}"), (f"truth/{session.eid}", f"truth/{twin.eid}")):

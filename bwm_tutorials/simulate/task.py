@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from ..blocks import block_priors, truncated_exponential
+from ..analysis.blocks import block_priors, truncated_exponential
 
 CONTRASTS = np.array([0.0, 0.0625, 0.125, 0.25, 1.0])
 FIRST_TRIAL = 30.0  # s from the start of the recording

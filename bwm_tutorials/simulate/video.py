@@ -18,7 +18,7 @@ from iblutil.util import Bunch
 from scipy.ndimage import median_filter
 from scipy.signal import lfilter
 
-from ..pose import lick_times, pupil_diameter
+from ..analysis.pose import lick_times, pupil_diameter
 
 WHEEL_RATE = 1000  # Hz, of scene.wheel
 AROUSAL_RATE = 10  # Hz, of scene.arousal

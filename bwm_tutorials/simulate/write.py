@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from iblutil.util import Bunch
 
-from .. import tables
-from ..quality import SAMPLING_RATE
+from ..analysis.quality import SAMPLING_RATE
+from ..recordings import one_tables
 from . import passive, video
 
 TRIALS_REVISION = "#2025-03-03#"
@@ -36,7 +36,7 @@ Lab, subject, date and identifiers are made up. Nothing in here is evidence abou
 """
 
 
-def write_behaviour(root: Path, record: tables.SessionRecord, recording: Bunch, seed: int) -> None:
+def write_behaviour(root: Path, record: one_tables.SessionRecord, recording: Bunch, seed: int) -> None:
     """Write a session's files below ``root``, without cameras and probes, and what was put in to ``truth/`` beside it.
 
     Parameters
@@ -67,7 +67,9 @@ def write_behaviour(root: Path, record: tables.SessionRecord, recording: Bunch, 
         _write_table(truth / "passive.pqt", recording.passive.events)
 
 
-def write_cameras(root: Path, record: tables.SessionRecord, body: Bunch, films: Iterable[tuple[str, Bunch]]) -> None:
+def write_cameras(
+    root: Path, record: one_tables.SessionRecord, body: Bunch, films: Iterable[tuple[str, Bunch]]
+) -> None:
     """Write what was found in a session's videos, one after the other, and the true body.
 
     Parameters
@@ -91,7 +93,7 @@ def write_cameras(root: Path, record: tables.SessionRecord, body: Bunch, films: 
     video.write_pose(_truth(root, record) / "video.pqt", video.truth(body))
 
 
-def write_insertions(root: Path, record: tables.SessionRecord, insertions: Iterable[tuple[str, Bunch]]) -> None:
+def write_insertions(root: Path, record: one_tables.SessionRecord, insertions: Iterable[tuple[str, Bunch]]) -> None:
     """Write what was recorded by a session's probes, one after the other, and what was put into their units.
 
     The session's behaviour was written before.
@@ -130,7 +132,7 @@ def superseded(trials: pd.DataFrame) -> pd.DataFrame:
     return old
 
 
-def _truth(root: Path, record: tables.SessionRecord) -> Path:
+def _truth(root: Path, record: one_tables.SessionRecord) -> Path:
     return root.parent / "truth" / record.eid
 
 
@@ -171,7 +173,7 @@ def _write_insertion(probe: Path, pid: str, insertion: Bunch) -> None:
     shapes = {"waveforms": insertion.waveforms, "waveformsChannels": insertion.waveform_channels}
     write_arrays(sorting, "clusters", shapes)
     write_arrays(sorting, "templates", {"amps": metrics["amp_median"].to_numpy()} | shapes)
-    uuids = [tables.make_id(f"{pid}/{cluster}", synthetic=True) for cluster in metrics.index]
+    uuids = [one_tables.make_id(f"{pid}/{cluster}", synthetic=True) for cluster in metrics.index]
     pd.DataFrame({"uuids": uuids}).to_csv(sorting / "clusters.uuids.csv", index=False, lineterminator="\n")
     times, um = insertion.drift
     write_arrays(sorting, "drift", {"times": times, "um": um[:, None]})

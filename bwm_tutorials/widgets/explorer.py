@@ -10,18 +10,22 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from .. import plots, pose, views
+from .. import plots
+from ..analysis import pose
+from ..analysis.spikes import peth
+from ..analysis.trials import select, signed_contrast
 from ..errors import DataError
+from ..plots import windows
 from ..plots.explorer import panel_at, rates_below
 from ..plots.responses import EVENTS
 from ..plots.style import say, stamped
 from ..plots.trial import stimulus_time
 from ..plots.units import describe_unit
-from ..remote.plan import Plan, download_plan
-from ..remote.source import RemoteOne
-from ..session import TRACKERS, Insertion, Session
-from ..spikes import peth
-from ..trials import select, signed_contrast
+from ..recordings.datasets import TRACKERS
+from ..recordings.insertion import Insertion
+from ..recordings.remote.base import RemoteOne
+from ..recordings.remote.plan import Plan, download_plan
+from ..recordings.session import Session
 from .handles import ANY, WIDE, framed, png, sentence, told
 
 PAWS = ["paw_r", "paw_l"]
@@ -87,7 +91,7 @@ def session_explorer(session: Session) -> ipywidgets.Widget:
         fits = fitting()
         if fits.empty:
             raise DataError(f"No trial fits these filters: set one of them to '{ANY}'.")
-        handle.trial.value = views.next_trial(fits, handle.trial.value, by)
+        handle.trial.value = windows.next_trial(fits, handle.trial.value, by)
         jump()
 
     def jump() -> None:
@@ -97,7 +101,9 @@ def session_explorer(session: Session) -> ipywidgets.Widget:
 
     def scrub() -> None:
         if now.recording.trials is not None:
-            handle.trial.value = views.trial_at(now.recording.trials, handle.time.value + BEFORE * handle.seconds.value)
+            handle.trial.value = windows.trial_at(
+                now.recording.trials, handle.time.value + BEFORE * handle.seconds.value
+            )
 
     def zoom() -> None:
         handle.time.step = handle.seconds.value / 10
@@ -108,14 +114,14 @@ def session_explorer(session: Session) -> ipywidgets.Widget:
         found = panel_at(now.figure, *map(float, handle.click.value.split(",")))
         if found and found[0] in now.recording.probes:
             name, _, place = found
-            handle.unit.value = name, views.unit_at(now.recording.probes[name].units, place)
+            handle.unit.value = name, windows.unit_at(now.recording.probes[name].units, place)
 
     def draw() -> None:
         def figure() -> Figure:
             fits = fitting()
             counted = "" if fits is None else f" {len(fits)} of {len(now.recording.trials)} trials fit."
             print(f"{now.session.label}.{counted}")
-            window = views.window_at(handle.time.value, handle.seconds.value, now.recording.end)
+            window = windows.window_at(handle.time.value, handle.seconds.value, now.recording.end)
             return plots.session_window(now.recording, window, fits, handle.unit.value or None)
 
         handle.unit_name.value = handle.unit.label
@@ -188,14 +194,14 @@ def session_views(session: Session, trial: int | None = None, seconds: Sequence[
     seen = recording(session)
     zero = 0.0
     if seen.trials is not None:
-        zero = stimulus_time(seen.trials.loc[views.trial_at(seen.trials, 0) if trial is None else trial])
+        zero = stimulus_time(seen.trials.loc[windows.trial_at(seen.trials, 0) if trial is None else trial])
     with stamped(session):
         for length in seconds:
             length = length or seen.end
-            plots.session_window(seen, views.window_at(zero - BEFORE * length, length, seen.end))
+            plots.session_window(seen, windows.window_at(zero - BEFORE * length, length, seen.end))
 
 
-def recording(session: Session) -> views.Recording:
+def recording(session: Session) -> windows.Recording:
     """What the explorer shows of a session; what cannot be had is said in ``lacks``."""
     session = Session(session.eid, session.one)  # whose arrays nobody else keeps
     lacks: dict[str, str] = {}
@@ -211,17 +217,17 @@ def recording(session: Session) -> views.Recording:
     wheel = part("wheel", lambda: session.wheel)
     paws = part("pose", lambda: _paws(session))
     if not session.insertions:
-        lacks["insertions"] = str(session._missing("insertions"))
+        lacks["insertions"] = str(session.files.missing("insertions"))
     probes = {each.name: part(each.name, lambda each=each: _probe(each)) for each in session.insertions}
     probes = {name: probe for name, probe in probes.items() if probe is not None}
     ends = [probe.spikes["times"][-1] for probe in probes.values()]
     ends += [] if wheel is None else [wheel["timestamps"][-1]]
     ends += [] if paws is None else [paws["times"].iloc[-1]]
     ends += [] if trials is None else [trials.filter(regex="_times$|^intervals_1$").max().max()]
-    return views.Recording(trials, wheel, paws, probes, lacks, float(np.nanmax([1.0, *ends])))
+    return windows.Recording(trials, wheel, paws, probes, lacks, float(np.nanmax([1.0, *ends])))
 
 
-def unit_rates(seen: views.Recording, unit: tuple[str, int] | None, fits: pd.Index | None) -> Figure:
+def unit_rates(seen: windows.Recording, unit: tuple[str, int] | None, fits: pd.Index | None) -> Figure:
     """The mean rate of a unit around the events of the trials that fit.
 
     Parameters
@@ -265,9 +271,8 @@ def to_fetch(session: Session) -> Plan | None:
 
 def _film(session: Session) -> tuple[str, str] | None:
     """The side camera and the tracker that paws are taken from, or None."""
-    has = session.available["present"]
     films = [(camera, tracker) for tracker in TRACKERS for camera in ("left", "right")]
-    return next((film for film in films if has["pose({!r}, {!r})".format(*film)]), None)
+    return next((film for film in films if session.has("pose", *film)), None)
 
 
 def _paws(session: Session) -> pd.DataFrame:
@@ -278,9 +283,9 @@ def _paws(session: Session) -> pd.DataFrame:
     return speeds
 
 
-def _probe(insertion: Insertion) -> views.Probe:
-    has = insertion.session.datasets.index.str.startswith(f"{insertion._collection}/clusters.").any()
-    return views.probe(insertion.spikes, *([insertion.clusters, insertion.channels] if has else []))
+def _probe(insertion: Insertion) -> windows.Probe:
+    has = insertion.files.matching(f"{insertion.collection}/clusters.*")
+    return windows.probe(insertion.spikes, *([insertion.clusters, insertion.channels] if has else []))
 
 
 def _handles(session: Session) -> SimpleNamespace:
@@ -328,7 +333,7 @@ def _hidden() -> ipywidgets.Text:
     return field
 
 
-def _fit_to(seen: views.Recording | None, handle: SimpleNamespace) -> None:
+def _fit_to(seen: windows.Recording | None, handle: SimpleNamespace) -> None:
     """Give the handles the choices that a recording offers; without one, none."""
     trials = None if seen is None else seen.trials
     for name in ("trial", "previous", "next", "block", "contrast", "outcome"):
@@ -357,10 +362,10 @@ def _fit_to(seen: views.Recording | None, handle: SimpleNamespace) -> None:
         handle.block.options = [(ANY, ANY), *((f"P(left) {p:g}", float(p)) for p in blocks)]
         handle.contrast.options = [(ANY, ANY), *((f"{level:g} %", float(level)) for level in levels)]
         handle.block.value = handle.contrast.value = handle.outcome.value = ANY
-        handle.trial.max, handle.trial.value = int(trials.index[-1]), views.trial_at(trials, 0)
+        handle.trial.max, handle.trial.value = int(trials.index[-1]), windows.trial_at(trials, 0)
 
 
-def _name_unit(name: str, probe: views.Probe, unit: int) -> str:
+def _name_unit(name: str, probe: windows.Probe, unit: int) -> str:
     parts = [name, f"unit {unit}"]
     if probe.clusters is not None:
         parts += [f"{probe.units[unit]:.0f} µm", str(probe.clusters.loc[unit, "acronym"])]

@@ -9,11 +9,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from .. import plots
+from ..analysis.passive import flashes, rf_maps
+from ..analysis.spikes import around, counts_in_intervals, peth, smoothed
+from ..analysis.trials import PSYCHOMETRIC, fit_psychometric, select, signed_contrast, stimulus_side
 from ..errors import DataError
-from ..passive import flashes, rf_maps
-from ..session import Insertion, Session
-from ..spikes import around, counts_in_intervals, peth, smoothed
-from ..trials import PSYCHOMETRIC, fit_psychometric, select, signed_contrast, stimulus_side
+from ..recordings.insertion import Insertion
+from ..recordings.session import Session
 from .handles import ANY, NARROW, WIDE, drawn, framed, with_handles
 
 

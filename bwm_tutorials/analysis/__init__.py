@@ -1,0 +1,1 @@
+"""Analyses: pure functions on arrays and tables, one module a topic."""

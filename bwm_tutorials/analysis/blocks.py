@@ -1,0 +1,149 @@
+"""The blocks: the rule they follow, where each begins, and what the sides seen so far tell of them.
+
+A side is −1 for left, +1 for right and 0 for none, as `trials.stimulus_side` and `trials.chosen_side` give it.
+"""
+
+import numpy as np
+import pandas as pd
+
+N_UNBIASED = 90  # trials before the first biased block
+LIKELY = 0.8  # probability of the likely side in a biased block
+SCALE, SHORTEST, LONGEST = 60, 20, 100  # of a biased block's length: exponential, truncated, cut to whole trials
+
+
+def block_priors(rng: np.random.Generator, n_trials: int) -> np.ndarray:
+    """A sequence of blocks by the rules of the task.
+
+    Returns
+    -------
+    ndarray, shape (n_trials,)
+        The probability that the stimulus is on the left: .5 for 90 trials, then blocks of .2 and .8 in turn, whichever
+        first, of 20 to 99 trials (truncated exponential with a scale of 60: 51 on average).
+    """
+    n_blocks = 1 + n_trials // SHORTEST
+    lengths = truncated_exponential(rng, SCALE, SHORTEST, LONGEST, n_blocks).astype(int)
+    likely = np.where(np.arange(n_blocks) % 2 == rng.integers(2), 0.2, 0.8)
+    return np.append(np.full(N_UNBIASED, 0.5), np.repeat(likely, lengths))[:n_trials]
+
+
+def pseudosessions(n_trials: int, n: int, seed: int) -> np.ndarray:
+    """Block sequences that the session could have had: the null for anything that is slow or comes in blocks.
+
+    Parameters
+    ----------
+    n_trials : int
+        Trials of the session.
+    n : int
+        How many sequences.
+    seed : int
+        The same seed gives the same sequences.
+
+    Returns
+    -------
+    ndarray, shape (n, n_trials)
+        ``probabilityLeft`` of each sequence. A quantity that follows the real blocks no more closely than it follows
+        these (Harris 2020, "pseudosession method"; ``brainbox.task.closed_loop``) is not shown to know the block.
+    """
+    # Streams of their own: the simulation draws a session's blocks from its seed, and they must not be among these.
+    rng = np.random.default_rng([*b"pseudosessions", seed])
+    return np.array([block_priors(rng, n_trials) for _ in range(n)])
+
+
+def shuffled_within_blocks(p_left: np.ndarray, n: int, seed: int) -> np.ndarray:
+    """Orders of the trials in which none leaves its block: the null for what changes from trial to trial.
+
+    Parameters
+    ----------
+    p_left : array-like, shape (n_trials,)
+        As in `blocks`.
+    n : int
+        How many orders.
+    seed : int
+        The same seed gives the same orders.
+
+    Returns
+    -------
+    ndarray of int, shape (n, n_trials)
+        Rows of ``trials.iloc[order]``, or of one column of them against the others as they are. Whatever follows from
+        the block alone, or changes as slowly as blocks do, is kept; for that, `pseudosessions` are the null.
+    """
+    found = blocks(p_left)
+    block = np.repeat(np.arange(len(found)), found["n_trials"])
+    return np.argsort(block + np.random.default_rng(seed).random((n, block.size)), axis=1)
+
+
+def truncated_exponential(rng: np.random.Generator, scale: float, low: float, high: float, size: int) -> np.ndarray:
+    """Exponential draws with the given scale, those outside [low, high] drawn again."""
+    # By the inverse of the distribution function between its values at the limits: the same law as drawing again.
+    edge_low, edge_high = np.exp(-low / scale), np.exp(-high / scale)
+    return -scale * np.log(edge_low - rng.random(size) * (edge_low - edge_high))
+
+
+def blocks(p_left: np.ndarray) -> pd.DataFrame:
+    """The blocks of one session.
+
+    Parameters
+    ----------
+    p_left : array-like, shape (n_trials,)
+        The column ``probabilityLeft``, or a row of `pseudosessions`.
+
+    Returns
+    -------
+    DataFrame
+        One row a block, numbered from 0: ``start`` (its first trial, the session's first being 0), ``n_trials`` and
+        ``probabilityLeft``. The session's end cuts the last block short.
+    """
+    p_left = np.asarray(p_left, float)
+    # By number, so that trials of an unknown block (NaN) make one block and not one each.
+    kind, _ = pd.factorize(p_left)
+    start = np.flatnonzero(np.diff(kind, prepend=-2))
+    n_trials = np.diff(start, append=p_left.size)
+    found = pd.DataFrame({"start": start, "n_trials": n_trials, "probabilityLeft": p_left[start]})
+    return found.rename_axis("block")
+
+
+def position_in_block(p_left: np.ndarray) -> np.ndarray:
+    """How many trials of its block came before each trial: 0 for the first.
+
+    Parameters
+    ----------
+    p_left : array-like, shape (n_trials,)
+        As in `blocks`.
+
+    Returns
+    -------
+    ndarray of int, shape (n_trials,)
+    """
+    found = blocks(p_left)
+    return np.arange(len(p_left)) - np.repeat(found["start"], found["n_trials"]).to_numpy()
+
+
+def block_shift(right: np.ndarray, contrast: np.ndarray, p_left: np.ndarray) -> np.ndarray:
+    """How much more often the mouse reports right in blocks of the right than in blocks of the left.
+
+    Parameters
+    ----------
+    right : array-like, shape (n_trials,)
+        1 for a report of right, 0 for one of left, NaN (left out) for none; or the probability of right.
+    contrast : array-like, shape (n_trials,)
+        As `trials.signed_contrast` gives it. Trials are compared with trials of the same contrast, for there are more
+        stimuli on the right in a block of the right.
+    p_left : array-like, shape (n_trials,) or (n, n_trials)
+        The column ``probabilityLeft``, or `pseudosessions`: what is found with those is the null.
+
+    Returns
+    -------
+    ndarray, shape () or (n,)
+        Fraction: the differences at each contrast, weighted as by Mantel and Haenszel (Greenland and Robins 1985).
+        NaN without trials of both blocks at one contrast.
+    """
+    right, contrast, p_left = np.asarray(right, float), np.asarray(contrast), np.asarray(p_left, float)
+    difference, weights = np.zeros((2, *p_left.shape[:-1]))
+    for level in np.unique(contrast):
+        known = (contrast == level) & ~np.isnan(right)
+        in_right, in_left = (np.isclose(p_left[..., known], p) for p in (1 - LIKELY, LIKELY))
+        n_right, n_left, n = in_right.sum(-1), in_left.sum(-1), np.maximum((in_right | in_left).sum(-1), 1)
+        difference += (n_left * (in_right @ right[known]) - n_right * (in_left @ right[known])) / n
+        weights += n_right * n_left / n
+    with np.errstate(invalid="ignore"):
+        return difference / weights

@@ -1,0 +1,44 @@
+"""Brain regions: the Allen atlas' acronyms, what lies in what, and what is no region."""
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from iblatlas.regions import BrainRegions
+
+NOT_REGIONS = ("root", "void")  # the whole brain, which is where Beryl puts fibre tracts too, and what is not brain
+
+
+@cache
+def brain_regions() -> "BrainRegions":
+    """Return the atlas' regions and their mappings (Allen, Beryl, Cosmos, …), as ``iblatlas`` has them."""
+    from iblatlas.regions import BrainRegions
+
+    return BrainRegions()
+
+
+def inside(acronyms: pd.Series, region: str) -> pd.Series:
+    """Tell which acronyms are of a region or of a part of it.
+
+    Parameters
+    ----------
+    acronyms : Series of str
+    region : str
+        An acronym at any level of the Allen atlas; ``'all'`` takes every region, but not `NOT_REGIONS`. Nothing is
+        inside of one that the atlas does not have.
+
+    Returns
+    -------
+    Series of bool
+    """
+    if region == "all":
+        return ~acronyms.isin(NOT_REGIONS)
+    atlas = brain_regions()
+    return acronyms.isin(atlas.descendants(atlas.acronym2id(region))["acronym"] if region in atlas.acronym else [])
+
+
+def beryl(acronyms: pd.Series) -> pd.Series:
+    """Return the region of each acronym in the Beryl mapping, by which the Brain Wide Map names regions."""
+    return pd.Series(brain_regions().acronym2acronym(acronyms.to_numpy(str), mapping="Beryl"), acronyms.index)

@@ -1,0 +1,3 @@
+"""One analysis over many sessions, and what is published of the release."""
+
+from . import release as release

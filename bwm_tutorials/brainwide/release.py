@@ -1,0 +1,222 @@
+"""The release as tables: what a source holds, what is published of the Brain Wide Map, and how it has changed.
+
+What a source holds is read from its tables, and from the clusters of its insertions. What is published lies in
+``published/``, each number with what it counts and where it stands; what the two agree in is for a reader to see, and
+is asserted nowhere.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from uuid import UUID
+
+import pandas as pd
+
+from ..analysis.regions import NOT_REGIONS, brain_regions
+from ..recordings.insertion import Insertion
+from ..recordings.local import LocalOne
+from ..recordings.session import Session
+
+PUBLISHED = Path(__file__).parent / "published"
+MEASURES = ["label", "firing_rate", "max_confidence", "noise_cutoff", "amp_median", "acronym"]
+_DETAILS = ["lab", "subject", "date", "number"]
+
+
+def sessions(one: LocalOne) -> pd.DataFrame:
+    """The sessions of a source.
+
+    Parameters
+    ----------
+    one : LocalOne
+        As `connect` gives it.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by ``eid`` (str), sorted by lab, subject, date and number, its first four columns; then
+        ``insertions`` (int), how many are listed.
+    """
+    eids = one.search()
+    rows = [{**one.get_details(eid), "eid": str(eid), "insertions": len(one.eid2pid(eid)[0] or [])} for eid in eids]
+    table = pd.DataFrame(rows, columns=["eid", *_DETAILS, "insertions"])
+    return table.sort_values(_DETAILS).set_index("eid")
+
+
+def insertions(one: LocalOne) -> pd.DataFrame:
+    """The probe insertions of a source.
+
+    Parameters
+    ----------
+    one : LocalOne
+
+    Returns
+    -------
+    DataFrame
+        Indexed by ``pid`` (str), sorted as `sessions` and by probe: ``eid``, ``probe`` (its name), ``lab``,
+        ``subject``, ``date``, ``number``, and ``sorted`` (bool), whether it has clusters with their quality.
+    """
+    rows = []
+    for eid, row in sessions(one)[_DETAILS].iterrows():
+        files = Session(eid, one).datasets.index
+        pids, names = one.eid2pid(eid)
+        for name, pid in sorted(zip(names or [], pids or [], strict=True)):
+            has = files.str.fullmatch(rf"alf/{name}/(pykilosort/)?clusters\.metrics\.pqt").any()
+            rows.append({"pid": str(pid), "eid": eid, "probe": name, **row, "sorted": has})
+    table = pd.DataFrame(rows, columns=["pid", "eid", "probe", *_DETAILS, "sorted"])
+    return table.astype({"sorted": bool}).set_index("pid")  # bool also where there are none
+
+
+def units(one: LocalOne, eids: Iterable[str | UUID] | None = None) -> pd.DataFrame:
+    """The units of the insertions of a source that are sorted.
+
+    No spikes are read, but the clusters and channels of every insertion are: from a server they are fetched first, some
+    ten small files for each of 699 insertions. ``download_plan(one, eid, "clusters")`` has the price of one session.
+
+    Parameters
+    ----------
+    one : LocalOne
+    eids : iterable of str or UUID, optional
+        The sessions whose units to take; default all.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by ``pid`` and ``cluster``; ``eid``, ``lab``, ``subject``, then of each unit ``label`` (the fraction of
+        quality criteria passed), ``firing_rate`` (Hz), ``max_confidence`` (percent), ``noise_cutoff``, ``amp_median``
+        (V) and ``acronym`` (Allen). What an older sorting did not measure is NaN.
+    """
+    there = insertions(one)
+    there = there[there["sorted"]]
+    if eids is not None:
+        there = there[there["eid"].isin(map(str, eids))]
+    found = {pid: Insertion(pid, one).clusters.reindex(columns=MEASURES) for pid in there.index}
+    empty = pd.DataFrame(columns=MEASURES, index=pd.MultiIndex.from_arrays([[], []]), dtype=object)
+    table = (pd.concat(found) if found else empty).rename_axis(["pid", "cluster"])
+    whose = there[["eid", "lab", "subject"]].reindex(table.index.get_level_values("pid")).set_index(table.index)
+    return whose.join(table)
+
+
+def superseded(session: Session) -> list[str]:
+    """The files of a session that a newer version has taken the place of.
+
+    Returns
+    -------
+    list of str
+        Paths in the session's folder, sorted; one that is a revision itself has the folder of its date in it.
+    """
+    return sorted(set(session.one.list_datasets(session.eid)) - set(session.datasets["rel_path"]))
+
+
+def selection(
+    units: pd.DataFrame, min_label: float = 1, min_in_session: int = 5, min_sessions: int = 2, min_units: int = 20
+) -> dict[str, pd.DataFrame]:
+    """What is left of units at each step from all of them to those that the map's analyses take.
+
+    Parameters
+    ----------
+    units : DataFrame
+        Columns ``eid``, ``label`` and ``acronym`` (Allen), as `units` gives them.
+    min_label : float
+        Least ``label`` of a good unit.
+    min_in_session : int
+        A region is taken from those sessions in which it has so many good units; both probes of a session count
+        together.
+    min_sessions : int
+        Least number of such sessions of a region.
+    min_units : int
+        Least number of units of a region that are then left: the canonical set.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        All units, and those after each of five steps (good units, in grey matter, enough in a session, in enough
+        sessions, enough in total), with a column ``Beryl``: the region's acronym in that list of the atlas. These are
+        the steps of the paper [1]_, but for one that leaves out sessions with fewer than three errors: there are none.
+
+    References
+    ----------
+    .. [1] int-brain-lab/paper-brain-wide-map: ``bwm_loading.filter_units_region``, and the counts in
+       ``test_selection_criteria``, which `numbers` has by step.
+    """
+    acronyms = units["acronym"].unique().astype(str)  # looking up each unit's own takes minutes
+    beryl = dict(zip(acronyms, brain_regions().acronym2acronym(acronyms, mapping="Beryl"), strict=True))
+    left = units.assign(Beryl=units["acronym"].map(beryl))
+    steps = {"all units": left}
+    steps["good units"] = left = left[left["label"] >= min_label]
+    steps["in grey matter"] = left = left[~left["Beryl"].isin(NOT_REGIONS)]
+    in_session = left.groupby(["Beryl", "eid"])["eid"].transform("size")
+    steps["enough in a session"] = left = left[in_session >= min_in_session]
+    n_sessions = left.groupby("Beryl")["eid"].transform("nunique")
+    steps["in enough sessions"] = left = left[n_sessions >= min_sessions]
+    in_region = left.groupby("Beryl")["eid"].transform("size")
+    steps["enough in total"] = left[in_region >= min_units]
+    return steps
+
+
+def step_counts(steps: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """How many units, and of how many regions, sessions and insertions, each step of a selection leaves.
+
+    Parameters
+    ----------
+    steps : mapping of str to DataFrame
+        As `selection` gives them, of units indexed by ``pid`` and ``cluster``.
+
+    Returns
+    -------
+    DataFrame
+        One row a step: ``sessions``, ``insertions``, ``units``, ``regions`` (of Beryl; root and void count as two until
+        they are left out).
+    """
+    counts = {
+        step: {
+            "sessions": left["eid"].nunique(),
+            "insertions": left.index.unique("pid").size,
+            "units": len(left),
+            "regions": left["Beryl"].nunique(),
+        }
+        for step, left in steps.items()
+    }
+    return pd.DataFrame.from_dict(counts, orient="index").rename_axis("step")
+
+
+def numbers() -> pd.DataFrame:
+    """What is published of the release in numbers, those that disagree too.
+
+    Returns
+    -------
+    DataFrame
+        ``quantity`` (sessions, insertions, subjects, labs, units, regions, trials or videos), ``value``, ``counts``
+        (what is counted), ``step`` (of `selection`, or empty), ``source``, and ``url`` (empty where there is none to
+        give).
+    """
+    return pd.read_csv(PUBLISHED / "numbers.csv", keep_default_na=False)
+
+
+def changelog() -> pd.DataFrame:
+    """The history of the release, oldest first.
+
+    Returns
+    -------
+    DataFrame
+        ``date`` (a day, or a quarter as ``2025-Q1``), ``entry``, ``kind`` (added, modified or fixed), ``what``,
+        ``sessions`` (how many it concerns; NA where that is not said), ``datasets`` (patterns of paths, without
+        revision) and ``revision`` (empty where none came of it), ``shown_by`` (what in the data shows it), ``link``
+        (whether it is ``observed`` or ``inferred`` that these datasets came of this entry), ``on_page`` (bool: whether
+        the page of the 2025 release lists it), ``source`` and ``url``.
+    """
+    return pd.read_csv(PUBLISHED / "changelog.csv", keep_default_na=False, na_values={"sessions": ""}).astype(
+        {"sessions": "Int64"}
+    )
+
+
+def laboratories() -> pd.DataFrame:
+    """What each laboratory gave to the release, counted in the paper's lists of insertions of 2022-10 and 2023-12.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by ``lab``, 12 of them: ``insertions``, ``sessions`` and ``subjects`` of the release; the same of the
+        first release (``insertions_2022`` and so on); and ``sessions_with_new_insertion``, of which an insertion came
+        in 2024-02, whether or not the session was there before. The lists: int-brain-lab/paper-brain-wide-map,
+        ``brainwidemap/fixtures``.
+    """
+    return pd.read_csv(PUBLISHED / "laboratories.csv", index_col="lab")

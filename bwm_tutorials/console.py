@@ -1,0 +1,38 @@
+"""Print on any terminal, also one that is not UTF-8 (Windows, output that goes to a file).
+
+Like `workshop.environment` this needs the standard library alone, in the syntax of Python 3.8.
+"""
+
+from __future__ import annotations
+
+import sys
+
+_PLAIN = {"−": "-", "–": "-", "✓": "ok", "✗": "NO", "→": "->", "…": "...", "■": "x", "□": "o", "\N{MICRO SIGN}": "u"}
+
+
+def say(text: str) -> None:
+    """Print a text, in plain signs where the terminal has no others."""
+    print(printable(text), flush=True)
+
+
+def printable(text: str) -> str:
+    """Return a text with each sign replaced that standard output cannot show."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        for sign, plain in _PLAIN.items():
+            text = text.replace(sign, plain)
+        return text.encode(encoding, "replace").decode(encoding)
+    return text
+
+
+def in_notebook() -> bool:
+    """Tell whether this is a Jupyter kernel."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return hasattr(shell, "kernel")
+
+
+def no_terminal() -> bool:
+    """Tell whether nobody would see a progress bar."""
+    return not (sys.stderr.isatty() or in_notebook())

@@ -1,0 +1,1 @@
+"""The learner's own files: a working copy of the lessons, progress, and saves."""

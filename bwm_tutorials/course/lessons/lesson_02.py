@@ -1,0 +1,196 @@
+"""The exercises of lesson 02, data download."""
+
+from itertools import takewhile
+
+from ...errors import MissingDataset
+from ...recordings.remote.plan import download_plan
+from ...recordings.session import Session
+from ..exercise import Exercise, Mistake
+
+POSE = "pose('left', 'lightningPose')"
+METRICS = "clusters.metrics.pqt"
+DAY = "2024-01-01"
+WORST = "CRITICAL"
+
+
+def ten(session: Session) -> list[Session]:
+    """The sessions that the lesson looks at: the newest ten of the source."""
+    return [Session(eid, session.one) for eid in session.one.search()[:10]]
+
+
+def insertions_with_pose(session: Session) -> int:
+    """02.1: number of insertions whose session has the left video's pose."""
+    if not any(other.insertions for other in ten(session)):
+        raise MissingDataset(f"The source of {session.name} has no insertions with spikes.")
+    return sum(len(other.insertions) for other in _with_pose(session))
+
+
+def price_of_trials(session: Session) -> float:
+    """02.2: megabytes of the trials that are loaded."""
+    return sum(_price_of_trials(other) for other in ten(session))
+
+
+def licks(session: Session) -> int:
+    """02.3: number of lick times (several for each lick) in the sessions that have them."""
+    found = [other for other in ten(session) if other.available.loc["licks", "present"]]
+    if not found:
+        raise MissingDataset(f"No session of the source of {session.name} has licks.")
+    return sum(len(other.licks) for other in found)
+
+
+def units_before(session: Session) -> int:
+    """02.4: number of units that the first probe of the corrected session had on `DAY`."""
+    other = most_corrected(session)
+    probe = next((probe.name for probe in other.insertions), "no probe")
+    if f"alf/{probe}/pykilosort/{METRICS}" not in other.one.list_datasets(other.eid):
+        raise MissingDataset(f"The source of {session.name} has no sorting without revision to go back to.")
+    return len(_metrics(other, DAY))
+
+
+def critical_datasets(session: Session) -> int:
+    """02.5: number of datasets whose quality is CRITICAL."""
+    hidden = sum(_n_listed(other, qc=WORST) - _n_listed(other) for other in ten(session))
+    if not hidden:
+        raise MissingDataset(f"The source of {session.name} has no dataset whose quality is {WORST}.")
+    return hidden
+
+
+def most_corrected(session: Session) -> Session:
+    """The session in which most files were superseded by later ones."""
+    return max(ten(session), key=lambda other: _n_listed(other) - len(other.datasets))
+
+
+def _with_pose(session: Session) -> list[Session]:
+    return [other for other in ten(session) if other.available.loc[POSE, "present"]]
+
+
+def _price_of_trials(session: Session) -> float:
+    return download_plan(session.one, session.eid, "trials").files["MB"].sum()
+
+
+def _price_of_listed_trials(session: Session) -> float:
+    listed = [other.one.list_datasets(other.eid, filename="*trials*", details=True) for other in ten(session)]
+    return sum(files["file_size"].sum() for files in listed) / 1e6
+
+
+def _licks_counted_again(session: Session) -> int:
+    total = last = 0
+    for other in ten(session):
+        if other.available.loc["licks", "present"]:
+            last = len(other.licks)
+        total += last
+    return total
+
+
+def _licks_until_one_fails(session: Session) -> int:
+    return sum(len(s.licks) for s in takewhile(lambda s: s.available.loc["licks", "present"], ten(session)))
+
+
+def _metrics(session: Session, revision: str | None = None):
+    probe = session.insertions[0].name
+    return session.one.load_dataset(session.eid, METRICS, f"alf/{probe}/pykilosort", revision=revision)
+
+
+def _n_listed(session: Session, **terms) -> int:
+    return len(session.one.list_datasets(session.eid, **terms))
+
+
+EXERCISES = {
+    "02.1": Exercise(
+        ask="Number of insertions of `sessions` whose session has the left video's Lightning Pose.",
+        solve=insertions_with_pose,
+        code=f'sum(len(s.insertions) for s in sessions if s.available.loc["{POSE}", "present"])',
+        hint="Go through `sessions`; where `available` says that the pose is present, count the session's insertions.",
+        mistakes=(
+            Mistake(
+                lambda session: sum(len(other.insertions) for other in ten(session)),
+                "You counted every insertion that is listed. What you need of the session may be missing: look into "
+                "`available`, or at the figure.",
+                "An insertion that is listed has all its data.",
+            ),
+            Mistake(
+                lambda session: len(_with_pose(session)),
+                "You counted sessions; some have two insertions.",
+            ),
+        ),
+        tolerance=0,
+    ),
+    "02.2": Exercise(
+        ask="Price of the trials of all `sessions`, in MB.",
+        solve=price_of_trials,
+        code="sum(bwm.download_plan(one, s.eid, 'trials').files['MB'].sum() for s in sessions)",
+        hint="Ask for the plan of 'trials' of each session, and add up the column MB of their files.",
+        mistakes=(
+            Mistake(
+                _price_of_listed_trials,
+                "You added up all that is listed. Superseded files stay listed, and no one needs to fetch them: count "
+                "the files that are loaded by default.",
+                "Every file that is listed is loaded.",
+            ),
+            Mistake(
+                lambda session: 1e6 * price_of_trials(session),
+                "That is in bytes, as the tables have it; the question asks for MB.",
+            ),
+            Mistake(
+                _price_of_trials,
+                "That is the price of this one session. Add up those of all `sessions`.",
+            ),
+        ),
+        tolerance=0.006,
+    ),
+    "02.3": Exercise(
+        ask="Number of lick times in all `sessions` together.",
+        solve=licks,
+        code="sum(len(s.licks) for s in sessions if s.available.loc['licks', 'present'])",
+        hint="Follow the variable `licks` through a session whose licks cannot be loaded. What is in it then?",
+        mistakes=(
+            Mistake(
+                _licks_counted_again,
+                "That is what the script prints: where loading fails, the licks of the session before are added again.",
+            ),
+            Mistake(
+                _licks_until_one_fails,
+                "That ends at the first session without licks: pass over it (`continue`, not `break`), and go on.",
+            ),
+        ),
+        tolerance=0,
+        fault="Where loading fails, the variable still holds the licks of the session before: they are added again.",
+    ),
+    "02.4": Exercise(
+        ask=f"Number of units that the first probe of `corrected` had on {DAY}.",
+        solve=units_before,
+        code=f"len(one.load_dataset(corrected.eid, '{METRICS}', 'alf/probe00/pykilosort', revision='{DAY}'))",
+        hint=f"{METRICS} has one row for each unit. Which call gives the last version that is not later than a date?",
+        mistakes=(
+            Mistake(
+                lambda session: len(_metrics(most_corrected(session))),
+                "That is today's number: without revision=, a load call gives the version marked as default.",
+            ),
+            Mistake(
+                lambda session: _n_listed(most_corrected(session), revision=DAY),
+                "In list_datasets, revision= must be equal to that of a file, and none has this date. The load calls "
+                "take the last one not later.",
+                "`revision=` means the same in every call.",
+            ),
+        ),
+        tolerance=0,
+    ),
+    "02.5": Exercise(
+        ask="Number of datasets of all `sessions` whose quality is CRITICAL.",
+        solve=critical_datasets,
+        code="sum(len(one.list_datasets(s.eid, qc='CRITICAL')) - len(one.list_datasets(s.eid)) for s in sessions)",
+        hint="List the datasets of each session twice, with qc='CRITICAL' and without. What is the difference?",
+        mistakes=(
+            Mistake(
+                lambda session: sum(_n_listed(other, qc=WORST) for other in ten(session)),
+                "qc= is the worst quality that is still listed, so these are all datasets. How many more are they than "
+                "without it?",
+            ),
+            Mistake(
+                lambda session: 0,
+                "In the usual list they cannot be found, because it leaves them out. They are there.",
+            ),
+        ),
+        tolerance=0,
+    ),
+}

@@ -1,0 +1,166 @@
+"""One probe in one session (`Insertion`): its spikes, units and channels as arrays and tables."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import numpy as np
+import pandas as pd
+from iblutil.util import Bunch
+from one.api import One
+
+import bwm_tutorials as bwm
+
+from ..analysis.regions import brain_regions
+from ..errors import CorruptData, UnknownSession
+from . import one_private
+from .datasets import SPIKE_ATTRIBUTES
+from .files import or_none, some, to_uuid
+from .local import REMEDY
+from .sources import connect
+
+if TYPE_CHECKING:
+    from .session import Session
+
+
+class Insertion:
+    """One probe in one session: its spikes, the clusters they were sorted into, and the channels they came from.
+
+    Parameters
+    ----------
+    pid : str or UUID
+        Probe insertion id.
+    one : One, optional
+        Where from, as for `Session`.
+    session : Session, optional
+        The session that it belongs to, if that is open already.
+
+    Raises
+    ------
+    UnknownSession
+        The source has no such insertion; the message lists those that it has.
+    """
+
+    def __init__(self, pid: str | UUID, one: One | None = None, *, session: "Session | None" = None):
+        self.one = session.one if session else connect() if one is None else one
+        known = to_uuid(pid)
+        eid, name = one_private.session_of(self.one, known) if known else (None, None)
+        if eid is None:
+            pids = one_private.insertions_table(self.one).index.get_level_values("id")
+            raise UnknownSession(f"There is no insertion {pid}; this source has {some([*pids])}.")
+        self.pid, self.name = str(known), name
+        # By the package's own name: the module of `Session` imports this one.
+        self.session = session or bwm.Session(eid, self.one)
+        self.eid, self.files = self.session.eid, self.session.files
+        self.collection = self.files.collection(name)
+
+    def __repr__(self) -> str:
+        return f"Insertion({self.session.name} {self.name}, pid {self.pid})"
+
+    @cached_property
+    def spikes(self) -> Bunch:
+        """All spikes: ``times`` (s, sorted), ``clusters``, ``amps`` (V) and ``depths`` (µm from the tip).
+
+        What an older sorting lacks (``amps``, ``depths``) is left out.
+        """
+        attributes = [a for a in SPIKE_ATTRIBUTES if a == "times" or f"{self.collection}/spikes.{a}.npy" in self.files]
+        arrays = self.files.load(*(f"{self.collection}/spikes.{a}.npy" for a in attributes))
+        return Bunch(zip(attributes, arrays, strict=True))
+
+    @cached_property
+    def good_spikes(self) -> Bunch:
+        """The spikes of units that pass every quality criterion (label 1), a third of the memory of all."""
+        (table,) = self.files.load(f"{self.collection}/passingSpikes.table.pqt")
+        return Bunch({a: table[a].to_numpy() for a in SPIKE_ATTRIBUTES})
+
+    @cached_property
+    def channels(self) -> pd.DataFrame:
+        """The probe's channels: one row each, the region and place in the brain of each.
+
+        Columns ``acronym``, ``atlas_id`` (Allen), ``x``, ``y``, ``z`` (m from bregma; x to the right, y to the
+        front, z up), ``axial_um`` (from the tip), ``lateral_um``, ``rawInd``, ``labels`` (0 good). Where the
+        alignment to histology was redone (``electrodeSites``), it takes the place of the sorter's own, as in
+        ``brainbox.io.one``.
+        """
+        channels = f"{self.collection}/channels"
+        sites = f"alf/{self.name}/electrodeSites"
+        sites = sites if f"{sites}.mlapdv.npy" in self.files else channels
+        local, mlapdv, atlas_id, raw, *labels = self.files.load(
+            *(f"{sites}.{a}.npy" for a in ("localCoordinates", "mlapdv", "brainLocationIds_ccf_2017")),
+            f"{channels}.rawInd.npy",
+            *([f"{channels}.labels.npy"] if f"{channels}.labels.npy" in self.files else []),
+        )
+        table = pd.DataFrame({"lateral_um": local[:, 0], "axial_um": local[:, 1]})
+        # The sorter may have left channels out that the alignment has.
+        table["rawInd"] = raw if len(raw) == len(table) else np.arange(len(table))
+        table[["x", "y", "z"]] = mlapdv / 1e6
+        table["atlas_id"] = atlas_id
+        table["acronym"] = brain_regions().id2acronym(atlas_id)
+        if labels and len(raw) == len(table):
+            (table["labels"],) = labels
+        return table.rename_axis("channel")
+
+    @cached_property
+    def clusters(self) -> pd.DataFrame:
+        """The clusters (putative neurons, "units"): one row each, by cluster id.
+
+        The columns of the release's quality metrics (``label`` is the fraction of three criteria passed: 1 is
+        good), ``channels`` (where the unit is largest), ``depths`` (µm from the tip), and from that channel
+        ``acronym``, ``atlas_id``, ``x``, ``y``, ``z`` (m).
+        """
+        table, channels, depths = self.files.load(
+            *(f"{self.collection}/clusters.{name}" for name in ("metrics.pqt", "channels.npy", "depths.npy"))
+        )
+        if "cluster_id" in table:  # an older table may lack units
+            table = table.set_index("cluster_id", drop=False).reindex(np.arange(len(channels)))
+        table = table.rename_axis("cluster")
+        table["channels"] = channels
+        table["depths"] = depths
+        place = ["acronym", "atlas_id", "x", "y", "z"]
+        if strays := table.index[~table["channels"].isin(self.channels.index)].to_list():
+            raise CorruptData(
+                f"clusters.channels of {self.session.name} {self.name} puts units on channels that the probe does not "
+                f"have (units {', '.join(map(str, strays[:5]))}): {REMEDY}."
+            )
+        table[place] = self.channels.loc[table["channels"], place].to_numpy()
+        return table.astype({"x": float, "y": float, "z": float, "atlas_id": int})
+
+    @cached_property
+    def waveforms(self) -> Bunch:
+        """The mean waveform of each cluster: ``waveforms`` (V; clusters × 82 samples at 30 kHz × 32 channels) and
+        ``channels`` (clusters × 32), the numbers of these channels, nearest first.
+        """
+        shapes, near = self.files.load(
+            *(f"{self.collection}/clusters.{name}.npy" for name in ("waveforms", "waveformsChannels"))
+        )
+        return Bunch(waveforms=shapes, channels=near)
+
+    @cached_property
+    def drift(self) -> Bunch:
+        """How far the brain slipped along the probe: ``times`` (s), and ``um`` (µm; times × depths)."""
+        times, um = self.files.load(*(f"{self.collection}/drift.{name}.npy" for name in ("times", "um")))
+        return Bunch(times=times, um=um)
+
+    @cached_property
+    def saturation(self) -> pd.DataFrame:
+        """When the voltage was beyond what the probe can measure: one row each time.
+
+        Columns ``start_sample`` and ``stop_sample`` (of the probe), and ``start`` and ``stop`` (s, on the session's
+        clock, which the probe's is not).
+        """
+        folder = f"raw_ephys_data/{self.name}"
+        clock = f"{folder}/_spikeglx_*.timestamps.npy"
+        clock = next(iter(self.files.matching(clock)), clock)
+        table, clock = self.files.load(f"{folder}/_iblqc_ephysSaturationAP.samples.pqt", clock)
+        start, stop = (np.interp(table[name], *clock.T) for name in ("start_sample", "stop_sample"))
+        return table.assign(start=start, stop=stop)
+
+    @cached_property
+    def truth(self) -> pd.DataFrame:
+        """What was put into this probe's units: one row each, by cluster id; see `Session.truth`."""
+        units = self.session.truth.units
+        return units[units["probe"] == self.name].drop(columns="probe").set_index("cluster_id").rename_axis("cluster")
+
+    def get(self, name: str):
+        """Return an attribute of the insertion, or print what is missing and return None, as `Session.get`."""
+        return or_none(lambda: getattr(self, name))

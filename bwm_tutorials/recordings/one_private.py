@@ -1,0 +1,182 @@
+"""The one file that knows ONE's private parts: what it calls, overrides and replaces there.
+
+Everything else here uses what ONE documents. When ONE changes, the tests of this module fail first.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import UUID
+
+import one.params
+import pandas as pd
+from iblutil.io import params
+from one.alf.path import ALFPath
+from one.api import One, OneAlyx
+from one.webclient import AlyxClient
+
+_NO_IDS = pd.MultiIndex.from_arrays([[], []], names=["eid", "id"])
+_HOME = threading.RLock()  # where ONE keeps its parameters is a matter of the whole process
+
+
+def sessions_table(one: One) -> pd.DataFrame:
+    """Return the table of sessions that an instance has in memory, by eid."""
+    return one._cache["sessions"]
+
+
+def datasets_table(one: One) -> pd.DataFrame:
+    """Return the table of datasets that an instance has in memory, by eid and id."""
+    return one._cache["datasets"]
+
+
+def insertions_table(one: One) -> pd.DataFrame:
+    """Return the table of insertions that an instance has in memory, by eid and pid; empty if it has none."""
+    return one._cache.get("insertions", pd.DataFrame({"name": []}, index=_NO_IDS))
+
+
+def insertions_of(one: One, eid: str | UUID) -> dict[str, str]:
+    """Return the pid of each probe of a session, by the probe's name and in its order; empty if none is known."""
+    if one.mode == "remote":
+        pids, names = (found or [] for found in one.eid2pid(eid))
+    else:
+        here = insertions_table(one)
+        here = here[here.index.get_level_values("eid") == UUID(str(eid))]
+        pids, names = here.index.get_level_values("id"), here["name"]
+    return {name: str(pid) for name, pid in sorted(zip(names, pids, strict=True))}
+
+
+def session_of(one: One, pid: UUID) -> tuple[UUID, str] | tuple[None, None]:
+    """Return the eid and the probe's name of an insertion; None for both if there is none."""
+    if one.mode == "remote":
+        return one.pid2eid(str(pid))
+    here = insertions_table(one)
+    here = here[here.index.get_level_values("id") == pid]
+    return (here.index[0][0], here["name"].iloc[0]) if len(here) else (None, None)
+
+
+def paths(one: One, datasets: pd.DataFrame) -> list[Path | None]:
+    """Return where an instance has datasets, fetched first if it can fetch; None for those that it cannot give."""
+    return one._check_filesystem(datasets)
+
+
+class CheckedOne(One):
+    """A local ONE instance that asks `whole` before any of its load calls reads a file, and knows its insertions.
+
+    Parameters
+    ----------
+    root : Path
+        A folder with ``sessions.pqt`` and ``datasets.pqt`` (and ``insertions.pqt`` for pids).
+    """
+
+    def __init__(self, root: Path):
+        One.__init__(self, cache_dir=root)
+        datasets = self._cache["datasets"]
+        datasets["file_size"] = datasets["file_size"].fillna(0)  # unknown, which ONE cannot bear
+        # What tables written with pandas 3 say of files without a revision.
+        datasets["rel_path"] = datasets["rel_path"].str.replace("#nan#/", "", regex=False)
+        # A folder without the table has sessions without probes; ONE's own calls would ask for a network.
+        self._cache["insertions"] = insertions_table(self)
+
+    def whole(self, datasets: pd.DataFrame) -> list[Path]:
+        """Return where datasets are, all of them there and as the tables say, or raise what is wrong."""
+        raise NotImplementedError
+
+    def _check_filesystem(self, datasets, offline=None, update_exists=True, check_hash=True) -> list[ALFPath | None]:
+        # Every load call of ONE comes through here before a file is read. ONE itself leaves out what is not there,
+        # and reads what is not whole.
+        self.whole(pd.DataFrame([datasets]) if isinstance(datasets, pd.Series) else datasets)
+        return super()._check_filesystem(datasets, offline=True, update_exists=False, check_hash=False)
+
+    def pid2eid(self, pid: str | UUID, query_type: str | None = None) -> tuple[UUID, str]:
+        """Return the session (eid) and name of the probe of an insertion."""
+        return OneAlyx.pid2eid(self, pid, query_type="local")
+
+    def eid2pid(self, eid: str | UUID, query_type: str | None = None, details: bool = False) -> tuple:
+        """Return the insertions (pids) of a session and the names of their probes."""
+        return OneAlyx.eid2pid(self, eid, query_type="local", details=details)
+
+    def search_insertions(self, details: bool = False, query_type: str | None = None, **terms):
+        """Return the insertions (pids) that match search terms, for example ``subject=`` or ``name=``."""
+        of_probe = {term: terms.pop(term) for term in ("name", "model", "serial") if term in terms}
+        pids, records = self._search_insertions(details=True, **of_probe)
+        if terms:  # not left to ONE, which fails when a session that matches has no probe
+            sessions = set(self.search(**terms))
+            kept = [i for i, pid in enumerate(pids) if self.pid2eid(pid)[0] in sessions]
+            pids, records = [pids[i] for i in kept], [records[i] for i in kept]
+        return (pids, records) if details else pids
+
+
+class AlyxOne(OneAlyx):
+    """ONE's own instance on a database, with a client that is given: its start would write into the home."""
+
+    _search_endpoint = "sessions"
+
+    def use(self, client: AlyxClient) -> None:
+        """Ask the database through this client."""
+        self._web_client = client
+
+
+class Client(AlyxClient):
+    """ONE's client of a database, which keeps its parameters, and the token of a login, in a folder of ours.
+
+    Parameters
+    ----------
+    base_url : str
+        The database.
+    root : Path
+        The folder that files are fetched into; parameters go to ``.one`` in it.
+    """
+
+    def __init__(self, base_url: str, root: Path):
+        self._folder = root / ".one"
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # a token is a password
+        with self._own_parameters():
+            super().__init__(base_url, cache_dir=root, silent=True)
+
+    @property
+    def user(self) -> str | None:
+        """The user name in the parameters."""
+        return self._par.ALYX_LOGIN
+
+    @property
+    def data_server(self) -> str:
+        """The address that the database's files are fetched from."""
+        return self._par.HTTP_DATA_SERVER
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What says to the database who is asking."""
+        return self._headers
+
+    def knows(self, username: str | None) -> bool:
+        """Tell whether this user has logged in here before."""
+        return username in (getattr(self._par, "TOKEN", None) or {})
+
+    def authenticate(self, *account, **how) -> None:
+        with self._own_parameters():
+            super().authenticate(*account, **how)
+
+    def logout(self) -> None:
+        with self._own_parameters():
+            super().logout()
+
+    @contextmanager
+    def _own_parameters(self) -> Iterator[None]:
+        """Have ONE read and write its parameters here instead of in the home folder."""
+
+        def getfile(name: str) -> str:
+            return str(self._folder.parent.joinpath(*("." + part.lstrip(".") for part in Path(name).parts)))
+
+        with _HOME:
+            original, default = params.getfile, one.params.CACHE_DIR_DEFAULT
+            params.getfile, one.params.CACHE_DIR_DEFAULT = getfile, str(self._folder)
+            try:
+                yield
+            finally:
+                params.getfile, one.params.CACHE_DIR_DEFAULT = original, default
+
+
+def folder_name(base_url: str) -> str:
+    """Return a database's address as a part of a folder's name."""
+    return one.params._key_from_url(base_url)

@@ -1,0 +1,251 @@
+"""Fetch files over HTTP: a few at a time, with one progress bar, each under its name only when it is whole."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import disk_usage
+from typing import NamedTuple, TypeVar
+
+import requests
+from filelock import FileLock, Timeout
+from tqdm import tqdm
+
+from ...console import no_terminal, say
+from ...errors import CorruptData, DataError, MissingDataset, Refused, Unreachable, cause
+from .. import integrity
+
+AT_ONCE = 4
+ATTEMPTS = 5
+PAUSE = 0.5  # s before the second attempt; doubled for each further one
+TIMEOUT = (10, 60)  # s: to connect, and without a byte
+PATIENCE = 60  # s that a busy server may ask for
+RESERVE = 100_000_000  # bytes that are left free on the disk
+_CHUNK = 1 << 18
+
+T = TypeVar("T")
+
+
+class File(NamedTuple):
+    """A file to be fetched: where from, where to, and how to tell that it is whole.
+
+    ``size`` is 0 and ``md5`` empty if unknown.
+    """
+
+    url: str
+    path: Path
+    size: int = 0
+    md5: str | None = None
+
+
+class _Failed(Exception):
+    """An attempt failed in a way that another may not; ``error`` is what it comes to after the last one."""
+
+    def __init__(self, reason: str, error: type[DataError] = Unreachable, pause: float = 0):
+        super().__init__(reason)
+        self.error, self.pause = error, pause
+
+
+def fetch(files: Sequence[File], root: Path) -> None:
+    """Fetch files into a folder.
+
+    Each is written beside its final place, verified (size and md5), and only then given its name. What an attempt
+    that broke off has left is continued. Several programs may fetch into one folder: they take turns, and what one
+    has fetched the next one finds.
+
+    Parameters
+    ----------
+    files : sequence of File
+        All below ``root``.
+    root : Path
+        The data folder.
+
+    Raises
+    ------
+    CorruptData
+        A file arrived altered each time.
+    MissingDataset
+        The server does not have a file.
+    Refused
+        The server does not give a file.
+    Unreachable
+        There is no network or no such server, it fails, or the disk cannot hold the files.
+    """
+    with writing(root), exclusive(root):
+        files = [f for f in dict.fromkeys(files) if integrity.fault(f.path, f.size, f.md5)]
+        if files:
+            check_space(sum(f.size - _arrived(f) for f in files), root)
+            _fetch_all(files)
+
+
+def read(url: str, headers: dict[str, str] | None = None) -> bytes:
+    """The content of a small file, with the same patience and the same errors as `fetch`."""
+
+    def attempt() -> bytes:
+        with _response(web, url, headers or {}) as response:
+            return response.content
+
+    with requests.Session() as web:
+        return _persist(attempt, url)
+
+
+def check_space(size: int, root: Path) -> None:
+    """Raise Unreachable unless the disk of ``root`` can hold that many bytes more."""
+    free = disk_usage(next(folder for folder in (root, *root.parents) if folder.is_dir())).free - RESERVE
+    if size > max(free, 0):
+        raise Unreachable(
+            f"{size / 1e6:,.0f} MB are to be fetched and the disk of {root} has room for {max(free, 0) / 1e6:,.0f}: "
+            "free some space, or set the environment variable BWM_DATA to a folder on another disk."
+        )
+
+
+@contextmanager
+def exclusive(root: Path) -> Iterator[None]:
+    """Let one program at a time write into a data folder."""
+    root.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(root / ".download.lock")
+    try:
+        lock.acquire(timeout=1)
+    except Timeout:
+        say(f"Another program is fetching into {root}; waiting for it …")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def writing(root: Path) -> Iterator[None]:
+    """Say in one sentence why nothing can be written to a folder."""
+    try:
+        yield
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else cause(error)
+        raise Unreachable(
+            f"Nothing can be written to {root} ({reason}): free some space, or set the environment variable BWM_DATA "
+            "to a folder that can be written to."
+        ) from error
+
+
+def part_of(path: Path) -> Path:
+    """Where a file is while it is not yet whole."""
+    return path.with_name(f".{path.name}.part")
+
+
+def _arrived(file: File) -> int:
+    """How many bytes of a file an attempt that broke off has left."""
+    part = part_of(file.path)
+    found = part.stat().st_size if part.exists() else 0
+    return found if found <= file.size else 0
+
+
+def _fetch_all(files: Sequence[File]) -> None:
+    stop = threading.Event()
+    total = sum(file.size for file in files) or None
+    bar = tqdm(total=total, unit="B", unit_scale=True, leave=False, disable=no_terminal())
+    try:
+        with bar, requests.Session() as web, ThreadPoolExecutor(AT_ONCE) as pool:
+            fetched = [pool.submit(_fetch, web, file, bar, stop) for file in files]
+            try:
+                for number, one in enumerate(as_completed(fetched), start=1):
+                    one.result()
+                    bar.set_description_str(f"{number} of {len(files)} files")
+            finally:  # what one meets, or a key that was pressed, stops the others
+                stop.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+    except OSError:  # the disk is full, and should not stay so
+        for file in files:
+            part_of(file.path).unlink(missing_ok=True)
+        raise
+
+
+def _fetch(web: requests.Session, file: File, bar: tqdm, stop: threading.Event) -> None:
+    part = part_of(file.path)
+    file.path.parent.mkdir(parents=True, exist_ok=True)
+    shown = 0  # bytes of this file that the bar counts
+
+    def show(position: int) -> None:
+        nonlocal shown
+        bar.update(position - shown)
+        shown = position
+
+    def attempt() -> None:
+        start = _arrived(file)
+        try:
+            if not stop.is_set() and (not start or start < file.size):
+                _stream(web, file, start, show, stop)
+            if stop.is_set():
+                return
+            if fault := integrity.fault(part, file.size, file.md5):
+                raise _Failed(f"what arrived {fault}", CorruptData)
+        except _Failed as failed:
+            if failed.error is CorruptData:  # from the beginning next time
+                part.unlink(missing_ok=True)
+            raise
+        os.replace(part, file.path)
+
+    _persist(attempt, file.url, stop.wait)
+
+
+def _stream(web: requests.Session, file: File, start: int, show: Callable[[int], None], stop: threading.Event) -> None:
+    with _response(web, file.url, {"Range": f"bytes={start}-"} if start else {}) as response:
+        position = start if response.status_code == 206 else 0  # not every server gives a part
+        with part_of(file.path).open("r+b" if position else "wb") as stream:
+            stream.seek(position)
+            for chunk in response.iter_content(_CHUNK):
+                stream.write(chunk)
+                position += len(chunk)
+                show(position)
+                if stop.is_set():
+                    return
+                if file.size and position > 2 * file.size + _CHUNK:
+                    break  # a server that never ends would fill the disk
+
+
+@contextmanager
+def _response(web: requests.Session, url: str, headers: dict[str, str]) -> Iterator[requests.Response]:
+    """A response that has a body to read; what the network or the server does wrong is `_Failed`, or final."""
+    try:
+        with web.get(url, headers={"Accept-Encoding": "identity", **headers}, stream=True, timeout=TIMEOUT) as response:
+            status = response.status_code
+            if status in (404, 410):
+                raise MissingDataset(f"The server does not have {url} ({status}): it was moved or removed.")
+            if status == 416:
+                raise _Failed("the server has less than what has arrived already", CorruptData)
+            if status == 429 or status >= 500:
+                wish = response.headers.get("Retry-After", "")
+                raise _Failed(f"the server answers {status}", pause=float(wish) if wish.isdigit() else 0)
+            if status not in (200, 206):
+                raise Refused(
+                    f"The server refuses {url} ({status}): if a browser on another network gets it, a firewall or "
+                    "proxy of yours is in the way."
+                )
+            yield response
+    except requests.exceptions.RequestException as error:
+        raise _Failed(innermost(error)) from error
+
+
+def innermost(error: BaseException) -> str:
+    """What an error comes from, which tells more than what wraps it."""
+    while inner := error.__cause__ or error.__context__:
+        error = inner
+    return getattr(error, "strerror", None) or cause(error)
+
+
+def _persist(attempt: Callable[[], T], url: str, wait: Callable[[float], object] = time.sleep) -> T:
+    """Try a few times, with longer and longer pauses."""
+    for number in range(ATTEMPTS):
+        try:
+            return attempt()
+        except _Failed as error:
+            failed = error
+        if number + 1 < ATTEMPTS:
+            wait(min(max(failed.pause, PAUSE * 2**number), PATIENCE))
+    raise failed.error(
+        f"{url} could not be fetched in {ATTEMPTS} attempts ({failed}): check the network connection and try again "
+        "later; the lessons' sample needs no network."
+    ) from failed

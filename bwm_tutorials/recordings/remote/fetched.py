@@ -1,0 +1,49 @@
+"""What of a source is on this computer: how much, whether it is whole, and how to be rid of it."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from uuid import UUID
+
+from ...errors import DataError
+from ...paths import is_ours
+from .. import integrity, one_private
+from ..local import LocalFile, LocalOne
+from .download import part_of
+
+
+def present(one: LocalOne, eid: str | UUID | None = None) -> Iterator[LocalFile]:
+    """The files of a source, or of one session of it, that are on this computer."""
+    table = one_private.datasets_table(one)
+    if eid is not None:
+        table = table[table.index.get_level_values("eid") == UUID(str(eid))]
+    for dataset in one.files(table):
+        if dataset.path.exists():
+            yield dataset
+
+
+def damaged(one: LocalOne, eid: str | UUID | None = None) -> Iterator[str]:
+    """One line for each of these files that is not what the tables say."""
+    for _, path, size, md5 in present(one, eid):
+        if fault := integrity.fault(path, size, md5):
+            yield f"{path} {fault}"
+
+
+def delete(one: LocalOne, eid: str | UUID | None = None) -> int:
+    """Delete these files, and what is left of broken downloads, but nothing else; the bytes that are freed."""
+    root = Path(one.cache_dir)
+    if not is_ours(root):
+        raise DataError(f"{root} was not made by bwm-tutorials, so nothing in it is deleted.")
+    files = [dataset.path for dataset in present(one, eid)]
+    sessions = [one.eid2path(eid)] if eid is not None else sorted(root.glob("*/Subjects/*/*/*"))
+    files += [part for session in sessions for part in Path(session).rglob(part_of(Path("*")).name)]
+    freed = 0
+    for file in files:
+        freed += file.stat().st_size
+        file.unlink()
+        for folder in file.parents:
+            if folder == root:
+                break
+            with suppress(OSError):  # something else is in it
+                folder.rmdir()
+    return freed

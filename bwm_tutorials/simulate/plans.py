@@ -1,0 +1,86 @@
+"""Which sessions each synthetic source, and an audit, has: who, where, how long, and what is particular."""
+
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+from ..paths import SAMPLES
+from ..recordings import one_tables
+from .session import CAMERAS
+
+
+@dataclass(frozen=True)
+class SessionPlan:
+    """One session that is to be made.
+
+    ``probes`` are names of `probe.TRACKS`; ``after`` and ``skill`` as in `recording.behave`; ``qc`` overrides the
+    quality of datasets whose path contains a text; ``corrected`` adds the files that later ones took the place of.
+    """
+
+    lab: str
+    subject: str
+    day: date
+    probes: tuple[str, ...]
+    minutes: float = 22
+    clusters: int = 60
+    cameras: tuple[str, ...] = ("left",)
+    effects: str | None = "teaching"
+    skill: float = 1.0
+    after: str | None = None
+    corrected: bool = False
+    qc: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def record(self) -> one_tables.SessionRecord:
+        """What ONE's tables say of it."""
+        name = f"{self.subject}/{self.day}/001"
+        probes = [f"probe{number:02d}" for number in range(len(self.probes))]
+        return one_tables.SessionRecord(
+            eid=one_tables.make_id(name, synthetic=True),
+            lab=self.lab,
+            subject=self.subject,
+            date=self.day,
+            task_protocol="_iblrig_tasks_ephysChoiceWorld",
+            projects="synthetic_not_ibl",
+            insertions={probe: one_tables.make_id(f"{name}/{probe}", synthetic=True) for probe in probes},
+            model="3B2",  # Neuropixels 1.0
+            qc="PASS",
+            qc_of=self.qc,
+        )
+
+
+A, B, C = (f"{one_tables.SYNTHETIC_LAB}{suffix}" for suffix in ("", "_b", "_c"))
+MAIN = SessionPlan(A, "SIM-001", date(2001, 1, 8), ("parietal", "collicular"), 60, 100, CAMERAS, after="passive")
+NULL = replace(MAIN, subject="SIM-NULL", effects=None)
+"""The same mouse on the same day, with neurons that know nothing of what it does."""
+
+SAMPLE = (MAIN, NULL)
+SAMPLE_RELEASE = (
+    MAIN,
+    # The mouse of the main session on a bad day.
+    SessionPlan(A, "SIM-001", date(2001, 1, 10), ("frontal",), skill=0.35),
+    # One mouse early, and a good deal better seven weeks later.
+    SessionPlan(A, "SIM-002", date(2001, 1, 15), ("frontal",), skill=0.6),
+    SessionPlan(A, "SIM-002", date(2001, 3, 5), ("frontal",), skill=1.2),
+    # Both probes in the same regions.
+    SessionPlan(B, "SIM-003", date(2001, 1, 22), ("parietal", "parietal")),
+    # No body camera.
+    SessionPlan(B, "SIM-003", date(2001, 1, 24), ("parietal", "pontine"), cameras=("left", "right"), after="passive"),
+    # A left video so bad that nothing made of it may be used.
+    SessionPlan(B, "SIM-004", date(2001, 2, 2), ("olfactory",), qc={"leftCamera": "CRITICAL", "licks": "CRITICAL"}),
+    SessionPlan(C, "SIM-005", date(2001, 2, 12), ("collicular", "olfactory")),
+    SessionPlan(C, "SIM-005", date(2001, 2, 14), ("pontine",), after="spontaneous"),
+    # Each kind of correction that the release has seen, with what it took the place of.
+    SessionPlan(C, "SIM-006", date(2001, 2, 26), ("collicular",), after="spontaneous", corrected=True),
+)
+
+BY_NAME = dict(zip(SAMPLES, (SAMPLE, SAMPLE_RELEASE), strict=True))
+"""The sources that are built on first use."""
+
+
+def audited(seed: int) -> tuple[SessionPlan, SessionPlan]:
+    """A session that `auditing.audit` looks at, and its null twin: 40 minutes of the task, 20 units, no video.
+
+    What no test of units needs is left out, for many of them are made.
+    """
+    main = SessionPlan(A, f"SIM-{seed}", date(2001, 1, 8), ("parietal",), minutes=40, clusters=20, cameras=())
+    return main, replace(main, subject=f"{main.subject}-NULL", effects=None)

@@ -1,0 +1,1 @@
+"""What makes, checks, runs and hands out the lessons; no lesson imports it."""

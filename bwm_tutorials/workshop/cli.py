@@ -1,0 +1,376 @@
+"""The command ``bwm-tutorials``: each subcommand in a few lines, on top of the package.
+
+Only the standard library is imported before a subcommand runs, so that in a fresh clone
+``python -m bwm_tutorials run`` can first make the environment it needs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+from ..console import say
+from ..paths import ROOT, SAMPLES, claim, data_folder, remove
+from . import environment
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line and give its exit code."""
+    argv = sys.argv[1:] if argv is None else argv
+    parser = _parser()
+    arguments, rest = parser.parse_known_args(argv)
+    if rest and arguments.command is not _test:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    arguments.pytest = rest
+    python = _python(arguments.environment)
+    if python is not None:
+        return subprocess.call([str(python), "-m", "bwm_tutorials", *argv])
+    from ..errors import DataError
+
+    try:
+        return arguments.command(arguments)
+    except DataError as error:
+        raise SystemExit(str(error)) from None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bwm-tutorials", description="Lessons on the Brain Wide Map.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, function, help: str, environment: str | None = "run") -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=help, description=help)
+        command.set_defaults(command=function, environment=environment)
+        return command
+
+    run = add("run", _run, "execute the lessons and write the results to _build/")
+    run.add_argument("lessons", nargs="*", metavar="LESSON", help="numbers, for example 00; default all")
+    run.add_argument("--source", help="'sample', 'real', 'aws', 'openalyx', or the path of a folder with ONE tables")
+    run.add_argument("--eid", help="a session of that source")
+    report = add("report", _report, "write a report of each probe insertion to _build/reports/")
+    report.add_argument("pids", nargs="*", metavar="PID", help="insertions; default every one of the source")
+    report.add_argument("--source", default="sample", help="as for run, or 'sample-release'; default sample")
+    report.add_argument("--to", metavar="DIR", type=Path, help="another folder")
+    add("learner", _learner, "write the lessons without notes and solutions, and pages of them, to _build/learner")
+    teacher = add("teacher", _teacher, "execute the lessons with notes and solutions, and write them to _build/teacher")
+    teacher.add_argument("lessons", nargs="*", metavar="LESSON", help="numbers, for example 00; default all")
+    kit = add("kit", _kit, "write all that a class without a network needs into a folder, for USB sticks")
+    kit.add_argument("folder", metavar="DIR", type=Path, help="a new folder, or an earlier kit to bring up to date")
+    kit.add_argument("--system", action="append", choices=["linux", "macos", "macos-intel", "windows"], help="only it")
+    kit.add_argument("--python", action="append", choices=["3.11", "3.12", "3.13"], help="only it")
+    start = add("start", _start, "copy the lessons into a folder of your own and open them in JupyterLab")
+    start.add_argument("folder", nargs="?", metavar="DIR", type=Path, help="default my_lessons in the clone")
+    start.add_argument("--no-lab", action="store_true", help="only copy")
+    data = add("data", _data, "build the synthetic sample; with a word after it, care for downloads")
+    data.add_argument("--source", choices=SAMPLES, default="sample", help="which; default sample")
+    data.add_argument("--rebuild", action="store_true", help="even if a complete one is there")
+    data.add_argument("--to", metavar="DIR", type=Path, help="build another one in a new folder")
+    data.add_argument("--seed", type=int, help="of that other one; default 1")
+    _add_downloads(data)
+    doctor = add("doctor", _doctor, "check this computer, with a fix for each thing that is wrong", environment=None)
+    doctor.add_argument("--online", action="store_true", help="check the servers with the real data instead")
+    add("notebooks", _notebooks, "make the notebooks again from their sources", environment="test")
+    add("book", _book, "build the lessons and the package's reference as one site, in _build/book", environment="test")
+    add("test", _test, "run the tests; further arguments go to pytest", environment="test")
+    add("lint", _lint, "check the style of code and lessons", environment="test")
+    add("bench", _bench, "measure speed and memory", environment="test")
+    add("calibrate", _calibrate, "hold the sample against real sessions: table and picture in data/README.md")
+    locks = add("locks", _locks, "resolve the locks again from pyproject.toml", environment="test")
+    locks.add_argument("--upgrade", action="store_true", help="take the newest versions")
+    add("clean", _clean, "remove what was built: _build/, synthetic sessions, caches", environment=None)
+    return parser
+
+
+def _add_downloads(data: argparse.ArgumentParser) -> None:
+    actions = data.add_subparsers(metavar="[ACTION]")
+
+    def add(name: str, function, help: str, eid: str) -> argparse.ArgumentParser:
+        action = actions.add_parser(name, help=help, description=help)
+        action.set_defaults(command=function)
+        action.add_argument("--source", choices=["aws", "openalyx"], default="aws", help="default aws")
+        action.add_argument("--eid", help=eid)
+        return action
+
+    for name, function, help in (
+        ("plan", _data_plan, "print what a download costs, and fetch nothing"),
+        ("get", _data_get, "fetch a part of a session"),
+    ):
+        action = add(name, function, help, "the session; default the source's main one")
+        action.add_argument(
+            "what", nargs="*", metavar="WHAT", help="trials, wheel, spikes, …, all; default trials wheel"
+        )
+        action.add_argument("--update", action="store_true", help="fetch the source's tables again first")
+    actions.add_parser("where", help="print where data are").set_defaults(command=_data_where)
+    add("verify", _data_verify, "check every file that was fetched, by size and md5", "only of this session")
+    delete = add("delete", _data_delete, "delete what was fetched", "only of this session")
+    delete.add_argument("--all", action="store_true", help="of every session")
+
+
+def _python(lock: str | None) -> Path | None:
+    """The Python of the clone's ``.venv``, made if need be; None if this Python is already the right one."""
+    in_venv = ROOT is not None and Path(sys.prefix).resolve() == (ROOT / ".venv").resolve()
+    if lock is None:  # a command that makes no environment, but looks into the one that is there
+        python = None if ROOT is None or in_venv or _installed() else environment.venv_python(ROOT)
+        return python if python and python.exists() else None
+    if not in_venv and _installed({"run": "papermill", "test": "pytest"}[lock]):
+        return None  # an environment of the user's own (conda, Binder), with the package in it
+    python = environment.prepare(lock)
+    return None if in_venv else python
+
+
+def _installed(module: str = "one") -> bool:
+    """Tell whether this Python has the package and a module that it needs."""
+    try:
+        version("bwm-tutorials")
+    except PackageNotFoundError:
+        return False
+    return find_spec("one") is not None and find_spec(module) is not None
+
+
+def _clone() -> Path:
+    if ROOT is None:
+        raise SystemExit("The lessons are in the repository, not in the package: clone it and run this there.")
+    return ROOT
+
+
+def _lessons(ending: str) -> list[Path]:
+    """The lessons of the clone in order: their sources (``py``) or notebooks (``ipynb``)."""
+    return sorted((_clone() / "notebooks").glob(f"[0-9][0-9]_*.{ending}"))
+
+
+def _sources() -> list[Path]:
+    """The sources of all notebooks of the clone: the lessons, and what stands beside them."""
+    return sorted((_clone() / "notebooks").glob("*.py"))
+
+
+def _chosen(numbers: list[str], ending: str) -> list[Path]:
+    """Those of the `_lessons` that have one of these numbers; all without a number."""
+    lessons = _lessons(ending)
+    chosen = [lesson for lesson in lessons if not numbers or lesson.name[:2] in numbers]
+    if not chosen:
+        known = ", ".join(lesson.name[:2] for lesson in lessons)
+        raise SystemExit(f"There is no lesson {' '.join(numbers)}; there are {known}.")
+    return chosen
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    notebooks = _chosen(arguments.lessons, "ipynb")
+    return _execute(notebooks, _clone() / "_build", source=arguments.source, eid=arguments.eid)
+
+
+def _execute(notebooks: list[Path], target: Path, source: str | None = None, **how) -> int:
+    from ..simulate import sample
+    from . import execute
+
+    for name in {source or execute.own_source(notebook) for notebook in notebooks} & {*SAMPLES}:
+        sample.ensure(name=name)
+    results = execute.run(notebooks, target, source, **how)
+    print(execute.table(results))
+    print(f"Pages: {target / 'index.html'}")
+    return int(any(result.error for result in results))
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from ..recordings.insertion import Insertion
+    from ..recordings.sources import connect
+    from . import execute
+
+    one = connect(arguments.source)
+    if not arguments.pids and arguments.source in ("aws", "openalyx"):
+        raise SystemExit(
+            f"Name the insertions: {arguments.source} has {len(one.search_insertions())}, and each report fetches some "
+            "hundred megabytes."
+        )
+    probes = [Insertion(pid, one) for pid in arguments.pids or one.search_insertions()]
+    if not arguments.pids:
+        probes.sort(key=lambda probe: (probe.session.name, probe.name))
+    if not probes:
+        raise SystemExit(f"{arguments.source} has no probe insertions, so there is nothing to report on.")
+    folder = (claim(arguments.to) if arguments.to else _clone() / "_build" / "reports").absolute()
+    pids = dict.fromkeys(probe.pid for probe in probes)
+    results = execute.report(_clone() / "notebooks" / "report.ipynb", list(pids), folder, arguments.source)
+    print(execute.table(results, "insertion"))
+    print(f"Pages: {folder / 'index.html'}")
+    return int(any(result.error for result in results))
+
+
+def _teacher(arguments: argparse.Namespace) -> int:
+    from . import notebooks
+
+    with tempfile.TemporaryDirectory() as folder:
+        copies = {Path(folder, f"{s.stem}.ipynb"): notebooks.teachers_copy(s) for s in _chosen(arguments.lessons, "py")}
+        for file, content in copies.items():
+            file.write_bytes(content)
+        return _execute(list(copies), _clone() / "_build" / "teacher", notes=True)
+
+
+def _learner(arguments: argparse.Namespace) -> int:
+    from . import notebooks
+
+    folder = _clone() / "_build" / "learner"
+    shutil.rmtree(folder, ignore_errors=True)
+    notebooks.write_learners(_clone() / "notebooks", folder)
+    print(f"Lessons and pages: {folder}")
+    return 0
+
+
+def _kit(arguments: argparse.Namespace) -> int:
+    from . import kit
+
+    kit.write(_clone(), arguments.folder.absolute(), arguments.system or kit.SYSTEMS, arguments.python or kit.PYTHONS)
+    return 0
+
+
+def _start(arguments: argparse.Namespace) -> int:
+    from ..course.learner import working_copy
+    from . import notebooks
+
+    folder = working_copy.create(arguments.folder or _clone() / "my_lessons")
+    lessons = notebooks.for_learners(_clone() / "notebooks")
+    written = working_copy.copy_lessons(lessons, folder)
+    for name in sorted(written.keys() - lessons.keys()):
+        say(f"{written[name]} has changed since you began it; yours is kept, the new one is {name}.")
+    say(f"Your lessons are in {folder}.")
+    return 0 if arguments.no_lab else subprocess.call([sys.executable, "-m", "jupyter", "lab", str(folder)])
+
+
+def _data(arguments: argparse.Namespace) -> int:
+    from ..simulate import sample
+
+    name = arguments.source
+    if arguments.seed is not None and not arguments.to:
+        raise SystemExit("Every sample in the data folder has seed 1: name a new folder for another one with --to DIR.")
+    if arguments.to:
+        if arguments.to.exists():
+            raise SystemExit(f"{arguments.to} exists already; name a folder that does not.")
+        print(sample.build(arguments.to.absolute(), arguments.seed or 1, name))
+    else:
+        print(sample.ensure(rebuild=arguments.rebuild, name=name))
+    return 0
+
+
+def _plan(arguments: argparse.Namespace):
+    from ..recordings.remote.plan import download_plan
+    from ..recordings.sources import connect
+
+    one = connect(arguments.source)
+    if arguments.update:
+        one.update()
+    return download_plan(one, arguments.eid, arguments.what or ("trials", "wheel"))
+
+
+def _data_plan(arguments: argparse.Namespace) -> int:
+    plan = _plan(arguments)
+    print(plan.files.round(2).to_string(), plan, sep="\n")
+    return int(bool(plan.refusal))
+
+
+def _data_get(arguments: argparse.Namespace) -> int:
+    plan = _plan(arguments)
+    print(plan)
+    plan.get()
+    return 0
+
+
+def _data_where(arguments: argparse.Namespace) -> int:
+    folder = data_folder()
+    print(folder)
+    for source in sorted(path for path in folder.glob("*") if path.is_dir()):
+        files = [file for file in source.rglob("*") if file.is_file()]
+        print(f"  {source.name}: {len(files)} files, {sum(file.stat().st_size for file in files) / 1e6:,.1f} MB")
+    return 0
+
+
+def _data_verify(arguments: argparse.Namespace) -> int:
+    from ..recordings.remote import fetched
+
+    one = _fetched(arguments)
+    bad = list(fetched.damaged(one, arguments.eid))
+    for line in bad:
+        print(line)
+    n_files = sum(1 for _ in fetched.present(one, arguments.eid))
+    print(f"{n_files} files are here; {len(bad)} of them damaged, which the next load fetches again.")
+    return int(bool(bad))
+
+
+def _data_delete(arguments: argparse.Namespace) -> int:
+    from ..recordings.remote import fetched
+
+    if bool(arguments.eid) == arguments.all:
+        raise SystemExit("Name a session with --eid, or say --all.")
+    print(f"{fetched.delete(_fetched(arguments), arguments.eid) / 1e6:,.1f} MB deleted.")
+    return 0
+
+
+def _fetched(arguments: argparse.Namespace):
+    """The folder of a source, as it is: nothing is fetched into it."""
+    from ..recordings.sources import connect
+
+    folder = data_folder() / arguments.source
+    if not (folder / "sessions.pqt").exists():
+        raise SystemExit(f"Nothing was fetched into {folder} yet; 'bwm-tutorials data get' does.")
+    return connect(folder)
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from . import doctor
+
+    examine = doctor.examine
+    if arguments.online:
+        with suppress(ImportError):  # a computer on which nothing is installed is looked at itself
+            from .doctor_online import examine
+    return doctor.print_checks(examine())
+
+
+def _notebooks(arguments: argparse.Namespace) -> int:
+    from . import hunts, notebooks
+
+    for source in _sources():
+        notebooks.generate(source)
+        print(source.with_suffix(".ipynb"))
+    page = _clone() / "notebooks" / "hunts.md"
+    page.write_text(hunts.page(_lessons("py")), encoding="utf-8", newline="\n")
+    print(page)
+    return 0
+
+
+def _book(arguments: argparse.Namespace) -> int:
+    return subprocess.call([sys.executable, str(_clone() / "book" / "build.py")])
+
+
+def _test(arguments: argparse.Namespace) -> int:
+    return subprocess.call([sys.executable, "-m", "pytest", "-n", "2", *arguments.pytest], cwd=_clone())
+
+
+def _lint(arguments: argparse.Namespace) -> int:
+    ruff = [sys.executable, "-m", "ruff"]
+    return max(subprocess.call([*ruff, *words, "."], cwd=_clone()) for words in (["check"], ["format", "--check"]))
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    return max(subprocess.call([sys.executable, str(file)]) for file in sorted(_clone().glob("benchmarks/bench_*.py")))
+
+
+def _calibrate(arguments: argparse.Namespace) -> int:
+    return subprocess.call([sys.executable, str(_clone() / "data" / "calibrate.py")])
+
+
+def _locks(arguments: argparse.Namespace) -> int:
+    environment.write_locks(upgrade=arguments.upgrade)
+    return 0
+
+
+def _clean(arguments: argparse.Namespace) -> int:
+    clone, data = _clone(), data_folder()
+    for path in [clone / "_build", *clone.glob(".*_cache")]:
+        shutil.rmtree(path, ignore_errors=True)
+    for folder in [data / name for name in (*SAMPLES, "audit")]:
+        if not remove(folder):
+            print(f"{folder} was not made by bwm-tutorials, and is left as it is.")
+    return 0
