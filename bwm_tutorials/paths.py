@@ -51,7 +51,7 @@ def claim(folder: Path) -> Path:
         There is something in it, and it is not ours.
     """
     if not is_ours(folder):
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if os.path.lexists(str(folder)) and (not folder.is_dir() or any(folder.iterdir())):
             raise DataError(
                 f"{folder} was not made by bwm-tutorials, so nothing in it is changed: move it away, or set the "
                 "environment variable BWM_DATA to another folder."

@@ -1,37 +1,40 @@
-"""What the tests share: the sample, a smaller one of another seed, and real recordings."""
+"""What the tests share: the sample, a smaller one of another seed, and real recordings.
+
+Nothing heavy is imported here: a test of the wheel needs no browser and no server.
+"""
 
 import contextlib
 import io
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import browser
-import matplotlib
 import pytest
-import servers
+from filelock import FileLock
+from helpers.repository import tags
+from helpers.sessions import of_subject
 from hypothesis import settings
-from IPython.core.interactiveshell import InteractiveShell
-from playwright.sync_api import BrowserContext, Page
-from traitlets.config import Config
-
-matplotlib.use("Agg")
-os.environ.pop("BWM_SOURCE", None)
-
-import matplotlib.pyplot as plt
-import recordings
 
 import bwm_tutorials as bwm
-from bwm_tutorials.recordings.remote import download
-from bwm_tutorials.simulate import sample as sample_module
-from bwm_tutorials.workshop import notebooks
+
+os.environ["MPLBACKEND"] = "Agg"
+os.environ.pop("BWM_SOURCE", None)
 
 # A busy computer is no fault of the code; and what a server finds must be found again by whoever looks into it.
 settings.register_profile("here", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("here")
 
-NYU_11 = "56956777-dca5-468c-87cb-78150432cc57"
+
+def pytest_addoption(parser):
+    parser.addoption("--all", action="store_true", help="the weekly tests, too")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--all"):
+        weekly = [item for item in items if item.get_closest_marker("weekly")]
+        items[:] = [item for item in items if item not in set(weekly)]
+        config.hook.pytest_deselected(items=weekly)
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +55,8 @@ def probe(session):
 @pytest.fixture
 def stamped(session):
     """Figures of the sample, signed and closed again."""
+    import matplotlib.pyplot as plt
+
     with plt.rc_context():
         bwm.plots.stamp(session)
         yield
@@ -64,13 +69,15 @@ def said(capsys):
     return lambda: " ".join(capsys.readouterr().out.split())
 
 
-def tags(cell):
-    return cell.metadata.get("tags", [])
-
-
 @pytest.fixture
 def play(tmp_path, monkeypatch):
     """Runs a lesson in this process, cell by cell as a kernel does but without its start; gives what is shown."""
+    import matplotlib.pyplot as plt
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    from bwm_tutorials.workshop import notebooks
+
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
 
     def play(source, **parameters):
@@ -94,22 +101,31 @@ def play(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def small_sample(tmp_path_factory) -> Path:
-    """A ONE folder with another mouse: seed 2, 12 minutes, 20 units a probe."""
-    return sample_module.build(tmp_path_factory.mktemp("small") / "sample", seed=2, minutes=12, clusters=20)
+def built_once(tmp_path_factory) -> Callable[..., Path]:
+    """Builds sessions in a folder that all workers of this run share."""
+    from bwm_tutorials.simulate import sample
+
+    shared = tmp_path_factory.getbasetemp()
+    shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
+
+    def build(folder: str, **how) -> Path:
+        with FileLock(shared / f"{folder}.lock"):
+            target = shared / folder / how.get("name", "sample")
+            return target / "one" if target.exists() else sample.build(target, **how)
+
+    return build
 
 
 @pytest.fixture(scope="session")
-def small_release(tmp_path_factory):
+def small_sample(built_once) -> Path:
+    """A ONE folder with another mouse: seed 2, 12 minutes, 20 units a probe."""
+    return built_once("small", seed=2, minutes=12, clusters=20)
+
+
+@pytest.fixture(scope="session")
+def small_release(built_once):
     """The small release, its sessions shortened to 6 minutes and 12 units a probe."""
-    folder = tmp_path_factory.mktemp("release") / "release"
-    return bwm.connect(sample_module.build(folder, name="sample-release", minutes=6, clusters=12))
-
-
-def of_subject(one, subject: str, day: str = "") -> bwm.Session:
-    """The session of a mouse (on a day, as 2001-01-08) in a source."""
-    (eid,) = (eid for eid in one.search(subject=subject) if str(one.get_details(eid)["date"]).startswith(day))
-    return bwm.Session(eid, one)
+    return bwm.connect(built_once("release", name="sample-release", minutes=6, clusters=12))
 
 
 @pytest.fixture(scope="session")
@@ -132,6 +148,8 @@ def served(small_release) -> bwm.Session:
 @pytest.fixture(scope="session")
 def bucket(small_release) -> Iterator[str]:
     """The address of an S3 server that has the small release as the bucket has the release."""
+    from helpers import servers
+
     with servers.s3_server() as url:
         servers.upload(url, small_release.cache_dir)
         yield url
@@ -140,6 +158,8 @@ def bucket(small_release) -> Iterator[str]:
 @pytest.fixture
 def away(tmp_path, monkeypatch) -> Path:
     """A data folder and a home of one's own, and no account in the environment."""
+    from bwm_tutorials.recordings.remote import download
+
     for name in ("ALYX_URL", "ALYX_LOGIN", "ALYX_PWD", "ALYX_TOKEN", "HTTP_DATA_SERVER", "AWS_ENDPOINT_URL_S3"):
         monkeypatch.delenv(name, raising=False)
     for name in ("HOME", "USERPROFILE", "APPDATA"):
@@ -151,8 +171,10 @@ def away(tmp_path, monkeypatch) -> Path:
 
 
 @pytest.fixture
-def aws_door(small_release, bucket, away, monkeypatch) -> Iterator[servers.Door]:
-    """The bucket, behind a server that may fail."""
+def aws_door(small_release, bucket, away, monkeypatch):
+    """The bucket, behind a server that may fail: a `servers.Door`."""
+    from helpers import servers
+
     monkeypatch.setenv("BWM_ROSTER", str(servers.write_roster(small_release.cache_dir, away.with_name("roster.csv"))))
     with servers.in_front_of(bucket) as web:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", web.url)
@@ -160,8 +182,10 @@ def aws_door(small_release, bucket, away, monkeypatch) -> Iterator[servers.Door]
 
 
 @pytest.fixture
-def openalyx_door(small_release, away, monkeypatch) -> Iterator[servers.Door]:
-    """The database, with an account in the environment."""
+def openalyx_door(small_release, away, monkeypatch):
+    """The database, with an account in the environment: a `servers.Door`."""
+    from helpers import servers
+
     with servers.Alyx(small_release.cache_dir) as alyx:
         monkeypatch.setenv("ALYX_URL", alyx.url)
         monkeypatch.setenv("HTTP_DATA_SERVER", f"{alyx.url}/public")
@@ -172,14 +196,16 @@ def openalyx_door(small_release, away, monkeypatch) -> Iterator[servers.Door]:
 
 
 @pytest.fixture(params=["aws", "openalyx"])
-def door(request) -> servers.Door:
+def door(request):
     """Either door to the same recordings."""
     return request.getfixturevalue(f"{request.param}_door")
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory) -> Iterator[browser.Lab]:
+def lab(tmp_path_factory):
     """JupyterLab on an empty folder; what the lessons need is built."""
+    from helpers import browser
+
     browser.executable()
     for source in ("sample", "sample-release"):
         bwm.connect(source)
@@ -188,13 +214,15 @@ def lab(tmp_path_factory) -> Iterator[browser.Lab]:
 
 
 @pytest.fixture(scope="module")  # longer, and its event loop would be in the way of tests that have their own
-def chromium() -> Iterator[BrowserContext]:
+def chromium():
+    from helpers import browser
+
     with browser.chromium() as context:
         yield context
 
 
 @pytest.fixture
-def page(chromium) -> Iterator[Page]:
+def page(chromium):
     """An empty page of a real browser."""
     page = chromium.new_page()
     yield page
@@ -204,6 +232,8 @@ def page(chromium) -> Iterator[Page]:
 @pytest.fixture(scope="session")
 def real_folder() -> Path:
     """Real recordings (``one``) and tables (``calibration``) that are not in the repository."""
+    import recordings
+
     folder = recordings.real_folder()
     if not folder.is_dir():
         pytest.skip(f"no real recordings in {folder} (set BWM_REAL_DATA)")

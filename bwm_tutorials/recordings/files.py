@@ -97,8 +97,8 @@ class SessionFiles:
 
     def has(self, name: str, *of: str) -> bool:
         """Tell whether the session has a measurement, as `Session.has` does."""
-        if name == "pose" and of[1:] == ("dlc",):
-            name, of = "dlc", of[:1]
+        if name == "pose" and len(of) == 2:
+            name, of = {"lightningPose": "pose"}.get(of[1], of[1]), of[:1]
         if name not in datasets.BY_NAME:
             raise DataError(f"A session never has {name!r}; it may have {', '.join(datasets.BY_NAME)}.")
         kinds = {"session": [], "camera": [*datasets.CAMERAS], "probe": [*self.probes]}[datasets.BY_NAME[name].place]

@@ -135,7 +135,7 @@ class Client(AlyxClient):
             super().__init__(base_url, cache_dir=root, silent=True)
 
     @property
-    def user(self) -> str | None:
+    def login_name(self) -> str | None:
         """The user name in the parameters."""
         return self._par.ALYX_LOGIN
 
@@ -145,7 +145,7 @@ class Client(AlyxClient):
         return self._par.HTTP_DATA_SERVER
 
     @property
-    def headers(self) -> dict[str, str]:
+    def auth_headers(self) -> dict[str, str]:
         """What says to the database who is asking."""
         return self._headers
 

@@ -118,7 +118,7 @@ def build(
     plans = [replace(plan, **shorter) for plan in plans or BY_NAME[name]]
     with _writing(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
-        if target.exists():
+        if os.path.lexists(target):
             claim(target)  # or say that it is somebody else's
         building = claim(Path(tempfile.mkdtemp(prefix=f".building-{name}-", dir=target.parent)))
         try:

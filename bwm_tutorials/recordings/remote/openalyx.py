@@ -83,7 +83,7 @@ class OpenAlyxOne(base.RemoteOne, one_private.AlyxOne):
             return None
         of_the_database = place.startswith(self.alyx.base_url)
         with suppress(MissingDataset, Refused):
-            return base.unzip_tables(download.read(place, self.alyx.headers if of_the_database else None), place)
+            return base.unzip_tables(download.read(place, self.alyx.auth_headers if of_the_database else None), place)
 
     def _tables_of(self, eids: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
         """The tables, by asking for one session after another."""
@@ -101,7 +101,7 @@ class _Client(one_private.Client):
 
     def authenticate(self, username=None, password=None, cache_token=True, force=False, token=None) -> None:
         if not password and not token:
-            username = username or os.environ.get("ALYX_LOGIN") or self.user
+            username = username or os.environ.get("ALYX_LOGIN") or self.login_name
             if force or not self.knows(username):
                 token, password = os.environ.get("ALYX_TOKEN"), os.environ.get("ALYX_PWD")
                 if not token and not (username and password):

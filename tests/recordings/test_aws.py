@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import servers
-from conftest import of_subject
+from helpers import servers
+from helpers.hand_made import TABLE, edit, refused
+from helpers.servers import Answer, Door
+from helpers.sessions import of_subject
 from iblutil.io import parquet
-from servers import Answer, Door
-from test_sources import TABLE, edit, refused
 
 import bwm_tutorials as bwm
 from bwm_tutorials.errors import CorruptData, DataError, MissingDataset, Unreachable
@@ -157,7 +157,7 @@ def test_zip_without_tables_is_named_and_nothing_is_kept(given, words, aws_door)
     aws_door.web.instead[aws.TABLES] = given
     with refused(CorruptData, aws.TABLES, words):
         aws_door.connect()
-    assert {file.name for file in aws_door.root.iterdir()} == {".download.lock"}
+    assert {file.name for file in aws_door.root.iterdir()} == {".bwm-tutorials", ".download.lock"}
     aws_door.web.instead.clear()
     assert len(Session(one=aws_door.connect()).licks)
 

@@ -173,16 +173,6 @@ def test_the_autocorrelogram_counts_every_pair(times, width, n_bins):
     assert (quality.autocorrelogram(times, width / 30000, n_bins) == expected).all()
 
 
-@settings(max_examples=60)
-@given(st.lists(st.floats(0, 1), max_size=60), st.sampled_from([1, 15, 300]), st.integers(1, 200))
-def test_intervals_between_spikes_are_the_pairs_of_neighbours(times, width, n_bins):
-    times = np.sort(times)
-    lags = np.diff(np.floor(times * 30000)) // width
-    found = quality.isi_histogram(times, width / 30000, n_bins)
-    assert (found == np.bincount(lags[lags < n_bins].astype(int), minlength=n_bins)).all()
-    assert (found <= quality.autocorrelogram(times, width / 30000, n_bins)).all()
-
-
 @pytest.mark.parametrize("bin_size", [1 / 30000, 0.0005, 0.01])
 def test_the_autocorrelogram_is_phylib_s(real_spikes, bin_size):
     reference = pytest.importorskip("phylib.stats")
@@ -343,7 +333,6 @@ def test_spikes_of_an_older_sorting_are_refused():
         quality.quality_metrics({"times": GOOD.times, "clusters": GOOD.clusters}, 1)
 
 
-@pytest.mark.parametrize("function", [quality.autocorrelogram, quality.isi_histogram])
-def test_a_bin_below_a_sample_is_refused(function):
+def test_a_bin_below_a_sample_is_refused():
     with pytest.raises(ValueError, match="at least one sample"):
-        function(GOOD.times, bin_size=1e-5)
+        quality.autocorrelogram(GOOD.times, bin_size=1e-5)

@@ -1,15 +1,12 @@
 """What learners install is what is tested, on every system, and an installation survives accidents."""
 
 import ast
-import base64
-import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -19,9 +16,9 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from helpers.repository import copy_of_the_repository, write_tiny_wheel
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from test_links import repository_files
 
 import bwm_tutorials
 from bwm_tutorials.paths import ROOT
@@ -102,6 +99,7 @@ def test_lock_meets_every_bound_of_pyproject():
         assert all(bound.specifier.contains(version) for version in versions), bound
 
 
+@pytest.mark.weekly
 @pytest.mark.network
 def test_locks_are_what_pyproject_gives(tmp_path):
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
@@ -116,6 +114,7 @@ def test_locks_are_what_pyproject_gives(tmp_path):
         assert (tmp_path / "locks" / lock).read_text() == (ROOT / "locks" / lock).read_text(), "run 'make locks'"
 
 
+@pytest.mark.weekly
 @pytest.mark.network
 @pytest.mark.parametrize(
     ("lock", "system"),
@@ -215,7 +214,7 @@ def release_folder() -> Path:
     return sample.ensure(name="sample-release").parent
 
 
-@pytest.mark.slow
+@pytest.mark.weekly
 @pytest.mark.network
 @pytest.mark.skipif(os.name == "nt", reason="Binder and its scripts run on Linux")
 def test_binder_builds_from_nothing_and_shows_a_figure_within_a_minute(tmp_path, release_folder):
@@ -273,7 +272,6 @@ def _read(file: str) -> str:
     return Path(file).read_text() if Path(file).exists() else ""
 
 
-@pytest.mark.slow
 def test_heaviest_lesson_runs_in_a_gigabyte(tmp_path):
     # Of them all 07 takes most (test_lessons holds each below 800 MB); papermill stands for JupyterLab's server.
     sample.ensure()
@@ -288,15 +286,6 @@ def test_heaviest_lesson_runs_in_a_gigabyte(tmp_path):
         )
     assert done.returncode == 0, done.stderr[-2000:]
     assert output.read_text(encoding="utf-8").count('"image/png"') >= 5
-
-
-def copy_of_the_repository(to: Path) -> Path:
-    """Copy what git would put into a clone."""
-    for file in repository_files():
-        copy = to / file.relative_to(ROOT)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(file, copy)
-    return to
 
 
 # ------------------------------------------------------------------------------------------------------------- prepare
@@ -314,25 +303,6 @@ def build_editable(directory, config_settings=None, metadata_directory=None):
         wheel.writestr(f"{info}/RECORD", "tiny_project.py,,\\n")
     return name
 """
-
-
-def write_tiny_wheel(folder: Path) -> str:
-    """Write a wheel of two modules and return its line in a lock."""
-    contents = {
-        "tiny/__init__.py": "from tiny.part import whole\n",
-        "tiny/part.py": "whole = True\n",
-        "tiny-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n",
-        "tiny-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    record = "".join(
-        f"{name},sha256={base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip('=')},\n"
-        for name, text in contents.items()
-    )
-    wheel = folder / "tiny-1.0-py3-none-any.whl"
-    with zipfile.ZipFile(wheel, "w") as archive:
-        for name, text in {**contents, "tiny-1.0.dist-info/RECORD": record}.items():
-            archive.writestr(name, text)
-    return f"tiny==1.0 \\\n    --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import one.params
 import pytest
-import servers
-from conftest import of_subject
+from helpers import servers
+from helpers.hand_made import refused
+from helpers.servers import MINE, Answer, Door
+from helpers.sessions import of_subject
 from iblutil.io import params
 from one.api import OneAlyx
-from servers import MINE, Answer, Door
-from test_sources import refused
 
 import bwm_tutorials as bwm
 from bwm_tutorials.errors import CorruptData, MissingDataset, Refused, Unreachable

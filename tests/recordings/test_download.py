@@ -13,10 +13,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import of_subject
-from servers import Door, free_port
-from test_lessons import SOURCES as LESSONS
-from test_sources import edit, refused
+from helpers.hand_made import edit, refused
+from helpers.repository import SOURCES as LESSONS
+from helpers.servers import Door, free_port
+from helpers.sessions import of_subject
 
 import bwm_tutorials as bwm
 from bwm_tutorials.errors import CorruptData, DataError, MissingDataset, Refused, UnknownSource, Unreachable
@@ -444,7 +444,7 @@ LOADERS = {
     "motion_energy": lambda s: [s.motion_energy(c) for c in ("left", "right", "body")],
     **{
         name: lambda s, name=name: [getattr(i, name) for i in s.insertions]
-        for name in ("spikes", "good_spikes", "waveforms")
+        for name in ("spikes", "good_spikes", "waveforms", "drift", "saturation")
     },
     "clusters": lambda s: [(i.clusters, i.channels) for i in s.insertions],
 }

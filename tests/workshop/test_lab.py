@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import browser
 import pytest
-from browser import (
+from helpers import browser
+from helpers.browser import (
     answer,
     cell,
     choose,

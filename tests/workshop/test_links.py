@@ -2,12 +2,12 @@
 
 import json
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+from helpers.repository import repository_files
 
 from bwm_tutorials.paths import ROOT
 
@@ -18,15 +18,6 @@ CODE = re.compile(r"^(```|~~~).*?^\1|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 MACHINE_PATH = re.compile(
     r"(?<![\w.~/])/(?:home/(?!jovyan\b)|Users/|root/|work/|tmp/|mnt/|private/var/)\w|\b[A-Z]:\\+Users\\"
 )
-
-
-def repository_files(root: Path = ROOT) -> set[Path]:
-    """List what git would put into a clone."""
-    # A container may own the clone under another name, which git would refuse.
-    git = ["git", "-c", "safe.directory=*"]
-    command = [*git, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
-    return {root / name for name in listed.split("\0") if name and (root / name).exists()}
 
 
 def markdown(file: Path) -> str:

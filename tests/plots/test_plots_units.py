@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.figures import check_figure
 
 import bwm_tutorials as bwm
 from bwm_tutorials import plots
@@ -16,15 +17,6 @@ from bwm_tutorials.plots.units import describe_unit
 from bwm_tutorials.simulate.probe import NOISE, voltage
 
 pytestmark = pytest.mark.usefixtures("stamped")
-
-
-def check_figure(fig):
-    assert fig.get_size_inches()[0] <= 9
-    for ax in fig.axes:
-        assert all(label.get_text() == "" or label.get_fontsize() >= 7 for label in ax.get_xticklabels())
-    labels = [ax.get_ylabel() for ax in fig.axes] + [ax.get_xlabel() for ax in fig.axes]
-    assert any(re.search(r"\((ms|min|s|Hz|µm|µV|%)\)|units", label) for label in labels)
-    return fig
 
 
 def test_voltage_names_the_spikes_of_the_table_that_lie_in_view(probe, said):

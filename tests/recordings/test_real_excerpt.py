@@ -13,9 +13,10 @@ import pytest
 from iblutil.io import parquet
 from one.api import One
 
+from bwm_tutorials.paths import ROOT
 from bwm_tutorials.recordings import one_tables
 
-DATA = Path(__file__).parents[1] / "data"
+DATA = ROOT / "data"
 REAL = DATA / "real"
 MB = 1_000_000
 

@@ -13,9 +13,9 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import of_subject
+from helpers.figures import check_figure
+from helpers.sessions import of_subject
 from iblutil.io import parquet
-from test_plots_units import check_figure
 
 import bwm_tutorials as bwm
 from bwm_tutorials import plots

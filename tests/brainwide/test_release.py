@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import of_subject
+from helpers.sessions import of_subject
 from hypothesis import given
 from hypothesis import strategies as st
 from iblatlas.regions import BrainRegions

@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import NYU_11, of_subject
+from helpers.sessions import NYU_11, of_subject
 from hypothesis import given
 from hypothesis import strategies as st
 from traitlets import TraitError

@@ -301,7 +301,6 @@ def tested():
     return pd.concat(knowing, ignore_index=True), pd.concat(null, ignore_index=True)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "test",
     [
@@ -314,7 +313,6 @@ def test_five_percent_of_units_that_know_nothing_are_flagged(test, tested):
     assert 0.02 < (null[test] < 0.05).mean() < 0.09
 
 
-@pytest.mark.slow
 def test_shuffling_the_block_flags_units_that_only_drift(tested):
     _, null = tested
     flagged = {test: null[f"block, {test}"] < 0.05 for test in ("shuffled", "pseudosessions")}
@@ -323,7 +321,6 @@ def test_shuffling_the_block_flags_units_that_only_drift(tested):
     assert by_session.min() < 0.1 and by_session.max() > 0.25, "the units of a session share one sequence of blocks"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("test", "variable", "power"),
     [
@@ -340,7 +337,6 @@ def test_units_that_know_a_variable_are_found(test, variable, power, tested):
     assert (knowing.loc[knows, test] < 0.05).mean() > 2 * (knowing.loc[~knows, test] < 0.05).mean()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("event", ["stimulus", "feedback"])
 def test_units_that_respond_are_found_and_so_are_those_that_respond_to_what_comes_with_it(event, tested):
     knowing, _ = tested
@@ -351,7 +347,6 @@ def test_units_that_respond_are_found_and_so_are_those_that_respond_to_what_come
     assert flagged[~knows & ~nothing].mean() > 0.25 and flagged[nothing].mean() < 0.15
 
 
-@pytest.mark.slow
 def test_conditions_keep_what_goes_along_with_a_variable_out(tested):
     """Units that know the choice but not the stimulus; and that power is the price."""
     knowing, _ = tested

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from test_environment import copy_of_the_repository
+from helpers.repository import copy_of_the_repository
 
 import bwm_tutorials as bwm
 from bwm_tutorials.course import checking
@@ -641,7 +641,6 @@ def fill(file: Path, key: str, code: str) -> None:
     nbformat.write(notebook, file)
 
 
-@pytest.mark.slow
 def test_answers_and_progress_reach_another_computer(sample, tmp_path):
     first, second, home = tmp_path / "first", tmp_path / "second", tmp_path / "home"
     home.mkdir()
@@ -685,7 +684,6 @@ def test_outside_of_a_working_copy_each_call_prints_a_fixed_line_and_writes_noth
     assert set(cwd.rglob("*")) == before
 
 
-@pytest.mark.slow
 def test_running_the_committed_lessons_keeps_no_progress(sample, tmp_path):
     """As `run` and `notebooks` do, with a right answer filled in."""
     clone = copy_of_the_repository(tmp_path / "clone")

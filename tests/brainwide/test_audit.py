@@ -8,8 +8,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.programs import program, result, wait_for
 from scipy import stats
-from test_faults import program, result, wait_for
 
 import bwm_tutorials as bwm
 from bwm_tutorials import errors, plots
@@ -163,7 +163,6 @@ PAIRS = [
 audited = functools.cache(bwm.audit)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("effect", "wrong", "why", "right"), PAIRS, ids=[right.__name__ for *_, right in PAIRS])
 def test_a_planted_fault_is_found_and_its_cure_is_cleared(effect, wrong, why, right):
     failed, cleared = audited(wrong, effect), audited(right, effect)
@@ -174,7 +173,6 @@ def test_a_planted_fault_is_found_and_its_cure_is_cleared(effect, wrong, why, ri
         assert rate["power"] > 2 * max(rate["others"], rate["false_positives"])
 
 
-@pytest.mark.slow
 def test_the_audit_of_lesson_10_shows_what_a_null_session_does_not():
     """Its naive test finds nothing in nothing, and takes the stimulus for the choice."""
     cells = [cell.source for cell in notebooks.read_source(LESSON_10).cells]

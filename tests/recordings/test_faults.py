@@ -7,14 +7,14 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.hand_made import MOUSE, TABLE, TRIALS, edit, link, passive_files, record_session, refused, video_files
+from helpers.programs import program, result, wait_for
 from one.alf.exceptions import ALFObjectNotFound
-from test_sources import MOUSE, TABLE, TRIALS, edit, link, passive_files, record_session, refused, video_files
 
 import bwm_tutorials as bwm
 from bwm_tutorials.errors import CorruptData, DataError, MissingDataset
@@ -282,8 +282,8 @@ def test_missing_or_truncated_file_has_the_sample_rebuilt(name, data, pristine):
 
 
 def test_sample_with_an_old_or_no_stamp_is_replaced(data, pristine):
-    of_now = json.dumps({"version": sample.version()})
-    for stamp in ["", "{", "[]", "null", "{}", of_now, '{"version": "old", "seed": 1, "files": {}}']:
+    of_now = json.dumps({"version": sample.VERSION})
+    for stamp in ["", "{", "[]", "null", "{}", of_now, '{"version": 0, "seed": 1, "files": {}}']:
         (data / "sample" / "complete.json").write_text(stamp)
         assert not sample.is_complete(data), stamp
     (data / "sample" / "one" / "left over.txt").write_text("of an older version")
@@ -291,15 +291,66 @@ def test_sample_with_an_old_or_no_stamp_is_replaced(data, pristine):
     assert same_bytes(data, pristine)
 
 
-def test_what_is_not_a_sample_is_replaced_too(data, pristine, tmp_path):
+def somebody_elses(folder: Path) -> dict[str, bytes]:
+    """Make a folder of the user's own, and give what is in it."""
+    folder.mkdir(parents=True)
+    (folder / "thesis.txt").write_text("the only copy")
+    (folder / "one").mkdir()
+    (folder / "one" / "sessions.pqt").write_bytes(b"of another program")
+    (folder / "complete.json").write_text("{}")
+    return {str(name): (folder / name).read_bytes() for name in files_below(folder)}
+
+
+USES = {
+    "sample": lambda: bwm.connect("sample"),
+    "sample-release": lambda: bwm.connect("sample-release"),
+    "audit": lambda: bwm.audit(lambda session: [], n=1),
+    "aws": lambda: bwm.connect("aws"),
+    "openalyx": lambda: bwm.connect("openalyx", username="me", password="secret"),
+}
+
+
+@pytest.mark.parametrize("name", USES)
+def test_a_folder_of_the_users_own_is_never_touched(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("BWM_DATA", str(tmp_path / "data"))
+    theirs = tmp_path / "data" / name
+    before = somebody_elses(theirs)
+    with refused(DataError, theirs, "was not made by bwm-tutorials", "BWM_DATA"):
+        USES[name]()
+    arguments = cli._parser().parse_args(["clean"])
+    monkeypatch.setattr(cli, "_clone", lambda: tmp_path / "clone")
+    assert arguments.command(arguments) == 0
+    assert str(theirs) in capsys.readouterr().out or name in ("aws", "openalyx")
+    assert {str(file): (theirs / file).read_bytes() for file in files_below(theirs)} == before
+    assert not [file for file in (tmp_path / "data").glob(".building-*")]
+
+
+def test_clean_removes_what_was_built_and_nothing_else(data, tmp_path, monkeypatch):
+    before = somebody_elses(data / "audit")
+    (data / "notes.txt").write_text("mine")
+    monkeypatch.setattr(cli, "_clone", lambda: tmp_path / "clone")
+    arguments = cli._parser().parse_args(["clean"])
+    assert arguments.command(arguments) == 0
+    assert {str(file): (data / "audit" / file).read_bytes() for file in files_below(data / "audit")} == before
+    assert not (data / "sample").exists() and (data / "notes.txt").read_text() == "mine"
+
+
+def test_a_file_or_a_link_in_the_place_of_the_sample_is_left_alone(data, tmp_path):
     shutil.rmtree(data / "sample")
     (data / "sample").write_text("a file")
-    bwm.connect("sample")
-    assert same_bytes(data, pristine)
-    shutil.rmtree(data / "sample")
+    with refused(DataError, data / "sample", "was not made by bwm-tutorials"):
+        bwm.connect("sample")
+    assert (data / "sample").read_text() == "a file"
+    (data / "sample").unlink()
     link(data / "sample", tmp_path / "nowhere")
-    bwm.connect("sample")
-    assert same_bytes(data, pristine)
+    with refused(DataError, data / "sample", "was not made by bwm-tutorials"):
+        bwm.connect("sample")
+    (data / "sample").unlink()
+    before = somebody_elses(tmp_path / "elsewhere")
+    link(data / "sample", tmp_path / "elsewhere")
+    with refused(DataError, data / "sample", "was not made by bwm-tutorials"):
+        bwm.connect("sample")
+    assert {str(f): (tmp_path / "elsewhere" / f).read_bytes() for f in files_below(tmp_path / "elsewhere")} == before
 
 
 def test_altered_file_is_refused_until_the_sample_is_rebuilt(data, pristine):
@@ -330,49 +381,6 @@ def test_data_folder_that_is_a_file_is_named(tmp_path, monkeypatch):
 
 # ----------------------------------------------------------------------------------- building in several programs
 
-SMALL = """
-import os, sys, time
-from functools import partial
-from pathlib import Path
-import bwm_tutorials as bwm
-from bwm_tutorials.errors import DataError
-from bwm_tutorials.recordings import one_tables
-from bwm_tutorials.simulate import plans, sample
-sample.build = partial(sample.build, minutes=12, clusters=20)
-data = Path(os.environ["BWM_DATA"])
-
-def say_and_wait(name, until):
-    data.with_name(name).touch()
-    stop = time.monotonic() + 60
-    while not until() and time.monotonic() < stop:
-        time.sleep(0.001)
-"""
-
-
-def program(code: str, data: Path, *before: str, **environment: str) -> subprocess.Popen:
-    """Start a Python that builds short recordings in this data folder."""
-    return subprocess.Popen(
-        [*before, sys.executable, "-c", SMALL + code],
-        env=os.environ | {"BWM_DATA": str(data), **environment},
-        cwd=data.parent,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def result(process: subprocess.Popen) -> str:
-    out, err = process.communicate(timeout=120)
-    assert process.returncode == 0, err
-    return out
-
-
-def wait_for(*files: Path) -> None:
-    stop = time.monotonic() + 60
-    while not all(file.exists() for file in files):
-        assert time.monotonic() < stop, f"none of {files}"
-        time.sleep(0.002)
-
 
 def test_two_programs_at_once_build_once(tmp_path, pristine):
     code = """
@@ -394,7 +402,7 @@ print(len(bwm.Session(one=bwm.connect("sample")).insertions[0].spikes.times))
 
 
 STOP_HALFWAY = {
-    "before the tables are written": "tables.write = lambda *a, **k: say_and_wait('halfway', lambda: False)",
+    "before the tables are written": "one_tables.write = lambda *a, **k: say_and_wait('halfway', lambda: False)",
     "before the new sample is in its place": """
 rename = Path.rename
 def slow(self, target):
@@ -409,7 +417,7 @@ Path.rename = slow
 @pytest.mark.parametrize("moment", STOP_HALFWAY)
 def test_build_that_was_killed_is_done_again(moment, data, pristine):
     stamp = data / "sample" / "complete.json"
-    stamp.write_text(stamp.read_text().replace(sample.version(), "old"))
+    stamp.write_text(json.dumps(json.loads(stamp.read_text()) | {"version": 0}))
     process = program(STOP_HALFWAY[moment] + "\nbwm.connect('sample')", data)
     wait_for(data.with_name("halfway"))
     process.kill()
@@ -526,6 +534,7 @@ def test_same_seed_gives_the_same_bytes_in_another_program_and_another_seed_does
     equal = {Path(name).name for name in filecmp.cmpfiles(other, target, names, shallow=False)[0]}
     of_the_rig = {"localCoordinates", "mlapdv", "brainLocationIds_ccf_2017", "rawInd", "labels"}  # not of the mouse
     expected = {
+        ".bwm-tutorials",
         "probes.description.json",
         "sessions.pqt",
         "insertions.pqt",
@@ -540,4 +549,4 @@ def test_same_seed_gives_the_same_bytes_in_another_program_and_another_seed_does
 def test_stamp_lists_every_file(pristine):
     stamp = json.loads((pristine / "sample" / "complete.json").read_text())
     assert stamp["files"].keys() == files_below(pristine / "sample").keys() - {"complete.json"}
-    assert stamp["version"] == sample.version() and stamp["seed"] == 1
+    assert stamp["version"] == sample.VERSION and stamp["seed"] == 1

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import of_subject
+from helpers.sessions import of_subject
 from one.alf.exceptions import ALFObjectNotFound
 
 import bwm_tutorials as bwm

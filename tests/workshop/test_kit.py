@@ -14,11 +14,10 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from helpers.repository import repository_files, write_tiny_wheel
 from packaging.requirements import Requirement
 from packaging.tags import compatible_tags, cpython_tags, mac_platforms
 from packaging.utils import canonicalize_name, parse_wheel_filename
-from test_environment import write_tiny_wheel
-from test_links import repository_files
 
 from bwm_tutorials.errors import DataError
 from bwm_tutorials.paths import ROOT
@@ -160,6 +159,7 @@ def index():
         return dict(zip(names, pool.map(index_of, names), strict=True))
 
 
+@pytest.mark.weekly
 @pytest.mark.network
 @pytest.mark.parametrize(("system", "python"), [*product(kit.SYSTEMS, kit.PYTHONS)])
 def test_every_pin_has_a_wheel_on_every_system(system, python, index):
@@ -230,7 +230,7 @@ def newcomer(tmp_path_factory):
     return run
 
 
-@pytest.mark.slow
+@pytest.mark.weekly
 @pytest.mark.network
 def test_lessons_are_installed_from_a_stick_and_run_without_a_network(stick, newcomer):
     offline = newcomer("-c", "import urllib.request; urllib.request.urlopen('https://pypi.org', timeout=5)")
@@ -263,7 +263,7 @@ def empty_kit(tmp_path):
     package = folder / "bwm-tutorials" / "bwm_tutorials"
     package.mkdir(parents=True)
     (folder / "wheels").mkdir()
-    shutil.copy(Path(kit.__file__).with_name("install.py"), folder)
+    shutil.copy(Path(kit.__file__).with_name("kit_install.py"), folder / "install.py")
     shutil.copy(environment.__file__, package)
     (package / "__init__.py").touch()
     return folder
@@ -304,7 +304,7 @@ def test_what_cannot_be_installed_is_said_in_a_sentence(empty_kit, tmp_path):
 def test_install_is_in_the_python_of_old_computers():
     import ast
 
-    text = Path(kit.__file__).with_name("install.py").read_text(encoding="utf-8")
+    text = Path(kit.__file__).with_name("kit_install.py").read_text(encoding="utf-8")
     tree = ast.parse(text, feature_version=(3, 8))
     imported = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
     assert imported <= sys.stdlib_module_names

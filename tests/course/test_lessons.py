@@ -12,7 +12,8 @@ import sys
 import matplotlib.pyplot as plt
 import nbformat
 import pytest
-from conftest import NYU_11, tags
+from helpers.repository import SOURCES, every_lesson, tags
+from helpers.sessions import NYU_11
 
 import bwm_tutorials as bwm
 from bwm_tutorials.course import checking
@@ -20,9 +21,7 @@ from bwm_tutorials.course.exercise import exercises_of
 from bwm_tutorials.paths import ROOT
 from bwm_tutorials.workshop import execute, notebooks, pages
 
-SOURCES = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
 PAIRS = sorted((ROOT / "notebooks").glob("*.py"))
-every_lesson = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 every_pair = pytest.mark.parametrize("source", PAIRS, ids=lambda path: path.stem)
 CEILINGS = {"sections": 6, "figures": 5, "cells": 40, "words": 1500}
 HEADINGS = ["Recap", "Exit ticket", "What is next"]

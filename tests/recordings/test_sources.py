@@ -1,10 +1,7 @@
 """Sources, sessions and probes: what is asked for is found, and what is not there is named in one sentence."""
 
-import json
 import shutil
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from uuid import UUID
@@ -12,6 +9,19 @@ from uuid import UUID
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.hand_made import (
+    MOUSE,
+    N_EARLY,
+    N_FRAMES,
+    TABLE,
+    TRIALS,
+    edit,
+    link,
+    passive_files,
+    record_session,
+    refused,
+    video_files,
+)
 from iblutil.io import parquet
 from one.api import One
 
@@ -19,77 +29,7 @@ import bwm_tutorials as bwm
 from bwm_tutorials.errors import CorruptData, DataError, MissingDataset, UnknownSession, UnknownSource
 from bwm_tutorials.recordings import one_tables
 
-MOUSE = one_tables.SessionRecord(
-    eid=one_tables.make_id("ZM_0001/2020-01-01/001"),
-    lab="somelab",
-    subject="ZM_0001",
-    date=date(2020, 1, 1),
-    task_protocol="_iblrig_tasks_ephysChoiceWorld",
-    projects="some_project",
-)
-TRIALS = pd.DataFrame(
-    {
-        "intervals_0": np.arange(6.0) * 5,
-        "intervals_1": np.arange(6.0) * 5 + 4,
-        "stimOn_times": np.arange(6.0) * 5 + 0.5,
-        "choice": [1.0, -1, 0, 1, -1, 1],
-        "contrastLeft": [1.0, np.nan, 0.25, 0, np.nan, 0.0625],
-        "contrastRight": [np.nan, 1.0, np.nan, np.nan, 0.125, np.nan],
-        "feedbackType": [1.0, 1, -1, 1, 1, -1],
-        "probabilityLeft": [0.5, 0.5, 0.8, 0.8, 0.2, 0.2],
-    }
-)
 NOBODY = UUID(one_tables.make_id("nobody"))
-TABLE = "alf/_ibl_trials.table.pqt"
-
-
-@contextmanager
-def refused(kind: type[DataError], *words: str) -> Iterator[None]:
-    """Expect an error of this kind: one line, one sentence, with these words in it."""
-    with pytest.raises(kind) as caught:
-        yield
-    message = str(caught.value)
-    assert type(caught.value) is kind
-    assert "\n" not in message and message.endswith(".") and ". " not in message.replace("...", ""), message
-    assert not [word for word in words if str(word) not in message], message
-
-
-def write(file: Path, content) -> None:
-    """Write an array, a table, json or bytes as the name of the file asks for."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    if isinstance(content, bytes):
-        file.write_bytes(content)
-    elif file.suffix == ".npy":
-        np.save(file, content)
-    elif file.suffix == ".pqt":
-        content.to_parquet(file, index=False)
-    elif file.suffix == ".csv":
-        content.to_csv(file)
-    else:
-        file.write_text(json.dumps(content), encoding="utf-8")
-
-
-def record_session(root: Path, files: dict, record: one_tables.SessionRecord = MOUSE) -> bwm.Session:
-    """Make a folder with one recording by hand, and open it."""
-    for name, content in files.items():
-        write(root / record.path / name, content)
-    one_tables.write(root, [record], created="2020-01-01 12:00", main=record.eid)
-    return bwm.Session(one=bwm.connect(root))
-
-
-def edit(root: Path, table: str, change) -> Path:
-    """Change one of a folder's tables."""
-    content, metadata = parquet.load(root / f"{table}.pqt")
-    parquet.save(root / f"{table}.pqt", change(content), metadata)
-    return root
-
-
-def link(name: Path, to: Path) -> None:
-    """Make a link, where the system lets a user do so."""
-    try:
-        name.symlink_to(to, target_is_directory=to.is_dir())
-    except OSError:
-        pytest.skip("this computer does not let a test make links")
 
 
 @pytest.fixture
@@ -580,46 +520,6 @@ def test_table_is_believed_rather_than_an_old_file_that_repeats_it(tmp_path):
 
 
 # ------------------------------------------------------------------------- a session by hand, and by IBL's own loaders
-
-rng = np.random.default_rng(0)
-N_FRAMES = {"left": 120, "right": 300, "body": 60}
-N_EARLY = {"left": 3, "right": 0, "body": 0}  # times before the video starts
-
-
-def points(n_frames: int, names: list[str], attributes: list[str]) -> pd.DataFrame:
-    return pd.DataFrame({f"{name}_{attribute}": rng.random(n_frames) for name in names for attribute in attributes})
-
-
-def video_files() -> dict:
-    dlc, ensemble = ["x", "y", "likelihood"], ["x", "y", "likelihood", "x_ens_median", "x_ens_var", "x_posterior_var"]
-    smooth = 20 + np.sin(np.arange(120) / 9)
-    return {
-        **{f"alf/_ibl_{c}Camera.times.npy": np.arange(n + N_EARLY[c]) / 60 for c, n in N_FRAMES.items()},
-        **{f"alf/{c}Camera.ROIMotionEnergy.npy": rng.random(n) for c, n in N_FRAMES.items()},
-        "alf/_ibl_leftCamera.lightningPose.pqt": points(120, ["nose_tip", "paw_l", "paw_r"], ensemble),
-        "alf/_ibl_rightCamera.dlc.pqt": points(300, ["nose_tip", "paw_l", "paw_r"], dlc),
-        "alf/_ibl_bodyCamera.dlc.pqt": points(60, ["tail_start"], dlc),
-        "alf/_ibl_bodyCamera.lightningPose.pqt": points(60, ["tail_start"], dlc),
-        "alf/_ibl_leftCamera.features.pqt": pd.DataFrame(
-            {"pupilDiameter_raw": smooth + rng.normal(0, 0.02, 120), "pupilDiameter_smooth": smooth}
-        ),
-    }
-
-
-def passive_files() -> dict:
-    parts = ["passiveProtocol", "spontaneousActivity", "RFM", "taskReplay"]
-    starts = {"start": [10.0, 10, 20, 30], "stop": [40.0, 20, 30, 40]}
-    replay = ["valveOn", "valveOff", "toneOn", "toneOff", "noiseOn", "noiseOff"]
-    return {
-        "alf/_ibl_passivePeriods.intervalsTable.csv": pd.DataFrame(starts, index=parts).T,
-        "alf/_ibl_passiveRFM.times.npy": np.arange(20) / 60,
-        "alf/_ibl_passiveGabor.table.csv": pd.DataFrame({"start": [1.0], "stop": [2.0], "position": [35]}),
-        "alf/#2025-12-04#/_ibl_passiveGabor.table.csv": pd.DataFrame(
-            {"start": [3.0], "stop": [4.0], "position": [-35]}
-        ),
-        "alf/_ibl_passiveStims.table.csv": pd.DataFrame(rng.random((4, 6)), columns=replay),
-        "raw_passive_data/_iblrig_RFMapStim.raw.bin": rng.choice([0, 128, 255], 20 * 225).astype(np.uint8).tobytes(),
-    }
 
 
 @pytest.fixture(scope="module")

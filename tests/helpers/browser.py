@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import pytest
 import requests
+from helpers.servers import free_port
 from playwright.sync_api import BrowserContext, Locator, Page, expect, sync_playwright
-from servers import free_port
 
 from bwm_tutorials.paths import ROOT
 from bwm_tutorials.workshop import cli

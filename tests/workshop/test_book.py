@@ -151,7 +151,6 @@ def reader(book, chromium):
         server.shutdown()
 
 
-@pytest.mark.slow
 def test_every_page_opens_without_a_fault_and_fits_a_telephone(reader, pages):
     page, address, faults = reader
     faults.clear()

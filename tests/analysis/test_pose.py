@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import of_subject
+from helpers.sessions import of_subject
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose

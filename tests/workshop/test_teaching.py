@@ -8,9 +8,7 @@ import sys
 import bench_class
 import nbformat
 import pytest
-from conftest import tags
-from test_environment import copy_of_the_repository
-from test_lessons import SOURCES, every_lesson
+from helpers.repository import SOURCES, copy_of_the_repository, every_lesson, tags
 
 from bwm_tutorials.course.exercise import exercises_of
 from bwm_tutorials.paths import ROOT
