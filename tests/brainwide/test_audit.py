@@ -15,7 +15,7 @@ import bwm_tutorials as bwm
 from bwm_tutorials import errors, plots
 from bwm_tutorials.analysis import statistics
 from bwm_tutorials.brainwide.auditing import Audit
-from bwm_tutorials.paths import ROOT
+from bwm_tutorials.paths import ROOT, claim
 from bwm_tutorials.workshop import cli, notebooks
 
 # --- analyses as a learner may write them, wrong and right -----------------------------------------------------------
@@ -355,12 +355,12 @@ def test_two_programs_at_once_build_each_session_once(two_at_once):
 
 def test_an_audit_that_was_killed_is_taken_up_again(two_at_once, tmp_path):
     code = """
-write = tables.write
+write = one_tables.write
 def slow(root, *arguments, **named):
     if data.joinpath("audit", "seed-1001").exists():
         say_and_wait("halfway", lambda: False)
     return write(root, *arguments, **named)
-tables.write = slow
+one_tables.write = slow
 """
     data = tmp_path / "data"
     process = program(code + SHORT, data)
@@ -389,7 +389,7 @@ def test_sessions_are_new_synthetic_and_deleted_by_clean(sample, tmp_path, monke
     assert (null.truth.units.filter(regex="^(?!rf).*_gain$") == 0).all(axis=None) and len(main.truth.units) == 20
     monkeypatch.setattr(cli, "ROOT", tmp_path)
     monkeypatch.setenv("BWM_DATA", str(tmp_path / "data"))
-    (tmp_path / "data" / "audit" / "seed-1001").mkdir(parents=True)
+    (claim(tmp_path / "data" / "audit") / "seed-1001").mkdir()
     arguments = cli._parser().parse_args(["clean"])
     assert arguments.command(arguments) == 0 and not (tmp_path / "data" / "audit").exists()
 

@@ -211,7 +211,7 @@ def test_the_command_says_which_lesson_has_a_new_version(tmp_path):
 KILLED = """
 import os, sys
 from pathlib import Path
-from bwm_tutorials.course import saves, working_copy
+from bwm_tutorials.course.learner import saves, working_copy
 folder, number = Path(sys.argv[1]), int(sys.argv[2])
 written = 0
 def fsync(handle, real=os.fsync):

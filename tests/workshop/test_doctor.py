@@ -58,6 +58,7 @@ def test_doctor_names_a_missing_kernel(checks, monkeypatch, tmp_path):
 
 def test_doctor_sees_an_unfinished_environment(checks, monkeypatch, tmp_path):
     monkeypatch.setattr(environment, "ROOT", tmp_path)
+    monkeypatch.setattr(doctor, "ROOT", tmp_path)
     monkeypatch.setattr(environment, "pins", lambda lock: [])
     monkeypatch.setattr(environment, "_stamp", lambda lock: "the stamp")
     monkeypatch.setattr(sys, "prefix", str(tmp_path / ".venv"))
