@@ -69,7 +69,7 @@ import pandas as pd
 
 table = pd.DataFrame({"seconds": [0.5, 1.5, 4.0], "right": [True, False, True]})
 print(len(table))
-print(table["right"].mean())
+print(table["right"].mean().round(3))
 print(table[table["right"]]["seconds"].max() * 1000)
 
 # %% [markdown]

@@ -154,7 +154,7 @@ probe
 # %%
 if probe:
     sites = one.load_dataset(session.eid, "electrodeSites.mlapdv.npy", collection=f"alf/{probe.name}")
-    print("in the file:", sites[0])
+    print("in the file:", sites[0].round(2))
     print("in the table:", probe.channels.loc[0, ["x", "y", "z"]].to_numpy(float))
 
 # %% [markdown]
@@ -211,7 +211,7 @@ check("01.2", answer)
 if probe:
     lowest = sites[0]
     deepest = probe.clusters.sort_values("depths").iloc[0]
-    print("height difference:", abs(deepest["z"] - lowest[2]))
+    print("height difference:", round(abs(deepest["z"] - lowest[2]), 2))
 
 # %%
 answer = ...

@@ -169,7 +169,7 @@ fig = bwm.plots.psychometric(curves)
 # %%
 likely = 0.8
 for p in (likely, 1 - likely):
-    print(p, (trials["probabilityLeft"] == p).sum())
+    print(f"{p:.2f}", (trials["probabilityLeft"] == p).sum())
 
 # %%
 answer = ...
@@ -374,7 +374,7 @@ fig = bwm.plots.scorecard({"log likelihood gained": gained, "learning rate": rat
 # %% tags=["extra"]
 left = pd.Series(side < 0)
 estimate = left.ewm(alpha=0.2, adjust=False).mean()
-print(estimate[left].mean() - estimate[~left].mean())
+print(round(estimate[left].mean() - estimate[~left].mean(), 4))
 
 # %% tags=["extra"]
 answer = ...

@@ -106,7 +106,7 @@ if probe:
 if probe:
     print({name: values.shape for name, values in spikes.items()})
     print("clusters", clusters.shape, "channels", channels.shape)
-    print(clusters[["channels", "acronym", "depths", "firing_rate", "label"]].head(3).round(2))
+    print(clusters[["channels", "acronym", "depths", "firing_rate", "label"]].head(3).to_string(float_format="%.2f"))
 
 # %% [markdown]
 # If you select rows of `clusters`, keep their numbers. After `reset_index` they are counted anew, and the spikes of
@@ -437,7 +437,7 @@ if probe:
     samples = one.load_dataset(session.eid, "_iblqc_ephysSaturationAP.samples.pqt", folder).to_numpy()
     intervals = samples / 30_000
     longest = intervals[np.diff(intervals, axis=1).argmax()]
-    print(longest, np.diff(np.searchsorted(spikes["times"], intervals), axis=1).sum(), "spikes")
+    print(longest.round(2), np.diff(np.searchsorted(spikes["times"], intervals), axis=1).sum(), "spikes")
 
 # %% tags=["extra"]
 answer = ...

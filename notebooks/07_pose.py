@@ -80,7 +80,8 @@ cameras = {name: session.get("pose", name, keypoints=some) for name, some in poi
 cameras = {name: pose.filter(regex="times|_[xy]$|_likelihood") for name, pose in cameras.items() if pose is not None}
 left, right = cameras.get("left"), cameras.get("right")
 if cameras:
-    print(pd.DataFrame({name: bwm.pose.clock(pose["times"]) for name, pose in cameras.items()}).round(2))
+    clocks = pd.DataFrame({name: bwm.pose.clock(pose["times"]) for name, pose in cameras.items()})
+    print(clocks.map("{:.6g}".format))
 
 # %% [markdown]
 # As a rule no camera runs at the rate it was set to, none starts with the recording, and the right one drops frames: it
@@ -181,7 +182,7 @@ check("07.2", answer)
 if left is not None and right is not None:
     one_paw = bwm.pose.speed(left, "paw_r", "left")
     same_paw = bwm.pose.speed(right, "paw_r", "right")
-    print(np.corrcoef(one_paw, np.interp(left["times"], right["times"], same_paw))[0, 1])
+    print(round(np.corrcoef(one_paw, np.interp(left["times"], right["times"], same_paw))[0, 1], 4))
 
 # %%
 answer = ...

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import matplotlib
 import pytest
 from filelock import FileLock
 from helpers.repository import tags
@@ -18,7 +19,7 @@ from hypothesis import settings
 
 import bwm_tutorials as bwm
 
-os.environ["MPLBACKEND"] = "Agg"
+matplotlib.use("Agg")
 os.environ.pop("BWM_SOURCE", None)
 
 # A busy computer is no fault of the code; and what a server finds must be found again by whoever looks into it.

@@ -4,6 +4,8 @@ The sentence is computed from what is drawn, and stands in for the figure where 
 be told apart by colour-blind readers and read as text on white.
 """
 
+from inspect import isfunction
+
 from .auditing import audit
 from .availability import download_prices, what_sessions_have
 from .behaviour import among_mice, beliefs, learning, psychometric, psychometric_by_hand, session_course
@@ -20,61 +22,4 @@ from .trial import one_trial, trial_panels
 from .units import probe, unit_panels, units_by_region
 from .wheel import changes_and_vigour, early_movements, latencies, wheel_movements, wheel_traces
 
-__all__ = [
-    "alignments",
-    "among_mice",
-    "answer",
-    "arousal",
-    "audit",
-    "beliefs",
-    "best_pixels",
-    "changes_and_vigour",
-    "choice_at_equal_movement",
-    "confidence_by_rate",
-    "confidence_of_mixtures",
-    "criteria",
-    "download_prices",
-    "early_movements",
-    "history",
-    "lags",
-    "latencies",
-    "learning",
-    "licks",
-    "on_off",
-    "one_trial",
-    "p_values",
-    "passive_protocol",
-    "paw_and_wheel",
-    "presence",
-    "probe",
-    "psychometric",
-    "psychometric_by_hand",
-    "quality_by_depth",
-    "raster",
-    "rates_around",
-    "rates_by_part",
-    "regions_by_session",
-    "responding",
-    "responsive",
-    "rf_maps",
-    "scorecard",
-    "selection_steps",
-    "session_course",
-    "session_raster",
-    "session_window",
-    "stamp",
-    "task_against_replay",
-    "trackers",
-    "trajectories",
-    "trial_panels",
-    "trial_pose",
-    "two_sortings",
-    "unit_panels",
-    "units_by_region",
-    "voltage",
-    "waveform_widths",
-    "what_sessions_have",
-    "wheel_movements",
-    "wheel_traces",
-    "wheel_versions",
-]
+__all__ = sorted(name for name, found in globals().items() if isfunction(found) and name != "isfunction")

@@ -29,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
     if rest and arguments.command is not _test:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     arguments.pytest = rest
-    python = _python(arguments.environment)
+    python = _python(arguments.environment, installs=arguments.command in (_run, _start, _test))
     if python is not None:
         return subprocess.call([str(python), "-m", "bwm_tutorials", *argv])
     from ..errors import DataError
@@ -112,14 +112,23 @@ def _add_downloads(data: argparse.ArgumentParser) -> None:
     delete.add_argument("--all", action="store_true", help="of every session")
 
 
-def _python(lock: str | None) -> Path | None:
-    """The Python of the clone's ``.venv``, made if need be; None if this Python is already the right one."""
+def _python(lock: str | None, installs: bool) -> Path | None:
+    """The Python of the clone's ``.venv``; None if this Python is already the right one.
+
+    A command that installs makes the environment if need be; any other says which one does.
+    """
     in_venv = ROOT is not None and Path(sys.prefix).resolve() == (ROOT / ".venv").resolve()
     if lock is None:  # a command that makes no environment, but looks into the one that is there
         python = None if ROOT is None or in_venv or _installed() else environment.venv_python(ROOT)
         return python if python and python.exists() else None
     if not in_venv and _installed({"run": "papermill", "test": "pytest"}[lock]):
         return None  # an environment of the user's own (conda, Binder), with the package in it
+    if not installs and ROOT is not None and not environment.is_ready(lock):
+        first = {"run": "start", "test": "test"}[lock]
+        raise SystemExit(
+            f"This command needs packages that are not installed here: 'python -m bwm_tutorials {first}' installs them "
+            "into .venv, and says so first."
+        )
     python = environment.prepare(lock)
     return None if in_venv else python
 

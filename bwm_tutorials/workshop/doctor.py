@@ -87,7 +87,7 @@ def _check_python() -> Check:
 def _check_environment() -> Check:
     if ROOT is None or Path(sys.prefix).resolve() != (ROOT / ".venv").resolve():
         return Check("environment", True, f"{sys.prefix} (your own, not the clone's .venv)")
-    ok = environment.is_ready("run", Path(sys.prefix) / "bwm_tutorials.lock", environment.venv_python(ROOT))
+    ok = environment.is_ready("run")
     detail = ".venv is as its lock says" if ok else ".venv is unfinished or older than its lock"
     return Check("environment", ok, detail, _install_command())
 

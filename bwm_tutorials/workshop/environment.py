@@ -19,6 +19,7 @@ from ..paths import ROOT
 
 OLDEST, NEWEST = (3, 11), (3, 13)
 UNFINISHED = "unfinished"
+MARKER = "bwm_tutorials.lock"  # in .venv: which lock it holds
 
 
 def prepare(lock: str = "run") -> Path:
@@ -42,11 +43,17 @@ def prepare(lock: str = "run") -> Path:
     if ROOT is None:
         raise SystemExit("This package is not in a clone of its repository: clone it, and run the command there.")
     folder, python = ROOT / ".venv", venv_python(ROOT)
-    marker = folder / "bwm_tutorials.lock"
-    if is_ready(lock, marker, python):
+    marker = folder / MARKER
+    if is_ready(lock):
         return python
-    with one_at_a_time(ROOT / ".venv.lock"):
-        if is_ready(lock, marker, python):  # another program installed it meanwhile
+    lock_file = ROOT / ".venv.lock"  # there before .venv is, if that is ours
+    if folder.exists() and not (marker.exists() or lock_file.exists()):
+        raise SystemExit(
+            f"{folder} was not made by bwm-tutorials, so it is left as it is: activate it and run "
+            "'pip install -e .[course]' in it, or move it away and run this again."
+        )
+    with one_at_a_time(lock_file):
+        if is_ready(lock):  # another program installed it meanwhile
             return python
         # pip takes a half-copied package for an installed one, so nothing of an interrupted installation is kept.
         if _read(marker) == UNFINISHED or not _runs(str(python), "import pip"):
@@ -114,9 +121,9 @@ def _read(marker: Path) -> str:
     return marker.read_text() if marker.exists() else ""
 
 
-def is_ready(lock: str, marker: Path, python: Path) -> bool:
-    """Tell whether the environment holds a lock; that of the tests includes that of the lessons."""
-    return python.exists() and _read(marker) in {_stamp(lock), _stamp("test")}
+def is_ready(lock: str) -> bool:
+    """Tell whether the clone's environment holds a lock; that of the tests includes that of the lessons."""
+    return venv_python(ROOT).exists() and _read(ROOT / ".venv" / MARKER) in {_stamp(lock), _stamp("test")}
 
 
 def _runs(python: str, code: str) -> bool:

@@ -70,7 +70,7 @@ def execute(
 
 def own_source(notebook: Path) -> str:
     """The source that a lesson (``.py`` or ``.ipynb``) runs on unless another is named."""
-    found = re.search(r'SOURCE = \\?"(\w+)', notebook.read_text(encoding="utf-8"))
+    found = re.search(r'SOURCE = \\?"([\w-]+)', notebook.read_text(encoding="utf-8"))
     return found[1] if found else "sample"
 
 

@@ -20,7 +20,7 @@ def main() -> None:
     home = Path(sys.argv[1] if len(sys.argv) > 1 else Path.home() / "bwm-tutorials").absolute()
     sys.path.insert(0, str(KIT / "bwm-tutorials"))
     sys.dont_write_bytecode = True
-    from .environment import NEWEST, OLDEST, wrong_python
+    from bwm_tutorials.workshop.environment import NEWEST, OLDEST, wrong_python
 
     if not OLDEST <= sys.version_info[:2] <= NEWEST:
         sys.exit(wrong_python())

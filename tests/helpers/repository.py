@@ -30,6 +30,14 @@ def copy_of_the_repository(to: Path) -> Path:
     return to
 
 
+def copy_what_needs_nothing(package: Path) -> None:
+    """Copy the modules that run before anything is installed."""
+    for name in ("console.py", "errors.py", "paths.py", "workshop/environment.py"):
+        shutil.copy(ROOT / "bwm_tutorials" / name, package / name)
+    (package / "__init__.py").touch()
+    (package / "workshop/__init__.py").touch()
+
+
 def write_tiny_wheel(folder: Path) -> str:
     """Write a wheel of two modules and return its line in a lock."""
     contents = {

@@ -16,7 +16,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
-from helpers.repository import copy_of_the_repository, write_tiny_wheel
+from helpers.repository import copy_of_the_repository, copy_what_needs_nothing, write_tiny_wheel
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -25,7 +25,6 @@ from bwm_tutorials.paths import ROOT
 from bwm_tutorials.simulate import sample
 from bwm_tutorials.workshop import doctor, environment
 
-ROOT = ROOT
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 NO_NETWORK = re.compile(r"error sending request|dns error|failed to lookup address|operation timed out")
 
@@ -308,10 +307,9 @@ def build_editable(directory, config_settings=None, metadata_directory=None):
 @pytest.fixture
 def clone(tmp_path, monkeypatch):
     """A clone of a tiny project with a lock of one package, which pip finds in a folder."""
-    for folder in ("bwm_tutorials", "notebooks", "locks", "wheels"):
-        (tmp_path / folder).mkdir()
-    shutil.copy(environment.__file__, tmp_path / "bwm_tutorials")
-    (tmp_path / "bwm_tutorials/__init__.py").touch()
+    for folder in ("bwm_tutorials/workshop", "notebooks", "locks", "wheels"):
+        (tmp_path / folder).mkdir(parents=True)
+    copy_what_needs_nothing(tmp_path / "bwm_tutorials")
     (tmp_path / "backend.py").write_text(BACKEND)
     (tmp_path / "pyproject.toml").write_text(
         '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
@@ -375,9 +373,18 @@ prepare()"""
 
 def test_environment_without_pip_is_made_anew(clone):
     # killed while the environment itself was made
+    (clone / ".venv.lock").touch()
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", clone / ".venv"], check=True)
     assert run(clone)[0] == 0
     assert works(clone)
+
+
+def test_an_environment_of_the_users_own_is_left_alone(clone):
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", clone / ".venv"], check=True)
+    before = {file: file.stat().st_mtime_ns for file in (clone / ".venv").rglob("*")}
+    code, _, err = run(clone)
+    assert code == 1 and f"{clone / '.venv'} was not made by bwm-tutorials" in err
+    assert {file: file.stat().st_mtime_ns for file in (clone / ".venv").rglob("*")} == before
 
 
 def test_two_programs_at_once_install_once(clone):
@@ -462,13 +469,14 @@ def test_command_says_that_python_is_too_old(tmp_path):
 
 
 def test_environment_module_needs_the_standard_library_only():
-    tree = ast.parse(Path(environment.__file__).read_text(encoding="utf-8"), feature_version=(3, 8))
     imported = set()
-    for node in tree.body:
-        if isinstance(node, ast.Import):
-            imported |= {name.name for name in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            imported.add(node.module)
+    for name in ("__init__", "__main__", "console", "errors", "paths", "workshop/environment", "workshop/cli"):
+        tree = ast.parse((ROOT / "bwm_tutorials" / f"{name}.py").read_text(encoding="utf-8"), feature_version=(3, 8))
+        for node in tree.body:
+            if isinstance(node, ast.Import):
+                imported |= {name.name for name in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                imported.add(node.module)
     assert {name.split(".")[0] for name in imported} <= sys.stdlib_module_names
 
 

@@ -14,7 +14,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from helpers.repository import repository_files, write_tiny_wheel
+from helpers.repository import copy_what_needs_nothing, repository_files, write_tiny_wheel
 from packaging.requirements import Requirement
 from packaging.tags import compatible_tags, cpython_tags, mac_platforms
 from packaging.utils import canonicalize_name, parse_wheel_filename
@@ -24,7 +24,6 @@ from bwm_tutorials.paths import ROOT
 from bwm_tutorials.simulate import sample as sample_module
 from bwm_tutorials.workshop import environment, kit
 
-ROOT = ROOT
 HERE = "{}.{}".format(*sys.version_info)
 THIS_SYSTEM = {
     ("linux", "x86_64"): "linux",
@@ -60,7 +59,7 @@ def root(tmp_path, monkeypatch, small_sample):
 WRITE = """
 import sys
 from pathlib import Path
-from bwm_tutorials import kit
+from bwm_tutorials.workshop import kit
 try:
     kit.write(*map(Path, sys.argv[1:]), ["linux"], ["3.12"])
 except kit.DataError as error:
@@ -261,11 +260,10 @@ def empty_kit(tmp_path):
     """A kit for no computer: the program that installs, and what it looks at first."""
     folder = tmp_path / "kit"
     package = folder / "bwm-tutorials" / "bwm_tutorials"
-    package.mkdir(parents=True)
+    (package / "workshop").mkdir(parents=True)
     (folder / "wheels").mkdir()
     shutil.copy(Path(kit.__file__).with_name("kit_install.py"), folder / "install.py")
-    shutil.copy(environment.__file__, package)
-    (package / "__init__.py").touch()
+    copy_what_needs_nothing(package)
     return folder
 
 

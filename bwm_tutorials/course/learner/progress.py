@@ -23,7 +23,7 @@ def progress() -> None:
     if folder is None:
         print(f"{working_copy.NONE_HERE}, so no progress is kept.")
         return
-    with working_copy.alone(folder):
+    with working_copy.locked(folder):
         entries = read(folder)
     lessons = {number: exercises_of(number) for number in lesson_numbers()}
     say(line(entries, lessons))
@@ -48,7 +48,7 @@ def record(key: str, status: str, answer: float | None) -> None:
         folder = working_copy.find()
         if folder is None:
             return
-        with working_copy.alone(folder):
+        with working_copy.locked(folder):
             before = read(folder)
             old = before.get(key, {"status": status})
             new = old | {"status": max(status, old["status"], key=_FROM_WORST_TO_BEST.index)}

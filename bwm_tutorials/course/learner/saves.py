@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from ...errors import WorkingCopyError
 from . import progress, working_copy
-from .working_copy import FOLDER, NONE_HERE, alone, beside, fingerprint, sources, write_whole, writing_to
+from .working_copy import FOLDER, NONE_HERE, beside, fingerprint, locked, sources, write_whole, writing_to
 
 LARGEST_FILE, LARGEST_SAVE, MOST_FILES = 100e6, 1e9, 2000  # bytes, bytes: notebooks with figures are far below
 _ABOUT, _PROGRESS = f"{FOLDER}/save.json", f"{FOLDER}/progress.json"
@@ -48,7 +48,7 @@ def save(target: str | Path | None = None) -> None:
         print(f"{NONE_HERE}, so there is nothing to save.")
         return
     target_file = _target(folder, target)
-    with writing_to(folder), alone(folder):
+    with writing_to(folder), locked(folder):
         found = {file.relative_to(folder).as_posix(): file.read_bytes() for file in working_copy.notebooks(folder)}
         notebooks = {name: content for name, content in found.items() if len(content) <= LARGEST_FILE}
         saved = Save(notebooks, progress.read(folder), working_copy.read_record(folder).copied)
@@ -96,7 +96,7 @@ def restore(zip: str | Path | None = None) -> None:
     saved = unpack(content, file.name)
     folder = folder or working_copy.create(Path.cwd())
     _check_inside(folder, saved.notebooks, file.name)
-    with writing_to(folder), alone(folder):
+    with writing_to(folder), locked(folder):
         record = working_copy.read_record(folder)
         # A second time, what differs here is newer.
         kept_as_they_are = zip is None and _digest(content) in record.saves
@@ -277,7 +277,7 @@ def _read(file: Path) -> bytes:
 
 def _remember(folder: Path, content: bytes) -> None:
     """Note that this save was made or restored here."""
-    with writing_to(folder), alone(folder):
+    with writing_to(folder), locked(folder):
         record = working_copy.read_record(folder)
         if _digest(content) not in record.saves:
             working_copy.write_record(folder, record._replace(saves=[*record.saves, _digest(content)]))

@@ -13,9 +13,10 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from filelock import FileLock
+
 from ...errors import WorkingCopyError
 from ...paths import ROOT
-from ...workshop.environment import one_at_a_time
 
 FOLDER = ".bwm"
 NONE_HERE = "This is not a working copy (bwm-tutorials start makes one)"
@@ -60,7 +61,7 @@ def create(folder: Path) -> Path:
         )
     with writing_to(folder):
         (folder / FOLDER).mkdir(parents=True, exist_ok=True)
-        with alone(folder):
+        with locked(folder):
             if not _record_file(folder).exists():
                 write_record(folder, Record({}, []))
     return folder
@@ -80,7 +81,7 @@ def copy_lessons(lessons: Mapping[str, bytes], folder: Path) -> dict[str, str]:
     dict
         The names that were written, each with the name of its lesson: another one where the learner's is kept.
     """
-    with writing_to(folder), alone(folder):
+    with writing_to(folder), locked(folder):
         record = read_record(folder)
         placed = {_place(folder / name, content, record.copied): name for name, content in lessons.items()}
         write_record(folder, record)  # last: a lesson that is in the record but not in the folder would never come
@@ -200,11 +201,11 @@ def write_whole(file: Path, content: bytes) -> None:
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Wait until no other notebook is changing what is remembered of a working copy."""
     with ExitStack() as stack:
         with suppress(OSError):  # a folder that cannot be written to: then nobody changes it
-            stack.enter_context(one_at_a_time(folder / FOLDER / "lock"))
+            stack.enter_context(FileLock(folder / FOLDER / "lock"))
         yield
 
 
