@@ -21,21 +21,31 @@ from sphinx.cmd.build import main as sphinx
 
 import bwm_tutorials as bwm
 from bwm_tutorials.paths import ROOT
+from bwm_tutorials.recordings import datasets
 from bwm_tutorials.workshop import execute
 from bwm_tutorials.workshop.pages import without_notes
 
 REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
 BINDER = REPOSITORY.replace("https://github.com", "https://mybinder.org/v2/gh") + "/HEAD?urlpath=lab/tree/my_lessons"
-REACHED_BY = {"trials": ["blocks"], "spikes": ["responses", "quality"]}
-"""Modules whose functions a learner reaches by another one."""
+PARTS = {"brainwide": ["release"]}
+"""Modules that a learner reaches by another one."""
+DICTIONARY = """# Data dictionary
+
+Every file of a session that the lessons or the package read: what it holds, in which unit, when it was sampled, and
+on which clock. `{camera}` is left, right or body, `{probe}` the name of a probe, `{spikes}` the folder of its spikes.
+A measurement is an attribute of a `Session` or an `Insertion`; the last files are loaded with `one.load_dataset`.
+
+| measurement | file | holds | unit | sampled | clock | lesson |
+|---|---|---|---|---|---|---|
+"""
 FRONT = "What ``import bwm_tutorials as bwm`` gives at once. Modules load when they are first used.\n\n"
 RETURNED = [
-    "offline.OfflineOne",
-    "offline.Dataset",
-    "remote.plan.Plan",
-    "auditing.Audit",
-    "views.Recording",
-    "views.Probe",
+    "recordings.local.LocalOne",
+    "recordings.local.LocalFile",
+    "recordings.remote.plan.Plan",
+    "brainwide.auditing.Audit",
+    "plots.windows.Recording",
+    "plots.windows.Probe",
 ]
 """Classes that functions give."""
 
@@ -63,6 +73,7 @@ def assemble(source: Path) -> None:
         nbformat.write(lesson(path), source / path.relative_to(ROOT))
     for path in beside:
         (source / path.relative_to(ROOT)).write_text(with_links_out(path, inside), encoding="utf-8")
+    (source / "data_dictionary.md").write_text(dictionary(), encoding="utf-8")
     (source / "api").mkdir()
     for name, text in reference.items():
         (source / f"{name}.rst").write_text(text, encoding="utf-8")
@@ -70,7 +81,7 @@ def assemble(source: Path) -> None:
     front = re.sub(r"\[!\[([^]]+)\]\(https:[^)]+\)\]", r"[\1]", front)  # a badge would be fetched when the page is read
     contents = {
         "Lessons": map(name_of, lessons),
-        "To look up": [name_of(path) for path in beside if path.stem != "teaching"],
+        "To look up": [*(name_of(path) for path in beside if path.stem != "teaching"), "data_dictionary"],
         "For teachers": [name_of(path) for path in beside if path.stem == "teaching"],
         "The package": reference,
     }
@@ -131,21 +142,31 @@ def fold(key: str, solution: str) -> NotebookNode:
 
 def api() -> dict[str, str]:
     """The pages of the package: one of what is reached by ``bwm.`` itself, and one for each module that is."""
-    modules = {name for name in bwm.__all__ if inspect.ismodule(getattr(bwm, name))}
+    modules = {name: getattr(bwm, name) for name in bwm.__all__ if inspect.ismodule(getattr(bwm, name))}
     names = [name for name in bwm.__all__ if name not in modules] + RETURNED
-    pages = {"api/bwm": heading("bwm") + FRONT + "".join(directive(name) for name in names)}
-    for name in sorted(modules):
-        parts = [name, *REACHED_BY.get(name, [])]
-        pages[f"api/{name}"] = heading(f"bwm.{name}") + "".join(directive(part) for part in parts)
+    pages = {"api/bwm": heading("bwm") + FRONT + "".join(directive(f"bwm_tutorials.{name}") for name in names)}
+    for name, module in modules.items():
+        parts = [module.__name__, *(f"{module.__name__}.{part}" for part in PARTS.get(name, []))]
+        pages[f"api/{name}"] = heading(f"bwm.{name}") + "".join(map(directive, parts))
     return pages
 
 
 def directive(name: str) -> str:
     """What makes Sphinx write a function, a class or a module of the package from its docstrings."""
-    found = pkgutil.resolve_name(f"bwm_tutorials.{name}")
+    found = pkgutil.resolve_name(name)
     kind = "module" if inspect.ismodule(found) else "class" if inspect.isclass(found) else "function"
     options = ["   :members:"] * (kind != "function") + ["   :imported-members:"] * hasattr(found, "__all__")
-    return "\n".join([f".. auto{kind}:: bwm_tutorials.{name}", *options, "", ""])
+    return "\n".join([f".. auto{kind}:: {name}", *options, "", ""])
+
+
+def dictionary() -> str:
+    """The page of the data dictionary."""
+    rows = datasets.dictionary().reset_index().map(lambda text: text.replace("|", "/").replace("*", r"\*"))
+    lines = [
+        f"| {row.measurement} | `{row.file}` | {row.holds} | {row.unit} | {row.sampled} | {row.clock} | {row.lesson} |"
+        for row in rows.itertuples()
+    ]
+    return DICTIONARY + "\n".join(lines) + "\n"
 
 
 def heading(title: str) -> str:

@@ -307,7 +307,19 @@ check("01.5", answer)
 one.eid2path(session.eid).session_parts
 
 # %% [markdown] tags=["extra"]
-# ## Extra C · The tables behind ONE
+# ## Extra C · The data dictionary
+#
+# For each measurement: the file that it begins with, its unit, when it is sampled, and the lesson that explains it.
+# Leave out `.first()`, and you see the other files that belong to it.
+
+# %% tags=["extra"]
+from bwm_tutorials.recordings.datasets import dictionary
+
+files = dictionary().query("measurement != ''")
+files.groupby("measurement", sort=False).first()[["file", "unit", "sampled", "lesson"]]
+
+# %% [markdown] tags=["extra"]
+# ## Extra D · The tables behind ONE
 #
 # ONE does not look into folders. It searches three tables at the root of the cache: sessions, datasets, insertions. A
 # stale table makes loaders give less than the folder holds.
@@ -323,7 +335,7 @@ for file in sorted(one.cache_dir.glob("*.pqt")):
     print(f"{file.name}: {len(rows)} rows; {', '.join(rows.columns)}")
 
 # %% [markdown] tags=["extra"]
-# ## Extra D · What weighs what, and what fails silently
+# ## Extra E · What weighs what, and what fails silently
 #
 # By the sizes in IBL's public tables, a session with one probe is about 68 GB raw: 45 GB of the probe's fast band, 17
 # GB of video. One array of its spikes is about 120 MB, one of its trials 7 kB. The lessons touch only the processed

@@ -80,8 +80,7 @@ cameras = {name: session.get("pose", name, keypoints=some) for name, some in poi
 cameras = {name: pose.filter(regex="times|_[xy]$|_likelihood") for name, pose in cameras.items() if pose is not None}
 left, right = cameras.get("left"), cameras.get("right")
 if cameras:
-    clocks = pd.DataFrame({name: bwm.pose.clock(pose["times"]) for name, pose in cameras.items()})
-    print(clocks.map("{:.6g}".format))
+    print(pd.DataFrame({c: bwm.pose.clock(pose["times"]) for c, pose in cameras.items()}).map("{:.6g}".format))
 
 # %% [markdown]
 # As a rule no camera runs at the rate it was set to, none starts with the recording, and the right one drops frames: it

@@ -178,11 +178,10 @@ if events and len(good):
 # more). The tongue is left out, for it is mostly not to be seen.
 
 # %%
-has = session.available["present"]
 points = {"left": ["paw_r", "paw_l", "pupil_top_r"], "right": ["paw_r", "paw_l", "pupil_top_r"], "body": ["tail_start"]}
 cameras = {}
 for camera, names in points.items():
-    tracker = next((name for name in ("lightningPose", "dlc") if has[f"pose({camera!r}, {name!r})"]), None)
+    tracker = next((name for name in ("lightningPose", "dlc") if session.has("pose", camera, name)), None)
     if tracker is None:
         print(f"No pose of the {camera} camera.")
         continue
@@ -212,6 +211,7 @@ if licks is not None:
 everything = one.list_datasets(session.eid, details=True, qc="CRITICAL")
 quality = everything["qc"].value_counts()
 print(f"{len(everything)} files, by quality: {', '.join(f'{n} {qc}' for qc, n in quality.items() if n)}.")
+has = session.available["present"]
 table = session.available.assign(present=np.where(has, "yes", "no"))
 table["MB"] = table["MB"].astype(object).where(has, "")
 display(table.rename_axis(index=None, columns="session has"))

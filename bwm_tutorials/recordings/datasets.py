@@ -279,21 +279,20 @@ def dictionary() -> pd.DataFrame:
         One row a file, by ``measurement`` (empty for `ALSO`): ``file``, ``holds``, ``unit`` (of each column of a
         table), ``sampled`` (when), ``clock``, ``revision`` (the one that matters), ``use`` and ``lesson``.
     """
+    also = Measurement("", "", "", "", *ALSO)
     rows = [
         {
             "measurement": each.name,
             "file": dataset.path,
             "holds": dataset.holds,
-            "unit": dataset.unit
-            if isinstance(dataset.unit, str)
-            else ", ".join(map(" in ".join, dataset.unit.items())),
+            "unit": dataset.unit if isinstance(dataset.unit, str) else "; ".join(map(": ".join, dataset.unit.items())),
             "sampled": each.sampled,
             "clock": dataset.clock,
             "revision": dataset.revision,
             "use": each.use,
             "lesson": each.lesson,
         }
-        for each in REGISTRY
+        for each in [*REGISTRY, also]
         for dataset in each.datasets
     ]
     return pd.DataFrame(rows).set_index("measurement")

@@ -44,7 +44,7 @@ def trial_viewer(session: Session) -> ipywidgets.Widget:
         Wheel and licks are drawn where it has them; by the first movement one can filter where the trials have it.
     """
     trials = session.trials
-    wheel, licks = (getattr(session, name) if session.available.loc[name, "present"] else None
+    wheel, licks = (getattr(session, name) if session.has(name) else None
                     for name in ("wheel", "licks"))  # fmt: skip
     filters: dict[str, list] = {
         "side": [("left", -1), ("right", 1)],
@@ -166,11 +166,10 @@ def pose_player(session: Session, probe: Insertion | None = None) -> ipywidgets.
     MissingDataset
         The session has neither side camera.
     """
-    has = session.available["present"]
-    camera = "right" if has["pose('right', 'lightningPose')"] and not has["pose('left', 'lightningPose')"] else "left"
+    camera = "right" if session.has("pose", "right") and not session.has("pose", "left") else "left"
     pose = session.pose(camera, keypoints=list(plots.pose.POINTS))
     pose = pose[["times", *(f"{point}_{what}" for point in plots.pose.POINTS for what in ("x", "y", "likelihood"))]]
-    wheel = session.wheel if has["wheel"] else None
+    wheel = session.wheel if session.has("wheel") else None
     spikes = probe.good_spikes if probe else None
     filmed = session.trials["stimOn_times"].between(pose["times"].iloc[0], pose["times"].iloc[-1])
 

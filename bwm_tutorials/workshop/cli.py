@@ -188,7 +188,7 @@ def _execute(notebooks: list[Path], target: Path, source: str | None = None, **h
 def _report(arguments: argparse.Namespace) -> int:
     from ..recordings.insertion import Insertion
     from ..recordings.sources import connect
-    from . import execute
+    from . import execute, report
 
     one = connect(arguments.source)
     if not arguments.pids and arguments.source in ("aws", "openalyx"):
@@ -203,7 +203,7 @@ def _report(arguments: argparse.Namespace) -> int:
         raise SystemExit(f"{arguments.source} has no probe insertions, so there is nothing to report on.")
     folder = (claim(arguments.to) if arguments.to else _clone() / "_build" / "reports").absolute()
     pids = dict.fromkeys(probe.pid for probe in probes)
-    results = execute.report(_clone() / "notebooks" / "report.ipynb", list(pids), folder, arguments.source)
+    results = report.report(_clone() / "notebooks" / "report.ipynb", list(pids), folder, arguments.source)
     print(execute.table(results, "insertion"))
     print(f"Pages: {folder / 'index.html'}")
     return int(any(result.error for result in results))

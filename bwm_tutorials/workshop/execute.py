@@ -1,4 +1,4 @@
-"""Run lessons, and reports: execute each notebook, keep the result, make a page of it, and say how it went."""
+"""Run lessons: execute each notebook, keep the result, make a page of it, and say how it went."""
 
 import os
 import re
@@ -13,7 +13,8 @@ import nbformat
 import psutil
 from tqdm import tqdm
 
-from .pages import Result, write_index, write_page, write_report
+from ..paths import ROOT
+from .pages import Result, write_index, write_page
 
 CELL_TIMEOUT = 120  # s
 AT_ONCE = 2
@@ -90,37 +91,14 @@ def run(
         The pages show the teacher's notes.
     """
     target.mkdir(parents=True, exist_ok=True)
-    parameters = {"SOURCE": _absolute(source), "EID": eid}
+    parameters = {"SOURCE": absolute(source), "EID": eid}
     outputs = {target / notebook.name: (notebook, parameters) for notebook in notebooks}
-    results = _execute_all(outputs, "lessons")
+    results = execute_all(outputs, "lessons")
+    for text in (ROOT / "notebooks").glob("*.md"):  # their pages are made again where a lesson links them
+        (target / f"{text.stem}.html").unlink(missing_ok=True)
     for output in filter(Path.exists, outputs):
         write_page(output, notes)
     write_index(target, "Lessons", results, source or "the lessons' own sources")
-    return results
-
-
-def report(template: Path, pids: Sequence[str], target: Path, source: str) -> list[Result]:
-    """Execute one notebook for each insertion, two at a time, and write what they gave as `run` does.
-
-    The pages are for reading: they stand alone, without code.
-
-    Parameters
-    ----------
-    template : Path
-        A notebook with the parameters ``SOURCE`` and ``PID``.
-    pids : sequence of str
-        The insertions, each of which gives its name to a notebook and a page.
-    target : Path
-        Folder for these, and ``index.html``.
-    source : str
-        Where the insertions are.
-    """
-    target.mkdir(parents=True, exist_ok=True)
-    outputs = {target / f"{pid}.ipynb": (template, {"SOURCE": _absolute(source), "PID": pid}) for pid in pids}
-    results = _execute_all(outputs, "reports")
-    for output in filter(Path.exists, outputs):
-        write_report(output)
-    write_index(target, "Reports", results, source)
     return results
 
 
@@ -132,11 +110,12 @@ def table(results: Sequence[Result], of: str = "lesson") -> str:
     return "\n".join(lines)
 
 
-def _absolute(source: str | None) -> str | None:
+def absolute(source: str | None) -> str | None:
+    """Return the path of a folder in full; the name of another source as it is."""
     return str(Path(source).absolute()) if source and Path(source).is_dir() else source
 
 
-def _execute_all(outputs: Mapping[Path, tuple[Path, dict[str, str | None]]], what: str) -> list[Result]:
+def execute_all(outputs: Mapping[Path, tuple[Path, dict[str, str | None]]], what: str) -> list[Result]:
     """Make each of the outputs from its notebook and parameters, two at a time, with a bar of their progress."""
     n_cells = {notebook: len(nbformat.read(notebook, as_version=4).cells) for notebook, _ in outputs.values()}
     # papermill adds a cell with the values given

@@ -3,11 +3,14 @@
 import re
 from collections.abc import Sequence
 from html import escape
+from importlib.metadata import metadata
 from pathlib import Path
 from typing import NamedTuple
 
 import nbformat
 from nbformat import NotebookNode
+
+from ..paths import ROOT
 
 KEPT_METADATA = {"kernelspec", "language_info"}
 _STYLE = """
@@ -74,14 +77,36 @@ def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
 
 
 def write_page(notebook: Path, notes: bool = False) -> None:
-    """Write a notebook as a page beside it, with or without the teacher's notes; links go from page to page."""
+    """Write a notebook as a page beside it, with or without the teacher's notes.
+
+    Links go from page to page; Markdown that is linked becomes a page too, and what has no page is linked in the
+    repository.
+    """
+    shown = without_handles(nbformat.read(notebook, as_version=4))
+    _write(shown if notes else without_notes(shown), notebook.with_suffix(".html"))
+
+
+def _write(notebook: NotebookNode, file: Path) -> None:
     from nbconvert import HTMLExporter
 
-    shown = without_handles(nbformat.read(notebook, as_version=4))
     exporter = HTMLExporter(exclude_input_prompt=True, exclude_output_prompt=True)
-    page, _ = exporter.from_notebook_node(shown if notes else without_notes(shown))
-    page = re.sub(r'(href="\d\d_\w+)\.ipynb', r"\1.html", page).replace("</head>", f"{_NOTES_STYLE}</head>", 1)
-    notebook.with_suffix(".html").write_text(page, encoding="utf-8")
+    page, _ = exporter.from_notebook_node(notebook)
+
+    def link(found: re.Match) -> str:
+        path, anchor = found[1], found[2] or ""
+        source, target = ROOT / "notebooks" / path, (file.parent / path).with_suffix(".html")
+        if source.suffix == ".md" and source.exists() and not target.exists():
+            target.touch()  # of two pages that name each other each is written once
+            text = nbformat.v4.new_markdown_cell(source.read_text(encoding="utf-8"))
+            _write(nbformat.v4.new_notebook(cells=[text]), target)
+        if target.exists() or (file.parent / path).exists():
+            return f'href="{target.name}{anchor}"'
+        address = metadata("bwm-tutorials").get_all("Project-URL")[0].split(", ")[1]
+        return f'href="{address}/blob/HEAD/notebooks/{path}{anchor}"'
+
+    page = re.sub(r'href="(?![a-z]+:|#|/)([^"#]+\.(?:ipynb|md))(#[^"]*)?"', link, page)
+    page = page.replace("</head>", f"{_NOTES_STYLE}</head>", 1)
+    file.write_text(page, encoding="utf-8")
 
 
 def write_report(notebook: Path) -> None:

@@ -163,7 +163,14 @@ PAIRS = [
 audited = functools.cache(bwm.audit)
 
 
-@pytest.mark.parametrize(("effect", "wrong", "why", "right"), PAIRS, ids=[right.__name__ for *_, right in PAIRS])
+IN_EACH_RUN = {block_by_pseudosessions, choice_at_equal_stimulus, counts_in_equal_windows}
+
+
+@pytest.mark.parametrize(
+    ("effect", "wrong", "why", "right"),
+    [pytest.param(*pair, id=pair[-1].__name__, marks=[] if pair[-1] in IN_EACH_RUN else [pytest.mark.weekly])
+     for pair in PAIRS],
+)  # fmt: skip
 def test_a_planted_fault_is_found_and_its_cure_is_cleared(effect, wrong, why, right):
     failed, cleared = audited(wrong, effect), audited(right, effect)
     assert failed.passes is False and f"{wrong.__name__} fails, {why}" in failed.verdict

@@ -684,6 +684,7 @@ def test_outside_of_a_working_copy_each_call_prints_a_fixed_line_and_writes_noth
     assert set(cwd.rglob("*")) == before
 
 
+@pytest.mark.weekly
 def test_running_the_committed_lessons_keeps_no_progress(sample, tmp_path):
     """As `run` and `notebooks` do, with a right answer filled in."""
     clone = copy_of_the_repository(tmp_path / "clone")

@@ -63,5 +63,11 @@ SOURCES = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
 every_lesson = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 
 
+def lessons_of_each_run(*numbers: str) -> list:
+    """The lessons, those without one of these numbers for the weekly run alone."""
+    weekly = {source: [] if source.name[:2] in numbers else [pytest.mark.weekly] for source in SOURCES}
+    return [pytest.param(source, marks=marks, id=source.stem) for source, marks in weekly.items()]
+
+
 def tags(cell):
     return cell.metadata.get("tags", [])

@@ -104,6 +104,7 @@ def test_run_command_names_lessons_and_sources_that_do_not_exist():
     assert "Traceback" not in nowhere.stdout + nowhere.stderr
 
 
+@pytest.mark.weekly
 def test_data_command_builds_a_sample_elsewhere_once(tmp_path):
     built = command("data", "--seed", "5", "--to", str(tmp_path / "five"))
     assert built.returncode == 0, built.stderr

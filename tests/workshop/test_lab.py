@@ -24,15 +24,12 @@ from helpers.browser import (
     wait_until_idle,
     write,
 )
+from helpers.repository import lessons_of_each_run
 from playwright.sync_api import Page, expect
 
 import bwm_tutorials as bwm
 from bwm_tutorials.course.exercise import exercises_of
-from bwm_tutorials.paths import ROOT
 from bwm_tutorials.workshop import execute
-
-SOURCES = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
-pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +181,7 @@ class Lesson(NamedTuple):
     thrown: list[str]
 
 
-@pytest.fixture(scope="module", params=SOURCES, ids=lambda source: source.stem)
+@pytest.fixture(scope="module", params=lessons_of_each_run("00", "03", "06"))
 def lesson(request, desk) -> Iterator[Lesson]:
     thrown = []
     desk.on("pageerror", listener := lambda error: thrown.append(str(error)))

@@ -7,7 +7,6 @@ from ...recordings.remote.plan import download_plan
 from ...recordings.session import Session
 from ..exercise import Exercise, Mistake
 
-POSE = "pose('left', 'lightningPose')"
 METRICS = "clusters.metrics.pqt"
 DAY = "2024-01-01"
 WORST = "CRITICAL"
@@ -32,7 +31,7 @@ def price_of_trials(session: Session) -> float:
 
 def licks(session: Session) -> int:
     """02.3: number of lick times (several for each lick) in the sessions that have them."""
-    found = [other for other in ten(session) if other.available.loc["licks", "present"]]
+    found = [other for other in ten(session) if other.has("licks")]
     if not found:
         raise MissingDataset(f"No session of the source of {session.name} has licks.")
     return sum(len(other.licks) for other in found)
@@ -61,7 +60,7 @@ def most_corrected(session: Session) -> Session:
 
 
 def _with_pose(session: Session) -> list[Session]:
-    return [other for other in ten(session) if other.available.loc[POSE, "present"]]
+    return [other for other in ten(session) if other.has("pose", "left")]
 
 
 def _price_of_trials(session: Session) -> float:
@@ -76,14 +75,14 @@ def _price_of_listed_trials(session: Session) -> float:
 def _licks_counted_again(session: Session) -> int:
     total = last = 0
     for other in ten(session):
-        if other.available.loc["licks", "present"]:
+        if other.has("licks"):
             last = len(other.licks)
         total += last
     return total
 
 
 def _licks_until_one_fails(session: Session) -> int:
-    return sum(len(s.licks) for s in takewhile(lambda s: s.available.loc["licks", "present"], ten(session)))
+    return sum(len(s.licks) for s in takewhile(lambda s: s.has("licks"), ten(session)))
 
 
 def _metrics(session: Session, revision: str | None = None):
@@ -99,7 +98,7 @@ EXERCISES = {
     "02.1": Exercise(
         ask="Number of insertions of `sessions` whose session has the left video's Lightning Pose.",
         solve=insertions_with_pose,
-        code=f'sum(len(s.insertions) for s in sessions if s.available.loc["{POSE}", "present"])',
+        code="sum(len(s.insertions) for s in sessions if s.has('pose', 'left'))",
         hint="Go through `sessions`; where `available` says that the pose is present, count the session's insertions.",
         mistakes=(
             Mistake(
@@ -141,7 +140,7 @@ EXERCISES = {
     "02.3": Exercise(
         ask="Number of lick times in all `sessions` together.",
         solve=licks,
-        code="sum(len(s.licks) for s in sessions if s.available.loc['licks', 'present'])",
+        code="sum(len(s.licks) for s in sessions if s.has('licks'))",
         hint="Follow the variable `licks` through a session whose licks cannot be loaded. What is in it then?",
         mistakes=(
             Mistake(
