@@ -44,7 +44,10 @@ class Insertion:
     def __init__(self, pid: str | UUID, one: One | None = None, *, session: "Session | None" = None):
         self.one = session.one if session else connect() if one is None else one
         known = to_uuid(pid)
-        eid, name = one_private.session_of(self.one, known) if known else (None, None)
+        if session:
+            eid, name = session.eid, {found: name for name, found in session.files.probes.items()}[str(pid)]
+        else:
+            eid, name = one_private.session_of(self.one, known) if known else (None, None)
         if eid is None:
             pids = one_private.insertions_table(self.one).index.get_level_values("id")
             raise UnknownSession(f"There is no insertion {pid}; this source has {some([*pids])}.")

@@ -35,6 +35,11 @@ def insertions_table(one: One) -> pd.DataFrame:
     return one._cache.get("insertions", pd.DataFrame({"name": []}, index=_NO_IDS))
 
 
+def has_session(one: One, eid: UUID) -> bool:
+    """Tell whether an instance knows a session."""
+    return one.eid2path(eid) is not None if one.mode == "remote" else eid in sessions_table(one).index
+
+
 def insertions_of(one: One, eid: str | UUID) -> dict[str, str]:
     """Return the pid of each probe of a session, by the probe's name and in its order; empty if none is known."""
     if one.mode == "remote":

@@ -365,6 +365,6 @@ def _find_eid(eid: str | UUID | None, one: One) -> str:
         counts = one_private.datasets_table(one).groupby(level=0)["exists"].sum().reindex(known, fill_value=0)
         return main if main in map(str, known) else str(counts.idxmax())
     asked = to_uuid(eid)
-    if asked is None or one.eid2path(asked) is None:
+    if asked is None or not one_private.has_session(one, asked):
         raise UnknownSession(f"There is no session {eid}; this source has {some(one.search())}.")
     return str(asked)

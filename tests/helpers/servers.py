@@ -317,13 +317,22 @@ class Alyx(Web):
             return as_json(about | {"database_tags": [base.TAG], "location": f"{self.url}/tables/cache.zip"})
         if place == "/insertions":
             tagged = query.get("tag", "") in openalyx.INSERTIONS_TAG
-            rows = self.tables["insertions"].iterrows() if tagged else []
+            rows = [row for row in self.tables["insertions"].iterrows() if str(row[0][0]) == query.get("session")]
+            rows = self.tables["insertions"].iterrows() if tagged and "session" not in query else rows
             return self.paginated([self.insertion(*index, row["name"]) for index, row in rows], path, query)
+        if match := re.fullmatch("/insertions/([0-9a-f-]{36})", place):
+            for (eid, pid), row in self.tables["insertions"].iterrows():
+                if str(pid) == match[1]:
+                    return as_json(self.insertion(eid, pid, row["name"]))
         if place == "/sessions":
             rows = self.tables["sessions"].iterrows()
-            chosen = [self.session(eid) for eid, row in rows if query.get("subject", "") in row["subject"]]
+            pk = query.get("django", "pk,").rpartition(",")[2]
+            chosen = [
+                self.session(eid) for eid, row in rows if query.get("subject", "") in row["subject"] and pk in str(eid)
+            ]
             return self.paginated(chosen, path, query)
-        if match := re.fullmatch("/sessions/([0-9a-f-]{36})", place):
+        match = re.fullmatch("/sessions/([0-9a-f-]{36})", place)
+        if match and match[1] in map(str, self.tables["sessions"].index):
             return as_json(self.session(match[1], full=True))
         return as_json({"detail": "Not found."}, 404)
 
