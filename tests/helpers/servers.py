@@ -326,7 +326,7 @@ class Alyx(Web):
                     return as_json(self.insertion(eid, pid, row["name"]))
         if place == "/sessions":
             rows = self.tables["sessions"].iterrows()
-            pk = query.get("django", "pk,").rpartition(",")[2]
+            pk = query.get("id", "")
             chosen = [
                 self.session(eid) for eid, row in rows if query.get("subject", "") in row["subject"] and pk in str(eid)
             ]
