@@ -326,9 +326,11 @@ class Alyx(Web):
                     return as_json(self.insertion(eid, pid, row["name"]))
         if place == "/sessions":
             rows = self.tables["sessions"].iterrows()
-            pk = query.get("id", "")
+            ids = query.get("django", "")  # pk,… or pk__in,(…)
             chosen = [
-                self.session(eid) for eid, row in rows if query.get("subject", "") in row["subject"] and pk in str(eid)
+                self.session(eid)
+                for eid, row in rows
+                if query.get("subject", "") in row["subject"] and (not ids or str(eid) in ids)
             ]
             return self.paginated(chosen, path, query)
         match = re.fullmatch("/sessions/([0-9a-f-]{36})", place)
