@@ -143,6 +143,8 @@ def _draw_wheel(ax: plt.Axes, wheel: Mapping, zero: float, start: float, end: fl
     ax.text(start, -THRESHOLD, " reports left", color=GREY, fontsize=8, va="top")
     reach = 1.25 * max(np.abs(position).max(), THRESHOLD)
     ax.set(ylabel="wheel (rad)", ylim=(-reach, reach))
+    if np.isnan(response):
+        return "When the mouse responded is not known."
     turned = np.interp(response, grid, position)
     if abs(turned) < 0.9 * THRESHOLD:  # the encoder was set to zero at the go cue, a moment after the stimulus
         return "The wheel does not reach the threshold."
@@ -242,8 +244,8 @@ def _outcome(trial: pd.Series) -> str:
 
 def describe_trial(number: int, trial: pd.Series, events: Mapping[str, float]) -> str:
     contrast, side = _stimulus(trial)
-    moved, response = (f"at {1000 * events[name]:.0f} ms" if name in events else "" for name in SHOWN)
+    moved, response = (f" at {1000 * events[name]:.0f} ms" if name in events else "" for name in SHOWN)
     return (
-        f"Trial {number}: {100 * contrast:g} % on the {side}; {moved and f'first movement {moved}, '}"
-        f"{_report(trial)} {response}, {_outcome(trial)}."
+        f"Trial {number}: {100 * contrast:g} % on the {side}; {moved and f'first movement{moved}, '}"
+        f"{_report(trial)}{response}, {_outcome(trial)}."
     )

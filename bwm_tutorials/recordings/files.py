@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -175,7 +176,7 @@ def or_none(load: Callable[[], Any]) -> Any:
 
 def some(ids: list[UUID], most: int = 5) -> str:
     more = f" and {len(ids) - most} more (one.search and one.search_insertions list them)" if len(ids) > most else ""
-    return (", ".join(map(str, ids[:most])) or "none") + more
+    return (", ".join(map(str, islice(ids, most))) or "none") + more
 
 
 def to_uuid(text: str | UUID) -> UUID | None:

@@ -357,3 +357,8 @@ def test_an_hour_of_the_right_camera_fits_into_memory(sample):
     done = subprocess.run([sys.executable, "-c", HOUR], capture_output=True, text=True, check=True)
     rows, megabytes = map(float, done.stdout.split())
     assert rows > 500_000 and megabytes < 800
+
+
+def test_no_frames_have_no_licks():
+    empty = pd.DataFrame({f"tongue_end_{end}_{what}": [] for end in "lr" for what in ("x", "y", "likelihood")})
+    assert pose.lick_times(np.empty(0), empty).size == 0

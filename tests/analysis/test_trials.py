@@ -676,3 +676,29 @@ def test_trials_cannot_be_selected_by_movements_that_are_not_known(real):
     assert len(trials.select(real.trials, outcome="rewarded")) > 100
     with pytest.raises(MissingDataset, match="firstMovement_times"):
         trials.select(real.trials, timing="early")
+
+
+def test_a_choice_that_is_not_known_is_no_report_of_left():
+    trials_ = pd.DataFrame({"contrastLeft": [1.0, 1.0], "contrastRight": np.nan, "choice": [np.nan, 1.0]})
+    table = trials.psychometric(trials_.assign(feedbackType=1.0))
+    assert table["n_trials"].tolist() == [1] and table["p_right"].tolist() == [0]
+    assert trials.chosen_side(trials_).tolist() == [0, -1]
+    outcomes = trials.outcomes(trials_.assign(feedbackType=[np.nan, -1.0]))
+    assert outcomes["no choice"].tolist() == [True, False] and outcomes["not rewarded"].tolist() == [False, True]
+
+
+def test_a_choice_that_is_not_known_is_not_fitted(session):
+    known = session.trials[session.trials["choice"] != 0].iloc[:150].reset_index(drop=True)
+    some = known.assign(choice=known["choice"].astype(float).where(known.index % 10 > 0))
+    chosen = some["choice"].notna()
+    side = trials.stimulus_side(some)
+    fit = priors.fit_kernel(some, side)
+    assert fit["log_likelihood"] > -np.log(2) * chosen.sum()
+
+
+def test_block_shift_takes_probabilities_of_any_precision(session):
+    right = (session.trials["choice"] == -1).where(session.trials["choice"] != 0)
+    contrast, p_left = trials.signed_contrast(session.trials), session.trials["probabilityLeft"].to_numpy()
+    exact = blocks.block_shift(right, contrast, p_left)
+    assert blocks.block_shift(right, contrast, p_left.astype(np.float32)) == exact != 0
+    assert blocks.block_shift(right, contrast, 1 - (1 - p_left)) == exact

@@ -256,3 +256,11 @@ def test_first_movements_of_any_size_are_those_put_in(session):
     found = wheel.first_movement_times(*movements, stimulus, feedback, min_quiescence=0.4, min_amplitude=0)
     off = np.abs(found - truth["movement_onset"].to_numpy())
     assert np.nanmedian(off) < 0.01 and np.nanmean(off < 0.1) > 0.95
+
+
+def test_a_wheel_that_is_too_short_is_said_in_one_sentence():
+    with pytest.raises(ValueError, match="no samples"):
+        wheel.interpolate(np.empty(0), np.empty(0))
+    with pytest.raises(ValueError, match="more than 27 samples of the wheel; here are 27"):
+        wheel.velocity(np.zeros(27))
+    assert wheel.velocity(np.zeros(28)).tolist() == [0] * 28

@@ -1,5 +1,6 @@
 """Every exercise of every lesson: the stub, the solution, each planted mistake, and what a session lacks."""
 
+import sys
 from dataclasses import replace
 from functools import cache
 
@@ -163,3 +164,9 @@ def test_a_count_next_to_a_mistake_is_not_taken_for_it(session):
     late = (bwm.trials.movement_latency(session.trials) <= 2).sum()
     assert "kept those that came too early" in check("03.3", late).message
     assert "kept those that came too early" not in check("03.3", late + 2).message
+
+
+def test_a_library_that_is_missing_is_named_and_not_the_lesson(monkeypatch, session):
+    monkeypatch.setitem(sys.modules, "bwm_tutorials.course.lessons.lesson_03", None)
+    with pytest.raises(ModuleNotFoundError, match="lesson_03"):
+        bwm.exercises("03", session)

@@ -111,3 +111,11 @@ def test_the_picture_is_the_figure(table, figure, session, tmp_path):
     expected = io.BytesIO()
     figure.savefig(expected, format="png", dpi=200, bbox_inches="tight")
     assert np.array_equal(plt.imread(png), plt.imread(io.BytesIO(expected.getvalue())))
+
+
+def test_an_empty_file_of_the_users_own_is_not_overwritten(table, figure, session, tmp_path):
+    first = bwm.export(tmp_path, table, figure, session, QUESTION)
+    for place in first:
+        place.write_bytes(b"")
+    second = bwm.export(tmp_path, table, figure, session, QUESTION)
+    assert not set(first) & set(second) and all(place.read_bytes() == b"" for place in first)

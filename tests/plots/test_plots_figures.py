@@ -252,3 +252,35 @@ def test_figures_keep_their_labels_units_and_width(session, probe):
         assert fig.get_size_inches()[0] <= 9
         labels = [ax.get_ylabel() for ax in fig.axes] + [fig.axes[-1].get_xlabel()]
         assert any("(" in label for label in labels) and fig.axes[-1].get_xlabel()
+
+
+def test_a_session_of_few_trials_is_drawn_and_said_to_be_too_short(session, said):
+    few = session.trials.iloc[:20]
+    running = bwm.trials.performance(few, bwm.trials.response_latency(few))
+    figure = plots.session_course(few, running)
+    assert len(figure.axes) == 3 and "20 trials" in (words := said()) and "too few for a running window" in words
+
+
+@pytest.mark.parametrize("column", ["choice", "feedbackType", "response_times"])
+def test_a_trial_that_is_not_wholly_known_is_drawn_with_what_is_known(column, session, said):
+    row = session.trials.iloc[120].astype(float).copy()
+    row[column] = np.nan
+    plots.one_trial(row, session.wheel, session.licks)
+    plots.trial_panels(row.to_frame().T, session.wheel)
+    words = said()
+    assert "nan" not in words and "contrast on the" in words
+    if column != "response_times":
+        assert "not known" in words
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_sentences_are_printed_on_any_terminal(encoding):
+    code = (
+        "from bwm_tutorials.plots.style import say; say('-5 %, a mean of -.3 × 2')\n"
+        "import bwm_tutorials as bwm; check, hint, _ = bwm.exercises('00', bwm.Session(one=bwm.connect('real')))\n"
+        "print(check('00.1', ...)); print(repr(hint('00.1')))"
+    )
+    env = os.environ | {"PYTHONIOENCODING": encoding}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True)
+    assert done.returncode == 0, done.stderr.decode(errors="replace")
+    assert done.stdout.startswith(b"-5 %")
