@@ -12,7 +12,7 @@ help:       ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/: *## /: /'
 run:        ## install what is needed and run every lesson (SOURCE=real, EID=... for another recording)
 	$(BWM) run $(if $(SOURCE),--source "$(SOURCE)") $(if $(EID),--eid "$(EID)")
-report:     ## write a report of each probe insertion (SOURCE=release, PID=... for others)
+report:     ## write a report of each probe insertion (SOURCE=sample-release, PID=... for others)
 	$(BWM) report $(PID) $(if $(SOURCE),--source "$(SOURCE)")
 lab:        ## copy the lessons into my_lessons/ and open them in JupyterLab
 	$(BWM) start

@@ -77,8 +77,8 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--online", action="store_true", help="check the servers with the real data instead")
     add("notebooks", _notebooks, "make the notebooks again from their sources", environment="test")
     add("book", _book, "build the lessons and the package's reference as one site, in _build/book", environment="test")
-    add("test", _test, "run the tests; further arguments go to pytest", environment="test")
-    add("lint", _lint, "check the style of code and lessons", environment="test")
+    add("test", _test, "run the tests (--all: the weekly ones too); further arguments go to pytest", environment="test")
+    add("lint", _lint, "check the style of code and lessons, and which room imports which", environment="test")
     add("bench", _bench, "measure speed and memory", environment="test")
     add("calibrate", _calibrate, "hold the sample against real sessions: table and picture in data/README.md")
     locks = add("locks", _locks, "resolve the locks again from pyproject.toml", environment="test")
@@ -358,8 +358,9 @@ def _test(arguments: argparse.Namespace) -> int:
 
 
 def _lint(arguments: argparse.Namespace) -> int:
-    ruff = [sys.executable, "-m", "ruff"]
-    return max(subprocess.call([*ruff, *words, "."], cwd=_clone()) for words in (["check"], ["format", "--check"]))
+    house = ["pytest", "-q", "tests/test_house.py"]
+    checks = (["ruff", "check", "."], ["ruff", "format", "--check", "."], house)
+    return max(subprocess.call([sys.executable, "-m", *words], cwd=_clone()) for words in checks)
 
 
 def _bench(arguments: argparse.Namespace) -> int:

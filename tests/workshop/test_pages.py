@@ -1,0 +1,54 @@
+"""The pages of `run`, `learner` and `teacher`: no link in them leads nowhere."""
+
+import re
+from html import unescape
+from pathlib import Path
+
+import nbformat
+import pytest
+from helpers.repository import SOURCES
+from nbformat.v4 import new_markdown_cell, new_notebook
+
+from bwm_tutorials.workshop import notebooks, pages
+
+
+def dead_links(folder: Path) -> list[str]:
+    """Relative links of all pages in a folder that lead to no file in it, or to no heading of one."""
+    found = []
+    for page in folder.glob("*.html"):
+        for link in map(
+            unescape, re.findall(r'(?:href|src)="(?!https?:|data:|mailto:|#)([^"]+)"', page.read_text("utf-8"))
+        ):
+            path, _, anchor = link.partition("#")
+            target = folder / path
+            if not target.is_file() or (anchor and f'id="{anchor}"' not in target.read_text("utf-8")):
+                found.append(f"{page.name}: {link}")
+    return found
+
+
+@pytest.fixture(scope="module")
+def learners(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("pages") / "learner"
+    notebooks.write_learners(SOURCES[0].parent, folder)
+    return folder
+
+
+def test_no_page_has_a_dead_link(learners):
+    assert dead_links(learners) == []
+    assert {"glossary.html", "03_decision_task.html", "explore.html"} <= {p.name for p in learners.iterdir()}
+    assert 'href="glossary.html"' in (learners / "03_decision_task.html").read_text("utf-8")
+
+
+def test_what_has_no_page_is_linked_in_the_repository(tmp_path):
+    text = "[next](03_decision_task.ipynb) [words](glossary.md#Acausal) [out](https://example.org) [here](#top)"
+    nbformat.write(new_notebook(cells=[new_markdown_cell(text)]), tmp_path / "00_start_here.ipynb")
+    pages.write_page(tmp_path / "00_start_here.ipynb")
+    page = (tmp_path / "00_start_here.html").read_text("utf-8")
+    assert 'href="https://github.com/bwm-tutorials/bwm-tutorials/blob/HEAD/notebooks/03_decision_task.ipynb"' in page
+    assert "https://example.org" in page and 'href="#top"' in page and dead_links(tmp_path) == []
+
+
+def test_a_dead_link_is_noticed(tmp_path):
+    """The test itself."""
+    (tmp_path / "a.html").write_text('<a href="b.html">b</a> <a href="a.html#none">c</a> <a href="a.html">d</a>')
+    assert dead_links(tmp_path) == ["a.html: b.html", "a.html: a.html#none"]
