@@ -1,7 +1,6 @@
 """One probe in one session (`Insertion`): its spikes, units and channels as arrays and tables."""
 
 from functools import cached_property
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 import numpy as np
@@ -18,9 +17,6 @@ from .datasets import SPIKE_ATTRIBUTES
 from .files import or_none, some, to_uuid
 from .local import REMEDY
 from .sources import connect
-
-if TYPE_CHECKING:
-    from .session import Session
 
 
 class Insertion:
@@ -41,11 +37,12 @@ class Insertion:
         The source has no such insertion; the message lists those that it has.
     """
 
-    def __init__(self, pid: str | UUID, one: One | None = None, *, session: "Session | None" = None):
+    def __init__(self, pid: str | UUID, one: One | None = None, *, session: "bwm.Session | None" = None):
         self.one = session.one if session else connect() if one is None else one
         known = to_uuid(pid)
-        if session:
-            eid, name = session.eid, {found: name for name, found in session.files.probes.items()}[str(pid)]
+        if session is not None:
+            names = {found: name for name, found in session.files.probes.items()}
+            eid, name = (session.eid, names[str(known)]) if str(known) in names else (None, None)
         else:
             eid, name = one_private.session_of(self.one, known) if known else (None, None)
         if eid is None:
