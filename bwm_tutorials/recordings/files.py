@@ -42,15 +42,17 @@ class SessionFiles:
         """One row a file, by its path without revision: the revisions that are loaded by default, and no others."""
         found = self.one.list_datasets(self.eid, details=True, keep_eid_index=True).reset_index()
         found = found[found["exists"].astype(bool)]
-        # Tables written by hand may lack the column; then ONE takes the newest revision, and so does this.
-        if "default_revision" in found:
-            found = found[found["default_revision"].astype(bool)]
         found = found.assign(
             path=found["rel_path"].map(one_tables.without_revision),
             revision=found["rel_path"].str.extract("#(.+)#", expand=False).fillna(""),
             session_path=session_record2path(self.details).as_posix(),
         )
-        found = found.sort_values(["path", "revision"])
+        default = found["default_revision"].astype(bool) if "default_revision" in found else found["exists"] & False
+        without = ~default.groupby(found["path"]).transform("any")
+        if without.any() and "default_revision" in found:
+            n = found.loc[without, "path"].nunique()
+            say(f"The tables mark no revision of {n} datasets of {self.name} as the default: the newest is taken.")
+        found = found[default | without].sort_values(["path", "revision"])
         return found.drop_duplicates("path", keep="last").set_index("path")
 
     @cached_property

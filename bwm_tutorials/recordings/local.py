@@ -11,7 +11,7 @@ from one.api import One
 from one.converters import session_record2path
 
 from ..errors import CorruptData, MissingDataset, UnknownSource, cause
-from . import integrity, one_private, one_tables
+from . import index, integrity, one_private, one_tables
 
 REMEDY = "rebuild the sample with 'bwm-tutorials data --rebuild', or fetch the files again"
 
@@ -54,6 +54,22 @@ class LocalOne(one_private.CheckedOne):
             raise CorruptData(f"The tables in {root} hold no sessions that ONE can read: {REMEDY}.")
         _check_labs(root, labs)
 
+    def list_datasets(self, eid=None, *terms, **more):
+        """List datasets as ONE does, once the folder's index of the session has been looked into."""
+        self.look_up(*[self.to_eid(eid)] if eid is not None else index.indexed(Path(self.cache_dir)))
+        return super().list_datasets(eid, *terms, **more)
+
+    def look_up(self, *eids: str | UUID | None) -> None:
+        """Take into memory what the folder's index has of sessions."""
+        known = set(one_private.datasets_table(self).index.unique("eid"))
+        new = [UUID(str(eid)) for eid in eids if eid is not None and UUID(str(eid)) not in known]
+        if (found := self.listed(new)) is not None:
+            self.add(found)
+
+    def listed(self, eids: Sequence[UUID]) -> pd.DataFrame | None:
+        """Return what sessions have by the folder's index, those of them that are in it; None if none is."""
+        return index.read(Path(self.cache_dir), eids)
+
     def files(self, datasets: pd.DataFrame) -> Iterator[LocalFile]:
         """Yield where files are or will be, for a table as ``list_datasets(details=True)`` gives it.
 
@@ -64,8 +80,8 @@ class LocalOne(one_private.CheckedOne):
         """
         known = one_private.datasets_table(self).index
         sessions: dict[UUID, Path] = {}
-        for index, record in zip(datasets.index, datasets.to_dict("records"), strict=True):
-            eid, dataset = index if isinstance(index, tuple) else (None, index)
+        for key, record in zip(datasets.index, datasets.to_dict("records"), strict=True):
+            eid, dataset = key if isinstance(key, tuple) else (None, key)
             if "session_path" in record:  # of an aggregate, which belongs to no session
                 folder = Path(record["session_path"])
             else:

@@ -12,11 +12,16 @@ from uuid import UUID
 import one.params
 import pandas as pd
 from iblutil.io import params
+from one.alf.cache import cast_index_object
 from one.alf.path import ALFPath
 from one.api import One, OneAlyx
 from one.webclient import AlyxClient
 
-_NO_IDS = pd.MultiIndex.from_arrays([[], []], names=["eid", "id"])
+from . import index
+
+NO_INSERTIONS = pd.DataFrame({"name": []}, index=pd.MultiIndex.from_arrays([[], []], names=["eid", "id"]))
+NEEDED = {"sessions": ["lab", "subject", "date", "number"], "datasets": ["rel_path"], "insertions": ["name"]}
+"""Tables, and columns without which nothing can be found."""
 _HOME = threading.RLock()  # where ONE keeps its parameters is a matter of the whole process
 
 
@@ -32,7 +37,7 @@ def datasets_table(one: One) -> pd.DataFrame:
 
 def insertions_table(one: One) -> pd.DataFrame:
     """Return the table of insertions that an instance has in memory, by eid and pid; empty if it has none."""
-    return one._cache.get("insertions", pd.DataFrame({"name": []}, index=_NO_IDS))
+    return one._cache.get("insertions", NO_INSERTIONS)
 
 
 def has_session(one: One, eid: UUID) -> bool:
@@ -65,6 +70,20 @@ def paths(one: One, datasets: pd.DataFrame) -> list[Path | None]:
     return one._check_filesystem(datasets)
 
 
+def _whole_table(loaded: pd.DataFrame | None, file: Path, needed: list[str]) -> pd.DataFrame:
+    """Return a table as ONE loaded it; read anew where ONE passes it over, because others have saved it again."""
+    if file.exists() and (loaded is None or loaded.empty):
+        loaded = pd.read_parquet(file)
+        if isinstance(loaded.index, pd.RangeIndex) and {"id"} <= set(loaded):
+            loaded = loaded.set_index([name for name in ("eid", "id") if name in loaded])
+        loaded = cast_index_object(loaded.rename(columns={"project": "projects"}), UUID).sort_index()
+    # A folder without the table has sessions without probes; ONE's own calls would ask for a network.
+    loaded = NO_INSERTIONS.copy() if loaded is None else loaded
+    if missing := [name for name in needed if name not in loaded]:
+        raise ValueError(f"{file.name} has no column {', '.join(missing)}")
+    return loaded
+
+
 class CheckedOne(One):
     """A local ONE instance that asks `whole` before any of its load calls reads a file, and knows its insertions.
 
@@ -76,12 +95,15 @@ class CheckedOne(One):
 
     def __init__(self, root: Path):
         One.__init__(self, cache_dir=root)
-        datasets = self._cache["datasets"]
-        datasets["file_size"] = datasets["file_size"].fillna(0)  # unknown, which ONE cannot bear
-        # What tables written with pandas 3 say of files without a revision.
-        datasets["rel_path"] = datasets["rel_path"].str.replace("#nan#/", "", regex=False)
-        # A folder without the table has sessions without probes; ONE's own calls would ask for a network.
-        self._cache["insertions"] = insertions_table(self)
+        for name, needed in NEEDED.items():
+            self._cache[name] = _whole_table(self._cache.get(name), root / f"{name}.pqt", needed)
+        self._cache["datasets"] = index.completed(self._cache["datasets"])
+        dates = self._cache["sessions"]["date"]
+        self._cache["sessions"]["date"] = pd.to_datetime(dates).dt.date if len(dates) else dates
+
+    def add(self, datasets: pd.DataFrame) -> None:
+        """Take datasets of further sessions into the table in memory."""
+        self._cache["datasets"] = pd.concat([self._cache["datasets"], datasets]).sort_index()
 
     def whole(self, datasets: pd.DataFrame) -> list[Path]:
         """Return where datasets are, all of them there and as the tables say, or raise what is wrong."""

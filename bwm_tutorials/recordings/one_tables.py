@@ -7,11 +7,12 @@ A folder that ONE can open has three parquet files at its root: ``sessions.pqt``
 import hashlib
 import json
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 SYNTHETIC_PREFIX = "5eed0000"
@@ -65,6 +66,16 @@ def without_revision(rel_path: str) -> str:
     return "/".join(part for part in rel_path.split("/") if not part.startswith("#"))
 
 
+def newest(rel_paths: Sequence[str], of: Sequence | None = None) -> np.ndarray:
+    """Tell which files are the newest revision of their path, in each session that they are ``of``."""
+    table = pd.DataFrame({"path": [without_revision(rel) for rel in rel_paths], "rel": list(rel_paths)})
+    table["of"] = 0 if of is None else list(of)
+    # "#2025-03-03#/x" sorts after "x" only by accident of the names, so compare (is revised, path)
+    table["revised"] = table["rel"].str.contains("#")
+    last = table.sort_values(["revised", "rel"]).drop_duplicates(["of", "path"], keep="last")
+    return table.index.isin(last.index)
+
+
 def dataset_records(root: Path, session: SessionRecord) -> list[dict]:
     """One record for each file of a session: path, size, md5, and whether it is the one loaded by default.
 
@@ -74,10 +85,6 @@ def dataset_records(root: Path, session: SessionRecord) -> list[dict]:
     folder = root / session.path
     files = sorted(f for f in folder.rglob("*") if f.is_file() and f.parent != folder)
     rel_paths = [f.relative_to(folder).as_posix() for f in files]
-    newest: dict[str, str] = {}
-    for rel in rel_paths:
-        # "#2025-03-03#/x" sorts after "x" only by accident of the names, so compare (is revised, path)
-        newest[without_revision(rel)] = max(newest.get(without_revision(rel), ""), rel, key=lambda r: ("#" in r, r))
     return [
         {
             "eid": session.eid,
@@ -86,10 +93,10 @@ def dataset_records(root: Path, session: SessionRecord) -> list[dict]:
             "file_size": file.stat().st_size,
             "hash": hashlib.md5(file.read_bytes()).hexdigest(),
             "exists": True,
-            "default_revision": newest[without_revision(rel)] == rel,
+            "default_revision": bool(default),
             "qc": next((qc for part, qc in session.qc_of.items() if part in rel), session.qc),
         }
-        for rel, file in zip(rel_paths, files, strict=True)
+        for rel, file, default in zip(rel_paths, files, newest(rel_paths), strict=True)
     ]
 
 

@@ -361,9 +361,10 @@ def _find_eid(eid: str | UUID | None, one: One) -> str:
         if one.mode == "remote":
             raise UnknownSession("Name a session by its eid: this ONE instance asks a database, which has many.")
         known = one.search()
-        main = one_tables.metadata(Path(one.cache_dir)).get("main")
+        if (main := one_tables.metadata(Path(one.cache_dir)).get("main")) in map(str, known):
+            return main
         counts = one_private.datasets_table(one).groupby(level=0)["exists"].sum().reindex(known, fill_value=0)
-        return main if main in map(str, known) else str(counts.idxmax())
+        return str(counts.idxmax())
     asked = to_uuid(eid)
     if asked is None or not one_private.has_session(one, asked):
         raise UnknownSession(f"There is no session {eid}; this source has {some(one.search())}.")

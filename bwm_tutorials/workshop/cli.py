@@ -106,6 +106,7 @@ def _add_downloads(data: argparse.ArgumentParser) -> None:
             "what", nargs="*", metavar="WHAT", help="trials, wheel, spikes, …, all; default trials wheel"
         )
         action.add_argument("--update", action="store_true", help="fetch the source's tables again first")
+    add("index", _data_index, "ask the server ahead what each session has", "only this session")
     actions.add_parser("where", help="print where data are").set_defaults(command=_data_where)
     add("verify", _data_verify, "check every file that was fetched, by size and md5", "only of this session")
     delete = add("delete", _data_delete, "delete what was fetched", "only of this session")
@@ -284,6 +285,17 @@ def _data_get(arguments: argparse.Namespace) -> int:
     plan = _plan(arguments)
     print(plan)
     plan.get()
+    return 0
+
+
+def _data_index(arguments: argparse.Namespace) -> int:
+    from ..recordings import index, one_private
+    from ..recordings.sources import connect
+
+    one = connect(arguments.source)
+    one.list_ahead([one.to_eid(arguments.eid)] if arguments.eid else None)
+    n, everything = len([*index.indexed(Path(one.cache_dir))]), len(one_private.sessions_table(one))
+    print(f"{n} of {everything} sessions are indexed in {one.cache_dir}.")
     return 0
 
 

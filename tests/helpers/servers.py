@@ -26,6 +26,7 @@ from one.alf.path import add_uuid_string
 from one.converters import session_record2path
 
 import bwm_tutorials as bwm
+from bwm_tutorials.recordings import one_tables
 from bwm_tutorials.recordings.remote import aws, base, openalyx
 
 MINE = {"username": "student", "password": "a pass phrase"}
@@ -203,13 +204,37 @@ def put(url: str, key: str, body: bytes) -> None:
     s3_client(url).put_object(Bucket=aws.BUCKET, Key=key, Body=body, ACL="public-read")
 
 
+MULTIPART = ("spikes.times.npy", "_ibl_wheel.timestamps.npy")  # put in parts, so that their ETag is not their md5
+
+
 def upload(url: str, root: Path) -> None:
-    """Put a ONE folder into the bucket as the release lies there."""
+    """Put a ONE folder into the bucket as the release lies there: files that are new, and tables that are not."""
     client = s3_client(url)
     for _, file, key in dataset_files(root):
-        client.put_object(Bucket=aws.BUCKET, Key=f"data/{key}", Body=file.read_bytes(), ACL="public-read")
+        there = {"Bucket": aws.BUCKET, "Key": f"data/{key}"}
+        if file.name in MULTIPART:
+            upload_id = client.create_multipart_upload(**there, ACL="public-read")["UploadId"]
+            part = client.upload_part(**there, PartNumber=1, UploadId=upload_id, Body=file.read_bytes())
+            parts = {"Parts": [{"ETag": part["ETag"], "PartNumber": 1}]}
+            client.complete_multipart_upload(**there, UploadId=upload_id, MultipartUpload=parts)
+        else:
+            client.put_object(**there, Body=file.read_bytes(), ACL="public-read")
     put(url, aws.TABLES, cache_zip(root))
     put(url, aws.CLUSTERS, clusters_table(root))
+
+
+STALE_SINCE = "2025-02-20"  # when the real tables of the release were made
+NEWER = r"#2025-|lightningPose|features|ROIMotionEnergy|licks|Saturation"  # what came after
+
+
+def stale(datasets: pd.DataFrame) -> pd.DataFrame:
+    """A table of datasets as the real one is: nothing of what came later, and no trials marked as the default."""
+    old = datasets[~datasets["rel_path"].str.contains(NEWER)].copy()
+    superseded = old["rel_path"].str.endswith("_ibl_trials.table.pqt")
+    patched = old["rel_path"].str.endswith("wheelMoves.peakAmplitude.npy")
+    old.loc[superseded, "default_revision"] = False
+    old.loc[patched, "hash"] = "0" * 32
+    return old
 
 
 def dataset_files(root: Path) -> Iterator[tuple[tuple, Path, str]]:
@@ -224,11 +249,12 @@ def cache_zip(root: Path, change: Callable[[pd.DataFrame], pd.DataFrame] = lambd
     """The tables of a ONE folder as the database writes them: with columns that ONE drops, and without insertions."""
     sessions, metadata = parquet.load(root / "sessions.pqt")
     datasets, _ = parquet.load(root / "datasets.pqt")
-    metadata = {"date_created": metadata["date_created"], "min_api_version": "1.13.0", "origin": "alyx"}
+    metadata = {"date_created": f"{STALE_SINCE} 12:00", "min_api_version": "1.13.0", "origin": "alyx"}
     metadata["database_tags"] = [base.TAG]
     paths = {eid: session_record2path(record).as_posix() for eid, record in sessions.iterrows()}
     datasets["session_path"] = datasets.index.get_level_values("eid").map(paths)
-    datasets = change(datasets.assign(exists_aws=True, exists_flatiron=True))
+    datasets = change(stale(datasets))
+    sessions = pd.concat([sessions, others(sessions)])
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, table in (("sessions", sessions), ("datasets", datasets)):
@@ -236,6 +262,12 @@ def cache_zip(root: Path, change: Callable[[pd.DataFrame], pd.DataFrame] = lambd
         archive.writestr("cache_info.json", json.dumps(metadata))
         archive.writestr("QC.json", "[]")
     return content.getvalue()
+
+
+def others(sessions: pd.DataFrame) -> pd.DataFrame:
+    """Sessions that the release's tables list, and that are not of the release."""
+    few = sessions.iloc[:3].assign(subject="OTHER_001", lab="otherlab")
+    return few.set_axis([one_tables.make_id(f"another {n}") for n in range(len(few))]).rename_axis(sessions.index.name)
 
 
 def clusters_table(root: Path) -> bytes:

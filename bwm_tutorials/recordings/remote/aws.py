@@ -4,16 +4,17 @@ import io
 import os
 import re
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from uuid import UUID
 
 import pandas as pd
-from one.alf.cache import cast_index_object
+from iblutil.io import parquet
+from one.alf.cache import EMPTY_DATASETS_FRAME, cast_index_object
 
 from ...console import say
 from ...errors import DataError, MissingDataset, Refused, Unreachable, cause
+from .. import index
 from . import base, download
 
 BUCKET = "ibl-brain-wide-map-public"
@@ -48,6 +49,14 @@ class AwsOne(base.RemoteOne):
     def _tables(self) -> base.Tables:
         return self.bucket.tables()
 
+    def _list(self, eid: UUID, session: dict) -> pd.DataFrame:
+        return self.bucket.list_session(eid, session, self._known)
+
+    @cached_property
+    def _known(self) -> pd.DataFrame:
+        """Quality and md5 of files by their ids, as the release's tables have them."""
+        return parquet.load(Path(self.cache_dir, index.FOLDER, base.KNOWN))[0].droplevel("eid")[["hash", "qc"]]
+
 
 class Bucket:
     """The bucket, and where the release lies in it.
@@ -70,18 +79,22 @@ class Bucket:
         return self._s3.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": key})
 
     def tables(self) -> base.Tables:
-        """The release's sessions, datasets and insertions, from where they are expected, or else from what is there."""
+        """The release's sessions and insertions, and what its tables know of files; without them the roster's."""
+        roster = self.roster()
         try:
             content = download.read(self.address(TABLES))
-        except (MissingDataset, Refused):  # a bucket that may not be listed refuses what it does not have
-            roster = self.roster()
-            sessions, datasets = self.list_sessions(roster)
-        else:
-            roster = self.roster()
-            sessions, datasets = base.unzip_tables(content, f"s3://{BUCKET}/{TABLES}")
-        if "exists_aws" in datasets:
-            datasets = datasets.assign(exists=datasets["exists"] & datasets["exists_aws"].eq(True))
-        return sessions, datasets, base.insertions_table(roster)
+        except (MissingDataset, Refused) as error:  # a bucket that may not be listed refuses what it does not have
+            if not set(_FOLDER) <= set(roster):
+                raise Unreachable(
+                    f"The sessions of the release were looked for in s3://{BUCKET} at {TABLES} and in its roster: the "
+                    f"bucket has {self._top()}."
+                ) from error
+            say(f"The bucket has no {TABLES}: sessions are those of the roster, and the quality of files is unknown.")
+            sessions = roster.set_index("eid")[_FOLDER].rename_axis("id").assign(task_protocol="", projects="")
+            sessions = cast_index_object(sessions[~sessions.index.duplicated()], UUID)
+            sessions["date"] = pd.to_datetime(sessions["date"]).dt.date
+            return sessions, EMPTY_DATASETS_FRAME, base.insertions_table(roster)
+        return *base.unzip_tables(content, f"s3://{BUCKET}/{TABLES}"), base.insertions_table(roster)
 
     def roster(self) -> pd.DataFrame:
         """The insertions of the release: columns ``pid``, ``eid``, ``name``, and what else the list tells."""
@@ -127,33 +140,34 @@ class Bucket:
                 raise ValueError(f"it has the columns {', '.join(columns)}")
             return table.read(["pid", "eid", name]).to_pandas().rename(columns={name: "name"}).drop_duplicates()
 
-    def list_sessions(self, roster: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Tables from a listing of the bucket: names, ids and sizes, but no md5 and no judgement of quality."""
-        records = []
-        if set(_FOLDER) <= set(roster):
-            say(f"The bucket has no {TABLES}: the tables are made from a list of its files, without md5 …")
-            sessions = roster.set_index("eid")[_FOLDER].rename_axis("id").assign(task_protocol="", projects="")
-            sessions = cast_index_object(sessions[~sessions.index.duplicated()], UUID)
-            sessions["date"] = pd.to_datetime(sessions["date"]).dt.date
-            with ThreadPoolExecutor(download.AT_ONCE) as pool:
-                found = pool.map(self.list_session, sessions.index, sessions.to_dict("records"))
-                records = [record for session in found for record in session]
-        if not records:
-            raise Unreachable(
-                f"The release was looked for in s3://{BUCKET} at {TABLES}, and below data/ for each session of its "
-                f"roster: the bucket has {self._top()}."
-            )
-        return sessions, pd.DataFrame(records).set_index(["eid", "id"])
+    def list_session(self, eid: UUID, session: dict, known: pd.DataFrame) -> pd.DataFrame:
+        """What a session has: names, ids and sizes by the bucket's listing, the newest revision of each the default.
 
-    def list_session(self, eid: UUID, session: dict) -> list[dict]:
+        The ETag of a file that was put in one part is its md5. Else that of any table that knows the file's id, and the
+        quality, are taken from ``known``.
+        """
         prefix = "data/{lab}/Subjects/{subject}/{date}/{number:03d}/".format(**session)
-        files = [(_WITH_ID.fullmatch(item["Key"], len(prefix)), item["Size"]) for item in self.listing(Prefix=prefix)]
-        return [
-            {"eid": eid, "id": UUID(m[2]), "rel_path": m[1] + m[3], "file_size": size, "hash": None, "exists": True}
-            | {"qc": "NOT_SET"}
-            for m, size in files
-            if m
-        ]
+        rows = []
+        for item in self.listing(Prefix=prefix):
+            if match := _WITH_ID.fullmatch(item["Key"], len(prefix)):
+                etag = item.get("ETag", "").strip('"')
+                rows.append(
+                    {
+                        "eid": eid,
+                        "id": UUID(match[2]),
+                        "rel_path": match[1] + match[3],
+                        "file_size": item["Size"],
+                        "hash": etag if re.fullmatch("[0-9a-f]{32}", etag) else None,
+                    }
+                )
+        if not rows:
+            raise MissingDataset(
+                f"The bucket s3://{BUCKET} has nothing below {prefix}: it was looked for {len(known):,} known files; "
+                "'bwm-tutorials doctor --online' says what has changed."
+            )
+        table = pd.DataFrame(rows).set_index(["eid", "id"])
+        said = known.reindex(table.index.get_level_values("id").astype(str)).set_axis(table.index)
+        return table.assign(hash=table["hash"].fillna(said["hash"]), qc=said["qc"].astype(object).fillna("NOT_SET"))
 
     def _top(self) -> str:
         """What the bucket has at its root."""

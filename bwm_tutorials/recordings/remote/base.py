@@ -4,18 +4,22 @@ import io
 import os
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from uuid import UUID
 
 import pandas as pd
 from iblutil.io import parquet
-from one.alf.cache import QC_TYPE, cast_index_object, load_tables
+from one.alf.cache import cast_index_object, load_tables
 from one.alf.path import add_uuid_string
+from tqdm import tqdm
 
+from ...console import no_terminal, say
 from ...errors import CorruptData, DataError, cause
 from ...paths import claim
+from .. import index, one_private
 from ..local import LocalFile, LocalOne
 from . import download
 
@@ -25,13 +29,18 @@ BIG = 1_000_000_000  # bytes that no load call fetches unless it was planned
 RAW = (".cbin", ".mp4")  # recordings of probes and cameras as they came from the rig
 
 Tables = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
+KNOWN = (
+    "known.pqt"  # in the index's folder: what the release's tables say of files, whether they are still there or not
+)
 
 
 class RemoteOne(LocalOne):
     """A ONE instance whose files lie on a server.
 
-    Its tables are fetched when the folder has none, a file when a load call finds it missing or damaged. Raw ephys and
-    video, and whatever is larger than a gigabyte, is only fetched through a plan (`bwm_tutorials.download_plan`).
+    Its tables of sessions and insertions are fetched when the folder has none. What a session has is asked of the
+    server when the session is first looked into, and kept in the folder's index with its date. A file is fetched when a
+    load call finds it missing or damaged. Raw ephys and video, and whatever is larger than a gigabyte, is only fetched
+    through a plan (`bwm_tutorials.download_plan`).
 
     Parameters
     ----------
@@ -50,10 +59,47 @@ class RemoteOne(LocalOne):
         super().__init__(root)
 
     def update(self) -> None:
-        """Fetch the tables again: the release is corrected from time to time."""
+        """Fetch the tables and list each indexed session again: the release is corrected from time to time."""
         root = Path(self.cache_dir)
         self._make_tables(root, again=True)
         LocalOne.__init__(self, root)
+        self.list_ahead(index.indexed(root))
+
+    def listed(self, eids: Sequence[UUID]) -> pd.DataFrame | None:
+        """Return what sessions have, by the folder's index, or else by the server, which is asked for one at a time."""
+        root = Path(self.cache_dir)
+        here = set(index.indexed(root))
+        if new := [eid for eid in eids if eid not in here]:
+            self.list_ahead(new)
+        return super().listed(eids)
+
+    def list_ahead(self, eids: Iterable[UUID] | None = None) -> None:
+        """Ask the server what sessions have, a few at a time, and keep it; default those that are not indexed yet."""
+        root, sessions = Path(self.cache_dir), one_private.sessions_table(self)
+        if eids is None:
+            eids = set(sessions.index) - set(index.indexed(root))
+        eids = [eid for eid in eids if eid in sessions.index]
+
+        def keep(eid: UUID) -> None:
+            index.write(root, eid, self._list(eid, sessions.loc[eid].to_dict()))
+
+        with download.writing(root), ThreadPoolExecutor(download.AT_ONCE) as pool:
+            bar = tqdm(total=len(eids), unit="session", leave=False, disable=no_terminal() or len(eids) < 2)
+            with bar:
+                for _ in pool.map(keep, eids):
+                    bar.update()
+
+    def search(self, *terms, **more):
+        """Search sessions as ONE does; where datasets are searched for, say of how many sessions they are known."""
+        if any(term.startswith("dataset") for term in more):
+            n, everything = len([*index.indexed(Path(self.cache_dir))]), len(one_private.sessions_table(self))
+            self.look_up(*index.indexed(Path(self.cache_dir)))
+            if n < everything:
+                say(
+                    f"Of {n} of {everything} sessions it is known what they have; only these are searched: "
+                    "'bwm-tutorials data index' asks for all of them."
+                )
+        return super().search(*terms, **more)
 
     def complete(self, lacking: Sequence[LocalFile]) -> None:
         for dataset in lacking:
@@ -74,7 +120,11 @@ class RemoteOne(LocalOne):
         download.fetch(files, root)
 
     def _tables(self) -> Tables:
-        """The sessions, datasets and insertions of the release, in the form of ONE's tables."""
+        """The release's sessions, what its tables know of files, and its insertions, in the form of ONE's tables."""
+        raise NotImplementedError
+
+    def _list(self, eid: UUID, session: dict) -> pd.DataFrame:
+        """What a session has, by the server: a table of datasets by eid and id."""
         raise NotImplementedError
 
     def _url(self, path: PurePosixPath) -> str:
@@ -120,8 +170,8 @@ def insertions_table(roster: pd.DataFrame) -> pd.DataFrame:
     return cast_index_object(table.set_index(["eid", "id"]), UUID)
 
 
-def _save(sessions: pd.DataFrame, datasets: pd.DataFrame, insertions: pd.DataFrame, root: Path) -> None:
-    """Write the tables of the sessions that have an insertion of the release."""
+def _save(sessions: pd.DataFrame, known: pd.DataFrame, insertions: pd.DataFrame, root: Path) -> None:
+    """Write the tables of the sessions that have an insertion of the release; each takes the place of an older one."""
     eids = insertions.index.get_level_values("eid")
     sessions = sessions[sessions.index.isin(eids)]
     if sessions.empty:
@@ -129,18 +179,16 @@ def _save(sessions: pd.DataFrame, datasets: pd.DataFrame, insertions: pd.DataFra
             f"None of the {eids.nunique()} sessions of the release's roster is in the tables that the server gave: "
             "they do not belong together, so look whether BWM_ROSTER, ALYX_URL or AWS_ENDPOINT_URL_S3 is set."
         )
-    datasets = datasets[datasets.index.get_level_values("eid").isin(sessions.index)]
-    columns = ["rel_path", "file_size", "hash", "exists", "default_revision", "qc"]
-    datasets = datasets[[column for column in columns if column in datasets]].astype({"qc": QC_TYPE})
-    datasets["file_size"] = datasets["file_size"].astype("Float64").fillna(0).astype("UInt64")
+    known = index.completed(known[known.index.get_level_values("eid").isin(sessions.index)])[index.COLUMNS]
     insertions = insertions[eids.isin(sessions.index)]
     created = datetime.now().isoformat(sep=" ", timespec="minutes")
     metadata = {"date_created": created, "min_api_version": "2.7.0", "origin": "bwm-tutorials"}
     if MAIN in map(str, sessions.index):
         metadata["main"] = MAIN
-    # Who finds no table of sessions makes them all again, so that one goes first and comes last.
-    (root / "sessions.pqt").unlink(missing_ok=True)
-    for name, table in (("insertions", insertions), ("datasets", datasets), ("sessions", sessions)):
-        part = download.part_of(root / f"{name}.pqt")
+    (root / index.FOLDER).mkdir(exist_ok=True)
+    tables = {f"{index.FOLDER}/{KNOWN}": known, "insertions.pqt": insertions, "datasets.pqt": known.iloc[:0]}
+    # Who finds no table of sessions makes them all again, so that one comes last.
+    for name, table in (tables | {"sessions.pqt": sessions}).items():
+        part = download.part_of(root / name)
         parquet.save(part, cast_index_object(table.copy(), str).sort_index(), metadata)
-        os.replace(part, root / f"{name}.pqt")
+        os.replace(part, root / name)

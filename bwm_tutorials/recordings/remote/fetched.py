@@ -7,13 +7,14 @@ from uuid import UUID
 
 from ...errors import DataError
 from ...paths import is_ours
-from .. import integrity, one_private
+from .. import index, integrity, one_private
 from ..local import LocalFile, LocalOne
 from .download import part_of
 
 
 def present(one: LocalOne, eid: str | UUID | None = None) -> Iterator[LocalFile]:
     """The files of a source, or of one session of it, that are on this computer."""
+    one.look_up(*index.indexed(Path(one.cache_dir)))
     table = one_private.datasets_table(one)
     if eid is not None:
         table = table[table.index.get_level_values("eid") == UUID(str(eid))]

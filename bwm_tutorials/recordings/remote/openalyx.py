@@ -7,14 +7,14 @@ from contextlib import contextmanager, suppress
 from getpass import getpass
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
+from uuid import UUID
 
 import pandas as pd
 import requests
 from one.alf.cache import EMPTY_DATASETS_FRAME
 from one.converters import ses2records
-from tqdm import tqdm
 
-from ...console import in_notebook, no_terminal
+from ...console import in_notebook
 from ...errors import DataError, MissingDataset, Refused, Unreachable, cause
 from ...paths import claim
 from .. import one_private
@@ -70,8 +70,12 @@ class OpenAlyxOne(base.RemoteOne, one_private.AlyxOne):
                     "known: it is not IBL's public database, or the tag has another name now."
                 )
             roster = pd.DataFrame([{"pid": i["id"], "eid": i["session"], "name": i["name"]} for i in found])
-            sessions, datasets = self._zipped_tables() or self._tables_of(roster["eid"].unique())
-        return sessions, datasets, base.insertions_table(roster)
+            sessions, known = self._zipped_tables() or self._sessions_of(set(roster["eid"]))
+        return sessions, known, base.insertions_table(roster)
+
+    def _list(self, eid: UUID, session: dict) -> pd.DataFrame:
+        with _asking(self.alyx.base_url):
+            return ses2records(self.alyx.rest("sessions", "read", id=str(eid), no_cache=True))[1]
 
     def _zipped_tables(self) -> tuple[pd.DataFrame, pd.DataFrame] | None:
         """The tables that the database offers for the release, if it does."""
@@ -85,15 +89,11 @@ class OpenAlyxOne(base.RemoteOne, one_private.AlyxOne):
         with suppress(MissingDataset, Refused):
             return base.unzip_tables(download.read(place, self.alyx.auth_headers if of_the_database else None), place)
 
-    def _tables_of(self, eids: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """The tables, by asking for one session after another."""
-        records = [
-            ses2records(self.alyx.rest("sessions", "read", id=eid, no_cache=True))
-            for eid in tqdm(eids, desc="asking for each session", leave=False, disable=no_terminal())
-        ]
-        sessions = pd.DataFrame([session for session, _ in records]).rename_axis("id")
-        datasets = pd.concat([datasets for _, datasets in records] or [EMPTY_DATASETS_FRAME])
-        return sessions, datasets
+    def _sessions_of(self, eids: set[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The table of sessions by the database's own list, and no table of files."""
+        found = [each for each in self.alyx.rest("sessions", "list", tag=INSERTIONS_TAG, no_cache=True)]
+        records = [ses2records(each)[0] for each in found if each["url"][-36:] in eids]
+        return pd.DataFrame(records).rename_axis("id"), EMPTY_DATASETS_FRAME
 
 
 class _Client(one_private.Client):

@@ -1,0 +1,72 @@
+"""The index: what each session of a server has, by the server's own listing, kept on disk as one file a session.
+
+The tables that the servers offer for the release are older than its data. A listing is what is there now; it is asked
+for when a session is first looked into, and kept with its date.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pandas as pd
+from iblutil.io import parquet
+from one.alf.cache import QC_TYPE, cast_index_object
+
+from . import one_tables
+
+FOLDER = "index"
+COLUMNS = ["rel_path", "file_size", "hash", "exists", "default_revision", "qc"]
+
+
+def completed(datasets: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of datasets with every column that ONE needs.
+
+    Parameters
+    ----------
+    datasets : DataFrame
+        By ``eid`` and ``id``, with ``rel_path``. Of what it lacks, a file is taken to exist, its size, checksum and
+        quality are unknown, and the newest revision of each path is the default.
+    """
+    table = datasets.copy()
+    for column, value in {"file_size": 0, "hash": None, "exists": True, "qc": "NOT_SET"}.items():
+        if column not in table:
+            table[column] = value
+    # What tables written with pandas 3 say of files without a revision.
+    table["rel_path"] = table["rel_path"].str.replace("#nan#/", "", regex=False)
+    table["file_size"] = (
+        table["file_size"].astype("Float64").fillna(0).astype("UInt64")
+    )  # unknown, which ONE cannot bear
+    if "default_revision" not in table:
+        table["default_revision"] = one_tables.newest(table["rel_path"], table.index.get_level_values(0))
+    return table.astype({"exists": bool, "default_revision": bool, "qc": QC_TYPE})
+
+
+def write(root: Path, eid: UUID, datasets: pd.DataFrame) -> pd.DataFrame:
+    """Keep what a session has, and return it; of several programs that do so at once one is the last, and all whole."""
+    file = _file(root, eid)
+    file.parent.mkdir(exist_ok=True)
+    part = file.with_name(f".{uuid4().hex}.part")
+    table = completed(datasets).sort_index()
+    created = datetime.now().isoformat(sep=" ", timespec="minutes")
+    parquet.save(part, cast_index_object(table.copy(), str), {"date_created": created, "min_api_version": "2.7.0"})
+    os.replace(part, file)
+    return table
+
+
+def read(root: Path, eids: Iterable[UUID]) -> pd.DataFrame | None:
+    """Return what sessions have, those of them that are indexed; None if none is."""
+    files = [file for file in (_file(root, eid) for eid in eids) if file.exists()]
+    tables = [cast_index_object(parquet.load(file)[0], UUID) for file in files]
+    return pd.concat(tables).sort_index() if tables else None
+
+
+def indexed(root: Path) -> Iterator[UUID]:
+    """Yield the sessions that are indexed."""
+    for file in sorted((root / FOLDER).glob("[0-9a-f]*.pqt")):
+        yield UUID(file.stem)
+
+
+def _file(root: Path, eid: UUID) -> Path:
+    return root / FOLDER / f"{eid}.pqt"
