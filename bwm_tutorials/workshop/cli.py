@@ -366,7 +366,8 @@ def _book(arguments: argparse.Namespace) -> int:
 
 
 def _test(arguments: argparse.Namespace) -> int:
-    return subprocess.call([sys.executable, "-m", "pytest", "-n", "2", *arguments.pytest], cwd=_clone())
+    pytest = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "worksteal"]
+    return subprocess.call([*pytest, *arguments.pytest], cwd=_clone())
 
 
 def _lint(arguments: argparse.Namespace) -> int:

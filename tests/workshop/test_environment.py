@@ -354,6 +354,7 @@ def test_environment_is_made_once_and_again_when_its_lock_changes(clone):
     assert run(clone) == (0, "", ""), "the lock of the tests includes that of the lessons"
 
 
+@pytest.mark.weekly
 def test_interrupted_installation_is_completed(clone):
     # Killed when half of a package was there: pip alone takes it for installed and leaves it broken.
     killed = """
@@ -371,6 +372,7 @@ prepare()"""
     assert works(clone)
 
 
+@pytest.mark.weekly
 def test_environment_without_pip_is_made_anew(clone):
     # killed while the environment itself was made
     (clone / ".venv.lock").touch()
@@ -387,6 +389,7 @@ def test_an_environment_of_the_users_own_is_left_alone(clone):
     assert {file: file.stat().st_mtime_ns for file in (clone / ".venv").rglob("*")} == before
 
 
+@pytest.mark.weekly
 def test_two_programs_at_once_install_once(clone):
     both = [start(clone), start(clone)]
     said = [process.communicate(timeout=120) for process in both]
@@ -409,6 +412,7 @@ def test_failed_installation_says_why_and_leaves_a_working_environment_alone(clo
     assert works(clone)
 
 
+@pytest.mark.weekly
 def test_altered_package_is_refused(clone):
     with (clone / "wheels/tiny-1.0-py3-none-any.whl").open("ab") as wheel:
         wheel.write(b"more")
@@ -418,6 +422,7 @@ def test_altered_package_is_refused(clone):
     assert not works(clone)
 
 
+@pytest.mark.weekly
 def test_lock_without_hashes_is_refused(clone):
     (clone / "locks/run.txt").write_text("tiny==1.0\n")
     code, _, err = run(clone)

@@ -131,6 +131,7 @@ def test_the_numbers_are_those_of_the_recording(reports, whole):
     assert f"in {bwm.pose.lick_onsets(whole.session.licks).size:,} licks" in text
 
 
+@pytest.mark.weekly
 def test_a_report_made_again_is_the_same_and_a_terminal_shows_a_bar(reports, damaged, whole, tmp_path, monkeypatch):
     screen = io.StringIO()
     screen.isatty = lambda: True
