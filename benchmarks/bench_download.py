@@ -36,7 +36,7 @@ def main() -> None:
         s3, name_of_bucket = theirs.get_s3_public()
 
         def our_fetch(root: Path) -> None:
-            download.fetch([download.File(bucket.address(key), root / key, SIZE, md5) for key in keys], root)
+            download.fetch([download.File((bucket.address(key),), root / key, SIZE, md5) for key in keys], root)
 
         def their_fetch(root: Path) -> None:
             for key in keys:

@@ -156,8 +156,17 @@ def bucket(small_release) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def nowhere() -> Iterator[str]:
+    """The address of a server that has nothing."""
+    from helpers import servers
+
+    with servers.Web(lambda *request: servers.Answer(404)) as web:
+        yield web.url
+
+
 @pytest.fixture
-def away(tmp_path, monkeypatch) -> Path:
+def away(tmp_path, monkeypatch, nowhere) -> Path:
     """A data folder and a home of one's own, and no account in the environment."""
     from bwm_tutorials.recordings.remote import download
 
@@ -167,6 +176,8 @@ def away(tmp_path, monkeypatch) -> Path:
         monkeypatch.setenv(name, str(tmp_path / "home"))
     (tmp_path / "home").mkdir()
     monkeypatch.setenv("BWM_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("BWM_FLATIRON", nowhere)
+    monkeypatch.delenv("BWM_OFFLINE", raising=False)
     monkeypatch.setattr(download, "PAUSE", 0.01)
     return tmp_path / "data"
 

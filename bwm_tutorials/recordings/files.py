@@ -148,8 +148,8 @@ class SessionFiles:
         return [self._read(path, file) for path, file in zip(paths, self.paths(paths, called), strict=True)]
 
     def optional(self, path: str):
-        """Return the content of a file, or None if the session lacks it."""
-        return self.load(path)[0] if path in self else None
+        """Return the content of a file, or None if the session lacks it; said, where it is listed and nobody has it."""
+        return or_none(lambda: self.load(path)[0]) if path in self else None
 
     def _read(self, path: str, file: Path):
         with self.reading(path):

@@ -138,9 +138,15 @@ class Session:
         another revision) is left out, with a warning.
         """
         separate = self.datasets.index[self.datasets.index.str.match(r"alf/_ibl_trials\.\w+\.npy")]
-        trials, *arrays = self.files.load(LABELS["trials"], *separate, called="trials")
+        try:
+            trials, *arrays = self.files.load(LABELS["trials"], *separate, called="trials")
+        except MissingDataset:  # of one that nobody has any more: the others are loaded all the same
+            (trials,) = self.files.load(LABELS["trials"], called="trials")
+            arrays = [self.files.optional(path) for path in separate]
         for path, values in zip(separate, arrays, strict=True):
             attribute = path.split(".")[1]
+            if values is None:
+                continue
             if attribute in trials or f"{attribute}_0" in trials:
                 continue  # the table is newer than files that repeat it
             if len(values) != len(trials):

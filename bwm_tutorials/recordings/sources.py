@@ -17,6 +17,7 @@ def connect(
     username: str | None = None,
     password: str | None = None,
     token: str | None = None,
+    offline: bool = False,
 ) -> LocalOne:
     """Open a source of recordings.
 
@@ -31,6 +32,9 @@ def connect(
     base_url, username, password, token : str, optional
         Of ``'openalyx'``: another database, and an account there; without them the environment variables
         ``ALYX_URL``, ``ALYX_LOGIN``, ``ALYX_PWD`` and ``ALYX_TOKEN`` are looked at, and then you are asked.
+    offline : bool
+        Never ask a server: only what is on this computer is given. The environment variable ``BWM_OFFLINE`` says the
+        same.
 
     Returns
     -------
@@ -51,13 +55,13 @@ def connect(
     if source == "openalyx":
         from .remote.openalyx import OpenAlyxOne
 
-        return OpenAlyxOne(data_folder() / "openalyx", **account)
+        return OpenAlyxOne(data_folder() / "openalyx", **account, offline=offline)
     if given := [name for name, value in account.items() if value]:
         raise UnknownSource(f"Only the source 'openalyx' takes {' and '.join(given)}, not {str(source)!r}.")
     if source == "aws":
         from .remote.aws import AwsOne
 
-        return AwsOne(data_folder() / "aws")
+        return AwsOne(data_folder() / "aws", offline)
     if source in SAMPLES:
         from ..simulate import sample
 

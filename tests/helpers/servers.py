@@ -10,12 +10,14 @@ import sys
 import threading
 import time
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
+from uuid import UUID
 
 import boto3
 import pandas as pd
@@ -26,7 +28,7 @@ from one.alf.path import add_uuid_string
 from one.converters import session_record2path
 
 import bwm_tutorials as bwm
-from bwm_tutorials.recordings import one_tables
+from bwm_tutorials.recordings import index, one_tables
 from bwm_tutorials.recordings.remote import aws, base, openalyx
 
 MINE = {"username": "student", "password": "a pass phrase"}
@@ -62,6 +64,12 @@ class Door(NamedTuple):
         assert sorted(f.name for f in (around / "home").rglob("*")) == []
         assert {f.name for f in around.iterdir()} <= {"home", "data", "roster.csv"}
         assert {f.name for f in self.root.parent.iterdir()} <= {self.root.name}
+
+
+def edit_index(door: Door, eid: str, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    """Change what the index in a data folder says of a session."""
+    table = door.connect().list_datasets(eid, details=True, keep_eid_index=True)
+    index.write(door.root, UUID(eid), change(table))
 
 
 class Answer(NamedTuple):
@@ -240,9 +248,9 @@ def stale(datasets: pd.DataFrame) -> pd.DataFrame:
 def dataset_files(root: Path) -> Iterator[tuple[tuple, Path, str]]:
     """Each dataset of a ONE folder: its (eid, id), its file, and its path with the id in it."""
     tables = load_tables(root)
-    for index, record in tables["datasets"].iterrows():
-        path = session_record2path(tables["sessions"].loc[index[0]]) / record["rel_path"]
-        yield index, root / path, str(add_uuid_string(PurePosixPath(path), index[1]))
+    for (eid, dataset), record in tables["datasets"].iterrows():
+        path = session_record2path(tables["sessions"].loc[eid]) / record["rel_path"]
+        yield (eid, dataset), root / path, str(add_uuid_string(PurePosixPath(path), dataset))
 
 
 def cache_zip(root: Path, change: Callable[[pd.DataFrame], pd.DataFrame] = lambda table: table) -> bytes:
@@ -330,7 +338,7 @@ class Alyx(Web):
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         place = unquote(parts.path)
         if place in self.paths:
-            return part_of_file(self.paths[place].read_bytes(), headers.get("Range"))
+            return part_of_file(self.paths[place].read_bytes(), headers)
         if place.startswith("/public/"):
             return Answer(404)
         if place == "/auth-token":
@@ -408,13 +416,16 @@ class Alyx(Web):
         return {"id": str(pid), "session": str(eid), "name": name, "session_info": self.session(eid), "model": "3B2"}
 
 
-def part_of_file(body: bytes, wanted: str | None) -> Answer:
-    if not wanted:
-        return Answer(200, body)
+def part_of_file(body: bytes, headers: dict) -> Answer:
+    """A file or the rest of it, as nginx gives it: with an ETag that is not its md5."""
+    version = {"ETag": f'"{len(body):x}-{zlib.crc32(body):x}"'}
+    wanted = headers.get("Range")
+    if not wanted or headers.get("If-Range", version["ETag"]) != version["ETag"]:
+        return Answer(200, body, version)
     start = int(re.fullmatch("bytes=([0-9]+)-", wanted)[1])
     if start >= len(body):
         return Answer(416)
-    return Answer(206, body[start:], {"Content-Range": f"bytes {start}-{len(body) - 1}/{len(body)}"})
+    return Answer(206, body[start:], version | {"Content-Range": f"bytes {start}-{len(body) - 1}/{len(body)}"})
 
 
 def as_json(content, status: int = 200) -> Answer:

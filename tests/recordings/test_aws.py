@@ -5,6 +5,7 @@ import stat
 import zipfile
 from functools import partial
 from pathlib import Path
+from uuid import UUID
 
 import pandas as pd
 import pytest
@@ -17,7 +18,7 @@ from iblutil.io import parquet
 import bwm_tutorials as bwm
 from bwm_tutorials.errors import CorruptData, DataError, MissingDataset, Unreachable
 from bwm_tutorials.paths import ROOT
-from bwm_tutorials.recordings import one_tables
+from bwm_tutorials.recordings import index, one_tables
 from bwm_tutorials.recordings.remote import aws, base
 from bwm_tutorials.recordings.session import Session
 from bwm_tutorials.workshop import cli, doctor, doctor_online
@@ -69,7 +70,8 @@ def test_only_sessions_of_the_roster_are_offered(aws_door, small_release):
     aws_door.web.instead[aws.TABLES] = zipped(found)
     one = aws_door.connect()
     assert one.search() == small_release.search() and other not in map(str, one.search())
-    assert len(one._cache["datasets"]) == len(small_release._cache["datasets"])
+    one.list_ahead()
+    assert sorted(one.list_datasets()) == sorted(small_release.list_datasets())
 
 
 def test_release_has_459_sessions_and_699_insertions(aws_door, real_data, monkeypatch):
@@ -95,18 +97,9 @@ def test_release_has_459_sessions_and_699_insertions(aws_door, real_data, monkey
     )
 
 
-def test_what_is_not_on_aws_is_not_offered(aws_door):
-    def only_elsewhere(table: pd.DataFrame) -> pd.DataFrame:
-        return table.assign(exists_aws=~table["rel_path"].str.contains("licks"))
-
-    aws_door.web.instead[aws.TABLES] = zipped(members(aws_door, only_elsewhere))
-    with refused(MissingDataset, "no licks;", "it has trials"):
-        Session(one=aws_door.connect()).licks  # noqa: B018
-
-
-def test_main_session_is_the_one_that_ibl_shows_or_the_one_with_most_datasets(aws_door, served, plain, monkeypatch):
+def test_main_session_is_the_one_that_ibl_shows_or_one_with_most_probes(aws_door, served, plain, monkeypatch):
     one = aws_door.connect()
-    assert Session(one=one).eid == served.eid and "main" not in one_tables.metadata(aws_door.root)
+    assert Session(one=one).eid == served.eid
     monkeypatch.setattr(base, "MAIN", plain.eid)
     one.update()
     assert Session(one=one).eid == plain.eid
@@ -119,7 +112,7 @@ def test_main_session_is_the_one_that_ibl_shows_or_the_one_with_most_datasets(aw
 def test_without_tables_the_bucket_is_listed(status, aws_door, served, capsys):
     aws_door.web.instead[aws.TABLES] = Answer(status, b"")
     one = aws_door.connect()
-    assert "list of its files, without md5" in capsys.readouterr().out
+    assert "sessions are those of the roster" in capsys.readouterr().out
     assert [Path(p).name for p in one.list_datasets(served.eid)] == [
         Path(p).name for p in served.one.list_datasets(served.eid)
     ]
@@ -135,13 +128,17 @@ def test_without_tables_the_bucket_is_listed(status, aws_door, served, capsys):
     aws_door.fetched()
 
 
-def test_bucket_that_has_nothing_says_what_was_looked_for_and_what_is_there(aws_door):
+def test_bucket_that_has_nothing_says_what_was_looked_for_and_what_is_there(aws_door, served):
     aws_door.web.instead[aws.TABLES] = NOT_THERE
-    roster = pd.read_csv(aws_door.root.parent.with_name("roster.csv"))
-    roster.assign(subject="nobody").to_csv(aws_door.root.parent.with_name("roster.csv"))
-    with refused(Unreachable, aws.TABLES, "data/", "the bucket has aggregates/, caches/, data/"):
+    file = aws_door.root.parent.with_name("roster.csv")
+    roster = pd.read_csv(file, index_col=0)
+    roster.drop(columns="subject").to_csv(file)
+    with refused(Unreachable, aws.TABLES, "roster", "the bucket has aggregates/, caches/, data/"):
         aws_door.connect()
     assert not (aws_door.root / "sessions.pqt").exists()
+    roster.assign(subject="nobody").to_csv(file)
+    with refused(MissingDataset, "nothing below data/"):
+        Session(served.eid, aws_door.connect()).trials  # noqa: B018
 
 
 @pytest.mark.parametrize(
@@ -266,7 +263,7 @@ RAW = "raw_ephys_data/probe00/_spikeglx_ephysData_g0_t0.imec0.ap.cbin"
 
 
 def with_another(door: Door, path: str, size: int, body: bytes = b"") -> str:
-    """Put one more file into the bucket and the tables."""
+    """Put one more file into the bucket and the index."""
     one = door.connect()
     eid, dataset = str(one.search()[0]), one_tables.make_id(path)
     folder = Path(one.eid2path(eid)).relative_to(door.root).as_posix()
@@ -274,12 +271,10 @@ def with_another(door: Door, path: str, size: int, body: bytes = b"") -> str:
     if body:
         servers.put(door.web.url, f"data/{folder}/{stem}.{dataset}.{extension}", body)
 
-    def add(table: pd.DataFrame) -> pd.DataFrame:
-        row = table.iloc[:1].assign(rel_path=path, file_size=size, hash=None).astype(table.dtypes)
-        row.index = pd.MultiIndex.from_tuples([(eid, dataset)], names=table.index.names)
-        return pd.concat([table, row]).sort_index()
-
-    edit(door.root, "datasets", add)
+    table = one.list_datasets(eid, details=True, keep_eid_index=True)
+    row = table.iloc[:1].assign(rel_path=path, file_size=size, hash=None)
+    row.index = pd.MultiIndex.from_tuples([(UUID(eid), UUID(dataset))], names=table.index.names)
+    index.write(door.root, UUID(eid), pd.concat([table, row]))
     return eid
 
 

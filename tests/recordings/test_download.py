@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from helpers.hand_made import edit, refused
 from helpers.repository import SOURCES as LESSONS
-from helpers.servers import Door, free_port
+from helpers.servers import Door, edit_index, free_port
 from helpers.sessions import of_subject
 
 import bwm_tutorials as bwm
@@ -103,15 +103,12 @@ def test_datasets_of_critical_quality_are_not_offered(door):
 
 
 def test_tables_are_made_once_and_again_when_asked(door):
-    def datasets(one) -> int:
-        return len(one._cache["datasets"])
-
-    there = datasets(door.connect())
-    edit(door.root, "datasets", lambda table: table.iloc[:3])
+    there = len(door.connect().search())
+    edit(door.root, "sessions", lambda table: table.iloc[:3])
     again = door.connect()
-    assert datasets(again) == 3, "kept as they are"
+    assert len(again.search()) == 3, "kept as they are"
     again.update()
-    assert datasets(again) == datasets(door.connect()) == there > 500
+    assert len(again.search()) == len(door.connect().search()) == there == 10
 
 
 @pytest.mark.parametrize("lesson", LESSONS[:2], ids=lambda path: path.stem)
@@ -174,12 +171,8 @@ def test_server_that_falls_silent_is_asked_again(door, whole, monkeypatch):
 
 @pytest.mark.parametrize("factor", [0.5, 0.99, 1.01, 3])
 def test_size_that_the_database_has_wrong_is_no_fault_if_the_md5_is_right(factor, door, whole):
-    door.connect()
-    edit(
-        door.root,
-        "datasets",
-        lambda t: t.assign(file_size=t["file_size"].astype(float).mul(factor).round().astype("UInt64")),
-    )
+    wrong = lambda t: t.assign(file_size=t["file_size"].astype(float).mul(factor).round().astype("UInt64"))  # noqa: E731
+    edit_index(door, bwm.Session(one=door.connect()).eid, wrong)
     for _ in range(2):
         assert np.array_equal(licks(door), whole)
     assert door.web.times("licks") == 1 and len(door.fetched()) == 1
@@ -272,9 +265,9 @@ def test_without_a_network_a_sentence_says_what_works_all_the_same(door, whole, 
 def test_table_that_leads_out_of_the_folder_is_refused(path, door, served, tmp_path):
     door.connect()
     path = (tmp_path / "escape.npy").as_posix() if path == "absolute" else path
-    edit(door.root, "datasets", lambda t: t.assign(rel_path=t["rel_path"].where(t["rel_path"] != LICKS, path)))
+    edit_index(door, served.eid, lambda t: t.assign(rel_path=t["rel_path"].where(t["rel_path"] != LICKS, path)))
     one = door.connect()
-    of_session = one._cache["datasets"].loc[UUID(served.eid)]
+    of_session = one.list_datasets(served.eid, details=True)
     (dataset,) = of_session.index[of_session["rel_path"] == path]
     asked = len(door.web.asked)
     with refused(CorruptData, "outside"):

@@ -39,9 +39,9 @@ class AwsOne(base.RemoteOne):
         The folder that tables and files are fetched into.
     """
 
-    def __init__(self, root: Path):
+    def __init__(self, root: Path, offline: bool = False):
         self.bucket = Bucket()
-        super().__init__(root)
+        super().__init__(root, offline)
 
     def _url(self, path: PurePosixPath) -> str:
         return self.bucket.address(f"data/{path}")

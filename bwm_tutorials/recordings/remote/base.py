@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path, PurePosixPath
+from urllib.parse import quote
 from uuid import UUID
 
 import pandas as pd
@@ -17,7 +18,7 @@ from one.alf.path import add_uuid_string
 from tqdm import tqdm
 
 from ...console import no_terminal, say
-from ...errors import CorruptData, DataError, cause
+from ...errors import CorruptData, DataError, Unreachable, cause
 from ...paths import claim
 from .. import index, one_private
 from ..local import LocalFile, LocalOne
@@ -32,6 +33,11 @@ Tables = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
 KNOWN = (
     "known.pqt"  # in the index's folder: what the release's tables say of files, whether they are still there or not
 )
+
+
+def flatiron() -> str:
+    """Return the address where the Flatiron Institute serves public files, some of which lie nowhere else."""
+    return (os.environ.get("BWM_FLATIRON") or "https://ibl.flatironinstitute.org/public").rstrip("/")
 
 
 class RemoteOne(LocalOne):
@@ -51,7 +57,8 @@ class RemoteOne(LocalOne):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.cache_dir)!r})"
 
-    def __init__(self, root: Path):
+    def __init__(self, root: Path, offline: bool = False):
+        self.never_asks = offline or bool(os.environ.get("BWM_OFFLINE"))
         with download.writing(root):
             claim(root)
         if not (root / "sessions.pqt").exists():
@@ -79,6 +86,8 @@ class RemoteOne(LocalOne):
         if eids is None:
             eids = set(sessions.index) - set(index.indexed(root))
         eids = [eid for eid in eids if eid in sessions.index]
+        if eids:
+            self._ask_for(f"What {len(eids)} sessions have")
 
         def keep(eid: UUID) -> None:
             index.write(root, eid, self._list(eid, sessions.loc[eid].to_dict()))
@@ -113,10 +122,11 @@ class RemoteOne(LocalOne):
     def fetch(self, lacking: Sequence[LocalFile]) -> None:
         """Fetch files that are missing or damaged, whatever they are."""
         root = Path(self.cache_dir)
-        files = [
-            download.File(self._url(add_uuid_string(PurePosixPath(path.relative_to(root)), id)), path, size, md5)
-            for id, path, size, md5 in lacking
-        ]
+        self._ask_for(", ".join(sorted(file.path.name for file in lacking)))
+        files = []
+        for id, path, size, md5 in lacking:
+            place = add_uuid_string(PurePosixPath(path.relative_to(root)), id)
+            files.append(download.File((self._url(place), f"{flatiron()}/{quote(str(place))}"), path, size, md5))
         download.fetch(files, root)
 
     def _tables(self) -> Tables:
@@ -132,9 +142,18 @@ class RemoteOne(LocalOne):
         raise NotImplementedError
 
     def _make_tables(self, root: Path, again: bool = False) -> None:
+        self._ask_for("The tables of the release")
         with download.writing(root), download.exclusive(root):
             if again or not (root / "sessions.pqt").exists():
                 _save(*self._tables(), root)
+
+    def _ask_for(self, what: str) -> None:
+        """Raise Unreachable if this instance never asks a server."""
+        if self.never_asks:
+            raise Unreachable(
+                f"{what} would have to be asked of a server, and this source is offline: unset BWM_OFFLINE, leave out "
+                "offline=True, or use what is here."
+            )
 
 
 def unzip_tables(content: bytes, where: str) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -183,8 +202,9 @@ def _save(sessions: pd.DataFrame, known: pd.DataFrame, insertions: pd.DataFrame,
     insertions = insertions[eids.isin(sessions.index)]
     created = datetime.now().isoformat(sep=" ", timespec="minutes")
     metadata = {"date_created": created, "min_api_version": "2.7.0", "origin": "bwm-tutorials"}
-    if MAIN in map(str, sessions.index):
-        metadata["main"] = MAIN
+    # Where the session that IBL shows is not among them, one with most probes, the first of these.
+    of_most = insertions.groupby(level="eid").size().reindex(sessions.sort_values(["lab", "subject", "date"]).index)
+    metadata["main"] = MAIN if MAIN in map(str, sessions.index) else str(of_most.idxmax())
     (root / index.FOLDER).mkdir(exist_ok=True)
     tables = {f"{index.FOLDER}/{KNOWN}": known, "insertions.pqt": insertions, "datasets.pqt": known.iloc[:0]}
     # Who finds no table of sessions makes them all again, so that one comes last.

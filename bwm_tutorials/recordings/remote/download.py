@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from shutil import disk_usage
 from typing import NamedTuple, TypeVar
@@ -30,12 +31,12 @@ T = TypeVar("T")
 
 
 class File(NamedTuple):
-    """A file to be fetched: where from, where to, and how to tell that it is whole.
+    """A file to be fetched: where from (the best place first), where to, and how to tell that it is whole.
 
     ``size`` is 0 and ``md5`` empty if unknown.
     """
 
-    url: str
+    urls: tuple[str, ...]
     path: Path
     size: int = 0
     md5: str | None = None
@@ -137,10 +138,20 @@ def part_of(path: Path) -> Path:
 
 
 def _arrived(file: File) -> int:
-    """How many bytes of a file an attempt that broke off has left."""
+    """How many bytes of a file an attempt that broke off has left, if it is known of which version they are."""
     part = part_of(file.path)
-    found = part.stat().st_size if part.exists() else 0
+    found = part.stat().st_size if part.exists() and _version(part).exists() else 0
     return found if found <= file.size else 0
+
+
+def _version(part: Path) -> Path:
+    """Where the version (ETag) is kept of a file that has not arrived whole: another one is not its continuation."""
+    return part.with_name(f"{part.name}.version")
+
+
+def _discard(part: Path) -> None:
+    for file in (part, _version(part)):
+        file.unlink(missing_ok=True)
 
 
 def _fetch_all(files: Sequence[File]) -> None:
@@ -159,41 +170,62 @@ def _fetch_all(files: Sequence[File]) -> None:
                 pool.shutdown(wait=False, cancel_futures=True)
     except OSError:  # the disk is full, and should not stay so
         for file in files:
-            part_of(file.path).unlink(missing_ok=True)
+            _discard(part_of(file.path))
         raise
 
 
 def _fetch(web: requests.Session, file: File, bar: tqdm, stop: threading.Event) -> None:
     part = part_of(file.path)
     file.path.parent.mkdir(parents=True, exist_ok=True)
-    shown = 0  # bytes of this file that the bar counts
+    shown, absent = 0, []  # bytes of this file that the bar counts; where it was looked for in vain
 
     def show(position: int) -> None:
         nonlocal shown
         bar.update(position - shown)
         shown = position
 
-    def attempt() -> None:
+    def attempt(url: str) -> None:
         start = _arrived(file)
         try:
             if not stop.is_set() and (not start or start < file.size):
-                _stream(web, file, start, show, stop)
+                _stream(web, url, file, start, show, stop)
             if stop.is_set():
                 return
             if fault := integrity.fault(part, file.size, file.md5):
                 raise _Failed(f"what arrived {fault}", CorruptData)
         except _Failed as failed:
             if failed.error is CorruptData:  # from the beginning next time
-                part.unlink(missing_ok=True)
+                _discard(part)
             raise
         os.replace(part, file.path)
+        _discard(part)
 
-    _persist(attempt, file.url, stop.wait)
+    for url in file.urls:
+        try:
+            return _persist(partial(attempt, url), url, stop.wait)
+        except MissingDataset as error:
+            absent.append(str(error).partition(":")[0])
+    raise MissingDataset(
+        f"No server has {file.path.name} any more ({absent[0]}): it was superseded, and 'bwm-tutorials data get "
+        "--update' asks what took its place."
+    )
 
 
-def _stream(web: requests.Session, file: File, start: int, show: Callable[[int], None], stop: threading.Event) -> None:
-    with _response(web, file.url, {"Range": f"bytes={start}-"} if start else {}) as response:
-        position = start if response.status_code == 206 else 0  # not every server gives a part
+def _stream(
+    web: requests.Session, url: str, file: File, start: int, show: Callable[[int], None], stop: threading.Event
+) -> None:
+    version = _version(part_of(file.path))
+    known = version.read_text(encoding="utf-8") if start else ""
+    with _response(web, url, {"Range": f"bytes={start}-", "If-Range": known} if start else {}) as response:
+        # Not every server gives a part; and of another version none is given, as it should be, or it is not taken.
+        same = response.headers.get("ETag", known) == known
+        if response.status_code == 206 and not same:
+            raise _Failed("the server has another version than what has arrived already", CorruptData)
+        position = start if response.status_code == 206 else 0
+        if not position:
+            version.unlink(missing_ok=True)
+            if etag := response.headers.get("ETag"):
+                version.write_text(etag, encoding="utf-8")
         with part_of(file.path).open("r+b" if position else "wb") as stream:
             stream.seek(position)
             for chunk in response.iter_content(_CHUNK):

@@ -47,6 +47,7 @@ class OpenAlyxOne(base.RemoteOne, one_private.AlyxOne):
         username: str | None = None,
         password: str | None = None,
         token: str | None = None,
+        offline: bool = False,
     ):
         base_url = (base_url or os.environ.get("ALYX_URL") or URL).rstrip("/")
         if base_url != URL:  # its own tables, its own token
@@ -55,7 +56,7 @@ class OpenAlyxOne(base.RemoteOne, one_private.AlyxOne):
             self.use(_Client(base_url, claim(root)))
         if username or password or token:
             self.alyx.authenticate(username, password, token=token)
-        super().__init__(root)
+        super().__init__(root, offline)
 
     def _url(self, path: PurePosixPath) -> str:
         server = os.environ.get("HTTP_DATA_SERVER") or self.alyx.data_server

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pandas as pd
 
-from ...errors import DataError
+from ...errors import DataError, MissingDataset
 from .. import integrity
 from ..datasets import BY_NAME
 from ..local import LocalFile, LocalOne
@@ -79,7 +79,20 @@ class Plan:
         DataError
             It does not fit on the disk, or the server does not give it.
         """
-        self.one.fetch(self.datasets)
+        try:
+            self.one.fetch(self.datasets)
+        except MissingDataset:  # the others are fetched all the same
+            failed = [error for error in map(self._get_one, self.datasets) if error]
+            raise MissingDataset(
+                f"{len(failed)} of {len(self.datasets)} files were not fetched. {' '.join(failed)}"
+            ) from None
+
+    def _get_one(self, dataset: LocalFile) -> str:
+        try:
+            self.one.fetch([dataset])
+        except MissingDataset as error:
+            return str(error)
+        return ""
 
 
 def download_plan(
