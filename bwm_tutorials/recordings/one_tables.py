@@ -71,7 +71,7 @@ def newest(rel_paths: Sequence[str], of: Sequence | None = None) -> np.ndarray:
     table = pd.DataFrame({"path": [without_revision(rel) for rel in rel_paths], "rel": list(rel_paths)})
     table["of"] = 0 if of is None else list(of)
     # "#2025-03-03#/x" sorts after "x" only by accident of the names, so compare (is revised, path)
-    table["revised"] = table["rel"].str.contains("#")
+    table["revised"] = ["#" in rel for rel in rel_paths]
     last = table.sort_values(["revised", "rel"]).drop_duplicates(["of", "path"], keep="last")
     return table.index.isin(last.index)
 

@@ -54,6 +54,11 @@ class Door(NamedTuple):
             assert (self.root / name).read_bytes() == (self.original / name).read_bytes(), name
         return whole
 
+    def listings(self) -> int:
+        """How often the server was asked what a session has."""
+        listing = f"GET /{aws.BUCKET}" if self.name == "aws" else "GET /sessions/"
+        return sum(asked == listing or (self.name != "aws" and asked.startswith(listing)) for asked in self.web.asked)
+
     def left_over(self) -> list[str]:
         """What is not under its name yet."""
         return sorted(file.name for file in self.root.rglob(".*.part"))
@@ -98,9 +103,9 @@ class Web:
                 web.asked.append(f"{self.command} {path}")
                 if "Authorization" in self.headers or "X-Amz" in self.path:
                     web.signed.append(path)
-                key = next((key for key, todo in web.faults.items() if key in path and todo), None)
+                key = next((key for key, todo in web.faults.items() if key in f"{path} {self.path}" and todo), None)
                 fault = web.faults[key].pop(0) if key else None
-                other = next((given for key, given in web.instead.items() if key in path), None)
+                other = next((given for key, given in web.instead.items() if key in f"{path} {self.path}"), None)
                 if isinstance(fault, int):
                     self.give(Answer(fault, b"no"))
                 elif other:
@@ -232,7 +237,7 @@ def upload(url: str, root: Path) -> None:
 
 
 STALE_SINCE = "2025-02-20"  # when the real tables of the release were made
-NEWER = r"#2025-|lightningPose|features|ROIMotionEnergy|licks|Saturation"  # what came after
+NEWER = r"#2025-|lightningPose|features|ROIMotionEnergy|Saturation"  # what came after
 
 
 def stale(datasets: pd.DataFrame) -> pd.DataFrame:

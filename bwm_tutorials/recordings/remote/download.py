@@ -203,8 +203,8 @@ def _fetch(web: requests.Session, file: File, bar: tqdm, stop: threading.Event) 
     for url in file.urls:
         try:
             return _persist(partial(attempt, url), url, stop.wait)
-        except MissingDataset as error:
-            absent.append(str(error).partition(":")[0])
+        except MissingDataset:
+            absent.append(f"404 at {url}")
     raise MissingDataset(
         f"No server has {file.path.name} any more ({absent[0]}): it was superseded, and 'bwm-tutorials data get "
         "--update' asks what took its place."
