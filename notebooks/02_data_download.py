@@ -323,12 +323,12 @@ check("02.3", answer)
 # | `"openalyx"` | a network and an account | the release through IBL's public database, *openalyx*, by ONE's client |
 # | a path | nothing | a folder that one of these has filled |
 #
-# Behind each door the same calls give the same recordings. The first visit fetches the table of sessions. The first
-# look into a session asks the server what it has; the answer, its index, is kept in the folder `index/`. After that
-# only files are fetched that you load and do not have. Raw voltage and video are never fetched by a load call: name
-# their paths to `download_plan`, and call `.get()`. An account is made on [openalyx's own
-# page](https://openalyx.internationalbrainlab.org/signup). Both servers' doors are tested on servers of the same kind;
-# the README says whether they have been tried on the real ones.
+# Behind each door the same calls give the same recordings, but for files whose quality "aws" does not know (Extra C).
+# The first visit fetches the table of sessions. The first look into a session asks the server what it has; the answer,
+# its index, is kept in the folder `index/`. After that only files are fetched that you load and do not have. Raw
+# voltage and video are never fetched by a load call: name their paths to `download_plan`, and call `.get()`. An account
+# is made on [openalyx's own page](https://openalyx.internationalbrainlab.org/signup). Both servers' doors are tested on
+# servers of the same kind; the README says whether they have been tried on the real ones.
 #
 # The next cell goes out to the network, and only if the lesson runs on a server.
 
@@ -405,7 +405,8 @@ check("02.4", answer)
 # %% [markdown] tags=["extra"]
 # Each dataset has a quality: NOT_SET, PASS, WARNING, FAIL or CRITICAL. CRITICAL ones are left out of lists and
 # searches, and a load call does not find them: they look as if they had never existed. `qc=` is the worst that a list
-# shows.
+# shows. A bucket knows no quality. On "aws" it is that of IBL's own tables, and NOT_SET for what came after them, so a
+# CRITICAL file may be listed there; "openalyx" asks the database.
 
 # %% tags=["extra"]
 for s in sessions:
