@@ -20,7 +20,7 @@
 # | | |
 # |---|---|
 # | You need | [lesson 00](00_start_here.ipynb); [lesson 01](01_data_structure.ipynb) helps |
-# | Time | 25 minutes to read, 20 to practise; the extras another 30 |
+# | Time | 25 minutes to read, 20 to practise; the extras another 35 |
 # | Data | a small synthetic release: ten sessions of six mice (410 MB, built on this computer in about a minute) |
 # | Where you are | second on the postdoc's path: 00 → **02** → 05 → 06 → 09 |
 #
@@ -64,9 +64,13 @@ session
 # %% [markdown]
 # ## 1 · What is there
 #
-# `one` answers from tables on this computer: which sessions there are, and which files each has. `search` gives the
-# *eids* of sessions, newest first; `search_insertions` gives *pids*. This lesson looks at ten sessions at most, so that
-# it costs little on any source.
+# `one` answers from tables on this computer. One table lists the sessions. Each session also has an *index*, the list
+# of its files. Those of the synthetic release were made with it. On "aws" the server is asked for a session's index
+# when you first look into the session, and the answer is kept, with its date. So an index can be older than the data;
+# section 3 says what follows.
+#
+# `search` gives the *eids* of sessions, newest first; `search_insertions` gives *pids*. This lesson looks at ten
+# sessions at most, so that it costs little on any source.
 
 # %% tags=["nbval-check-output"]
 import pandas as pd
@@ -74,7 +78,8 @@ import pandas as pd
 eids = one.search()
 sessions = [bwm.Session(eid, one) for eid in eids[:10]]
 print(len(eids), "sessions,", len(one.search_insertions()), "insertions")
-pd.DataFrame([s.details for s in sessions])[["lab", "subject", "date", "number"]]
+table = pd.DataFrame([s.details for s in sessions])[["lab", "subject", "date", "number"]]
+table.assign(files=[len(s.datasets) for s in sessions])
 
 # %% [markdown]
 # Terms narrow a search: `subject`, `laboratory`, `date_range`, `projects`, `task_protocol`, `number`, `datasets`.
@@ -91,7 +96,7 @@ for name in ("_ibl_trials.table.pqt", "trials.table"):
 
 # %% [markdown]
 # Capitals count, and a file needs its whole name. Of other names a part is enough, which may find more than you want. A
-# search that finds nothing does not complain.
+# search that finds nothing does not complain. A search for files sees only the sessions whose index is here.
 #
 # **Modify.** Find the sessions of one month: `one.search(date_range=["2001-02-01", "2001-02-28"])`. Extra B has a table
 # for searches that find nothing.
@@ -129,7 +134,7 @@ prices = {part: bwm.download_plan(one, session.eid, part).files["MB"].sum() for 
 fig = bwm.plots.download_prices(pd.Series(prices))
 
 # %% [markdown]
-# `download_plan` reads sizes from the tables and fetches nothing. The names are those of `Session` and `Insertion`;
+# `download_plan` reads sizes from the index and fetches nothing. The names are those of `Session` and `Insertion`;
 # `good_spikes` are the spikes of the good units alone. Raw recordings are no part of these, and a real session is
 # larger than the simulated ones. By the sizes in IBL's public tables, of a session with one probe:
 #
@@ -146,11 +151,17 @@ fig = bwm.plots.download_prices(pd.Series(prices))
 
 # %%
 listed = one.list_datasets(session.eid, filename="*trials*", details=True)
-listed[["rel_path", "file_size"]]
+listed[["rel_path", "default_revision", "file_size"]]
 
 # %% [markdown]
 # Where a file was corrected, the old one stays in the list, *superseded*. A load call takes the default, nearly always
 # the newest; only those have a price. `session.datasets` is the list without the superseded.
+#
+# An index that is older than a correction knows only the old file. IBL's own tables of the release are such an index:
+# people who fetched them found them to be of February 2025, and no trials table in them marked as the default. With
+# these tables, they report, plain ONE gave trials of one column and no warning, because it leaves out what it does not
+# find. Where no default is marked, `Session` takes the newest file of the index, and says so. Whether there is a newer
+# one, only a new index can tell (Extra D).
 #
 # **Exercise 02.2.** What do the trials of all `sessions` cost together, in MB, to two decimals? What would all 459
 # sessions cost at this rate?
@@ -183,7 +194,7 @@ if probes:
 
 # %% [markdown]
 # The files now lie in the source's folder (`one.cache_dir`), and the next call reads them there. Before each reading
-# their sizes and checksums (*md5*) are compared with the tables: a damaged file is fetched again, or named in an error.
+# their sizes and checksums (*md5*) are compared with the index: a damaged file is fetched again, or named in an error.
 
 # %% [markdown]
 # ## 5 · The loop
@@ -263,6 +274,7 @@ check("02.3", answer)
 # ## Recap
 #
 # - `search` finds sessions; `available` says what they have. Count the usable ones before you load.
+# - What a session has is read from its index. An index has a date, and can be older than the data.
 # - `download_plan` gives the price. Superseded files are listed, and cost nothing.
 # - A load call fetches what it needs, once, and checks it.
 # - In a loop: results under their eid, errors kept, what is done skipped, one table out.
@@ -277,7 +289,7 @@ check("02.3", answer)
 #
 # <details><summary>Answers</summary>
 #
-# 1. How many sessions have licks (`search(datasets="licks.times.npy")`, or `available`), and the price.
+# 1. How many sessions have licks (`search(datasets="licks.times.npy")`, once all are indexed: Extra A), and the price.
 # 2. Run it again: it skips what it has, and fetches no file twice.
 # 3. Read why. Those without licks are named in the paper; those that met the network are tried again.
 #
@@ -311,11 +323,12 @@ check("02.3", answer)
 # | `"openalyx"` | a network and an account | the release through IBL's public database, *openalyx*, by ONE's client |
 # | a path | nothing | a folder that one of these has filled |
 #
-# Behind each door the same calls give the same recordings. The first visit fetches the tables; after that only files
-# that you load and do not have. Raw voltage and video are never fetched by a load call: name their paths to
-# `download_plan`, and call `.get()`. An account is made on [openalyx's own
-# page](https://openalyx.internationalbrainlab.org/signup). Both servers' doors are tested on servers of the same kind;
-# the README says whether they have been tried on the real ones.
+# Behind each door the same calls give the same recordings, but for files whose quality "aws" does not know (Extra C).
+# The first visit fetches the table of sessions. The first look into a session asks the server what it has; the answer,
+# its index, is kept in the folder `index/`. After that only files are fetched that you load and do not have. Raw
+# voltage and video are never fetched by a load call: name their paths to `download_plan`, and call `.get()`. An account
+# is made on [openalyx's own page](https://openalyx.internationalbrainlab.org/signup). Both servers' doors are tested on
+# servers of the same kind; the README says whether they have been tried on the real ones.
 #
 # The next cell goes out to the network, and only if the lesson runs on a server.
 
@@ -332,7 +345,8 @@ else:
 # | | |
 # |---|---|
 # | `bwm-tutorials data plan trials good_spikes` | the price; `--eid` names a session |
-# | `bwm-tutorials data get trials good_spikes` | fetches |
+# | `bwm-tutorials data index` | asks for the indexes of all 459 sessions; run it again if it was stopped |
+# | `bwm-tutorials data get trials good_spikes` | fetches; `--update` first asks again for the indexes that are here |
 # | `bwm-tutorials data where` | the folder, and how much is in it |
 # | `bwm-tutorials data verify` | checks every file by size and md5 |
 # | `bwm-tutorials data delete --all` | deletes what was fetched |
@@ -351,6 +365,7 @@ else:
 # | `datasets="licks.times.npy"`, and one session is missing | its licks are CRITICAL, or were never made | Extra C |
 # | `date_range="2001-02"` | two full dates, or one | `date_range=["2001-02-01", "2001-02-28"]` |
 # | `dataset_qc_lte="PASS"` alone | it judges the datasets that you name | `datasets=..., dataset_qc_lte="PASS"` |
+# | `datasets=...`, from a server | only sessions whose index is here are searched | first `bwm-tutorials data index` |
 # | several terms | a session must match all | take one away at a time |
 # | `tag=`, `atlas_acronym=` | ValueError: only the database knows these terms | on "openalyx", `query_type="remote"` |
 #
@@ -390,7 +405,8 @@ check("02.4", answer)
 # %% [markdown] tags=["extra"]
 # Each dataset has a quality: NOT_SET, PASS, WARNING, FAIL or CRITICAL. CRITICAL ones are left out of lists and
 # searches, and a load call does not find them: they look as if they had never existed. `qc=` is the worst that a list
-# shows.
+# shows. A bucket knows no quality. On "aws" it is that of IBL's own tables, and NOT_SET for what came after them, so a
+# CRITICAL file may be listed there; "openalyx" asks the database.
 
 # %% tags=["extra"]
 for s in sessions:
@@ -408,8 +424,10 @@ check("02.5", answer)
 # %% [markdown] tags=["extra"]
 # ## Extra D · For a paper: pin, notice corrections, cite
 #
-# **Pin.** The tables decide which revision is the default. The lessons fetch them once, so results stay what they are
-# until you say `one.update()` (of a server). Keep, beside your results, the list of files that they were made from.
+# **Pin.** The index decides which revision is the default. It is asked for once, so results stay what they are until
+# you say `one.update()` (of a server). But sessions that you first looked into on different days have indexes of
+# different days: each is a file in `index/`, with its date. Keep, beside your results, the list of files that they were
+# made from.
 
 # %% tags=["extra"]
 kept = pd.concat({s.eid: s.datasets[["rel_path", "hash"]] for s in sessions})
@@ -418,8 +436,8 @@ print(len(kept), "files")
 # %% [markdown] tags=["extra"]
 # **Notice.** The release is corrected from time to time: the wheel of 62 sessions had its sign flipped, 285 videos had
 # wrong times and 139 were removed [1]. The release page lists this, and asks that analyses of video be run again and
-# the cache be cleared first. To know whether it touches you, fetch the tables anew and compare them with your list. As
-# an example, we take for the list the original files of `corrected`.
+# the cache be cleared first. To know whether it touches you, ask for the indexes anew (`one.update()`), and compare
+# them with your list. As an example, we take for the list the original files of `corrected`.
 
 # %% tags=["extra"]
 listed = one.list_datasets(corrected.eid, details=True)
@@ -430,10 +448,31 @@ print(f"{len(changed)} of {len(original)} files were corrected:")
 changed[:4].to_list()
 
 # %% [markdown] tags=["extra"]
-# **Clear.** Then run again what used these files, and nothing else. `bwm-tutorials data get --update` fetches the
-# tables again; after that a load call sees by the md5 which files have changed, and fetches those. `bwm-tutorials data
-# delete --eid ...` deletes all files of a session. With plain ONE, delete the session's folder in its cache.
+# **Clear.** Then run again what used these files, and nothing else. `bwm-tutorials data get --update` asks for the
+# indexes again; after that a load call sees by the md5 which files have changed, and fetches those. `bwm-tutorials data
+# delete
+# --eid ...` deletes all files of a session. With plain ONE, delete the session's folder in its cache.
 #
+# **Exercise 02.6, a hunt.** `lists` has the list of files of each session, as a colleague keeps them on his disk. His
+# script counts, over all sessions, the trials that have a go cue time. Mend it, and give the right number.
+
+# %% tags=["extra"]
+lists = {s.eid: one.list_datasets(s.eid, details=True) for s in sessions}
+lists[corrected.eid] = listed[~listed["rel_path"].str.contains("#2025")]
+
+# %% tags=["extra"]
+n = 0
+for eid, files in lists.items():
+    files = files[files["default_revision"] & files["rel_path"].str.endswith("trials.table.pqt")]
+    for path in files["rel_path"]:
+        n += pd.read_parquet(one.eid2path(eid) / path).notna().sum().get("goCue_times", 0)
+print(n, "trials")
+
+# %% tags=["extra"]
+answer = ...
+check("02.6", answer)
+
+# %% [markdown] tags=["extra"]
 # **Cite** the paper [3], and the data as the AWS registry [1] says under "How to cite"; and say which tag
 # (`Brainwidemap`), which revisions and which day. The last cell prints that of one session.
 

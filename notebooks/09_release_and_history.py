@@ -38,7 +38,8 @@
 # - After a correction everything has to be run again.
 
 # %% [markdown]
-# The next cell says where the recordings come from. Leave it for now.
+# The next cell says where the recordings come from. Leave it for now. (For "aws", first run `bwm-tutorials data
+# index`.)
 
 # %% tags=["parameters"]
 SOURCE = "sample-release"  # or "sample", "real", "aws", "openalyx", or the path of a folder of recordings
@@ -66,8 +67,8 @@ session
 # ## 1 · The release in numbers
 #
 # Neuropixels probes were lowered on a grid, so that nearly all major areas of the brain were sampled without choosing
-# favourites, and each site was recorded in at least two laboratories [1]. `bwm.release` lists what a source holds.
-# `laboratories` has the real release, counted by laboratory in the lists of the paper's authors [2].
+# favourites, and each site was recorded in at least two laboratories [1]. `laboratories` has the real release, counted
+# by laboratory in the lists of the paper's authors [2].
 
 # %% tags=["nbval-check-output"]
 laboratories = bwm.brainwide.release.laboratories()
@@ -79,8 +80,7 @@ counted
 
 # %% [markdown]
 # The numbers on the left equal those of the release page [1]. Units come from each insertion's clusters, on "aws" some
-# ten small files to fetch for each of 699. So this lesson takes ten sessions at most; leave out `eids` for all, and ask
-# `download_plan` before.
+# ten small files for each of 699. So this lesson takes ten sessions at most; leave out `eids` for all.
 
 # %%
 eids = one.search()[:10]
@@ -98,8 +98,8 @@ numbers.query("quantity == 'regions'").set_index("value")[["counts", "source"]].
 # %% [markdown]
 # *Beryl* is a list of some 300 regions of the Allen atlas; *root* and *void* stand in it for "in no region" and
 # "outside the brain". Mostly nobody erred: the numbers are of all units or of good ones, with a minimum or without,
-# with root and void or not, in an older release or a newer. One rule is not written down. So name what you counted;
-# `numbers` has each source's address under `url`.
+# with root and void or not, in an older release or a newer. So name what you counted; `numbers` has each source's
+# address under `url`.
 #
 # **Exercise 09.1.** In February 2024 the release grew by 152 insertions and 105 sessions. How many sessions that were
 # public before got another insertion? `laboratories` has what you need for it, laboratory by laboratory.
@@ -153,8 +153,7 @@ changelog.set_index("date")[["entry", "what", "revision", "link"]]
 # %% [markdown]
 # ## 4 · What was added
 #
-# A new file takes the place of nothing, so it leaves no trace but itself. (But the new sorting, which the page lists as
-# added, takes the place of another.) How many of the sessions here have it?
+# A new file takes the place of nothing, so it leaves no trace but itself. How many of the sessions here have it?
 
 # %%
 sessions = [bwm.Session(eid, one) for eid in eids]
@@ -169,7 +168,7 @@ for name, path in added.items():
 
 # %% [markdown]
 # Sessions with passive times and no replay are what 2025-Q3 added: of 459 sessions, 424 have the times and 352 the rest
-# as well [3]. Saturation is told in samples of the probe's own clock (lesson 05, Extra D).
+# as well [3].
 #
 # **The sorting of May 2024.** After years of recording, all probes were sorted again by one version of the sorter [4].
 # Before, the pages gave 376,730 units for the same 699 insertions, 45,085 of them good; since then 621,733 and 75,708
@@ -228,7 +227,7 @@ check("09.3", answer)
 # computer, and the trials extracted again. All trials tables have a revision, 2025-03-03, that is likely of this.
 #
 # **The video** (2024-02). 285 videos got new times, 139 were removed, 135 of them of the body, and 31 were added. The
-# page asks to run all analyses of video again, with an empty cache [1].
+# page asks to run all analyses of video again [1].
 #
 # **The passive gabors** (2025-Q4). At the first time nothing was shown, at the second the gabor planned for the first,
 # and so on. The old table has what was planned, the new one what was shown (lesson 08, Extra B).
@@ -275,9 +274,12 @@ columns = ["good units of probe00", "trials without go cue", "correlation of tur
 pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
 # %% [markdown]
-# The middle row is the trap: nobody had that wheel on that day. Nor does a day hide what was only added. So for a paper
-# keep the list of your files with their *md5*, a checksum of the content (lesson 02, Extra D), and say which *tag* (the
-# release's name in the database, `Brainwidemap`), which day and which revisions.
+# The middle row is the trap: nobody had that wheel on that day. Nor does a day hide what was only added. And an
+# *index*, the list of a session's files, can be older than they are: by one of February 2025 you load trials from
+# before 2025-03-03, or none, whatever day you name (lesson 02, section 3).
+#
+# So for a paper keep the list of your files with their *md5*, a checksum of the content (lesson 02, Extra D), and say
+# which *tag* (the release's name in the database, `Brainwidemap`), which day and which revisions.
 #
 # Last, the largest step of the selection: do good units deserve their name? Where the truth is known, a unit is whole
 # or has a planted fault: it is contaminated, cut off or small.
@@ -304,7 +306,7 @@ else:
 # - 459 sessions, 699 insertions, 139 subjects, 12 laboratories; 621,733 units, 75,708 good; regions by definition.
 # - Five steps lead from all units to the canonical set; the label costs most units, "in enough sessions" most regions.
 # - Each correction has its files: look for the old version beside the new.
-# - Pin by files and md5. A revision's date is a name.
+# - Pin by files and md5. A revision's date is a name, and an index can be older than the data.
 #
 # ## Exit ticket
 #
@@ -393,7 +395,10 @@ check("09.5", answer)
 
 # %% [markdown] tags=["extra"]
 # So it is with trials (295,920 and 296,090), and with the tag: 480 sessions have datasets of `Brainwidemap`, the
-# release has 459.
+# release has 459. The tables that the servers offer for the tag are those of the 480, and people who fetched them found
+# them to be of February 2025. So `connect("aws")` takes little from them: the sessions, and quality and md5 of files
+# that are still there. Which sessions are of the release, the paper's list says [2]; what each has, the bucket's own
+# listing.
 #
 # **Exercise 09.6.** In 2023 you used the wheel of all sessions of the *first* release. The patch of the wheel comes
 # out. How many do you run again?

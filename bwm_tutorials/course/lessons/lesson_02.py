@@ -8,7 +8,9 @@ from ...recordings.session import Session
 from ..exercise import Exercise, Mistake
 
 METRICS = "clusters.metrics.pqt"
+TRIALS = "_ibl_trials.table.pqt"
 DAY = "2024-01-01"
+LATER = "#2025"  # in the path of what came after the index of the hunt
 WORST = "CRITICAL"
 
 
@@ -54,6 +56,13 @@ def critical_datasets(session: Session) -> int:
     return hidden
 
 
+def trials_with_cue(session: Session) -> int:
+    """02.6: number of trials of all sessions that have a go cue time, by today's index."""
+    if LATER not in most_corrected(session).datasets["rel_path"].get(f"alf/{TRIALS}", ""):
+        raise MissingDataset(f"The source of {session.name} has no session whose trials were corrected in 2025.")
+    return sum(_with_cue(other) for other in ten(session))
+
+
 def most_corrected(session: Session) -> Session:
     """The session in which most files were superseded by later ones."""
     return max(ten(session), key=lambda other: _n_listed(other) - len(other.datasets))
@@ -88,6 +97,25 @@ def _licks_until_one_fails(session: Session) -> int:
 def _metrics(session: Session, revision: str | None = None):
     probe = session.insertions[0].name
     return session.one.load_dataset(session.eid, METRICS, f"alf/{probe}/pykilosort", revision=revision)
+
+
+def _with_cue(session: Session) -> int:
+    return int(session.trials["goCue_times"].notna().sum())
+
+
+def _with_cue_before(session: Session) -> int:
+    """The same in the version that the correction took the place of."""
+    if f"alf/{TRIALS}" not in session.one.list_datasets(session.eid):
+        raise MissingDataset(f"{session.name} has no trials without revision.")
+    return int(session.one.load_dataset(session.eid, TRIALS, "alf", revision=DAY)["goCue_times"].notna().sum())
+
+
+def _cues_of_others(session: Session) -> int:
+    return sum(_with_cue(other) for other in ten(session) if other.eid != most_corrected(session).eid)
+
+
+def _cues_of_all_listed(session: Session) -> int:
+    return _cues_of_others(session) + sum(_with_cue_before(other) for other in ten(session))
 
 
 def _n_listed(session: Session, **terms) -> int:
@@ -191,5 +219,32 @@ EXERCISES = {
             ),
         ),
         tolerance=0,
+    ),
+    "02.6": Exercise(
+        ask="Number of trials with a go cue time in all `sessions` together.",
+        solve=trials_with_cue,
+        code="sum(s.trials['goCue_times'].notna().sum() for s in sessions)",
+        hint="How many files does the script read, and how many sessions are there? Of the session that it passes "
+        "over, look at the trials in `lists`, and at what `one.list_datasets` gives now.",
+        mistakes=(
+            Mistake(
+                _cues_of_others,
+                "That is what the script prints: it passes over a session, because its list has no trials that are "
+                "marked as the default.",
+            ),
+            Mistake(
+                lambda session: _cues_of_others(session) + _with_cue_before(most_corrected(session)),
+                "All sessions are in it, but one by its old trials. The newest file in an old list is still old: ask "
+                "for the list as it is now.",
+            ),
+            Mistake(
+                _cues_of_all_listed,
+                "You counted every listed table of trials, so most sessions are in it twice: as they were corrected, "
+                "and as they were before.",
+            ),
+        ),
+        tolerance=0,
+        fault="One list is older than the correction of the trials: it has only the old file, not marked as the "
+        "default, so the script passes over that session. The newest file in this list would give old numbers.",
     ),
 }
