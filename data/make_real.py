@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from bwm_tutorials.recordings import one_tables
+from bwm_tutorials.simulate import tables
 
 TARGET = Path(__file__).with_name("real")
 
@@ -47,7 +48,7 @@ UNKNOWN_DATE = date(1900, 1, 1)
 WHEEL_RADIUS = 3.1  # cm
 
 Files = dict[str, Any]
-Recording = tuple[one_tables.SessionRecord, Files]
+Recording = tuple[tables.SessionRecord, Files]
 
 
 def fixture(name: str) -> Any:
@@ -63,11 +64,11 @@ def fixture(name: str) -> Any:
 
 def session_record(
     lab: str, subject: str, day: date, probes: tuple[str, ...] = (), **facts: str
-) -> one_tables.SessionRecord:
+) -> tables.SessionRecord:
     """A session, the first of its day, with identifiers made from its name."""
     name = f"{lab}/{subject}/{day.isoformat()}/001"
     pids = {probe: one_tables.make_id(f"{name}/{probe}") for probe in probes}
-    return one_tables.SessionRecord(one_tables.make_id(name), lab, subject, day, insertions=pids, **facts)
+    return tables.SessionRecord(one_tables.make_id(name), lab, subject, day, insertions=pids, **facts)
 
 
 def trials_recordings(sessions: dict[str, dict[str, np.ndarray]]) -> Iterator[Recording]:
@@ -135,7 +136,7 @@ def main(target: Path = TARGET) -> None:
         save(file, content)
     records = [record for record, _ in recordings]
     main_eid = next(record.eid for record in records if record.date == MAIN_DATE)
-    one_tables.write(target, records, created="2020-09-04 00:00", main=main_eid)
+    tables.write(target, records, created="2020-09-04 00:00", main=main_eid)
 
 
 if __name__ == "__main__":

@@ -61,30 +61,16 @@ class Dataset:
 
 
 class Measurement:
-    """What a learner asks for by one name, and the files that it is made of.
+    """What a learner asks for by one name (the attribute that gives it), and the files that it is made of.
 
-    Attributes
-    ----------
-    name : str
-        The attribute of a session or an insertion, and what `download_plan` calls it.
-    sampled : str
-        When one row is measured.
-    use : str
-        What a learner takes it for.
-    lesson : str
-        The one that explains it.
-    datasets : tuple of Dataset
-        The first tells that a session has it.
-    label : str
-        How a table of what a session has calls it.
-    place : {'session', 'camera', 'probe'}
-        What there is one of it for.
+    When one row is ``sampled``, what it is of ``use`` for, and the ``lesson`` that explains it; the first of the
+    ``datasets`` tells that a session has it, and ``label`` is what a table of what a session has calls it.
     """
 
     def __init__(self, name: str, sampled: str, use: str, lesson: str, *datasets: Dataset, label: str = ""):
         self.name, self.sampled, self.use, self.lesson, self.datasets = name, sampled, use, lesson, datasets
         self.label = label or name
-        first = datasets[0].path
+        first = datasets[0].path  # what there is one of it for:
         self.place = "camera" if "{camera}" in first else "session" if "{" not in first else "probe"
 
 

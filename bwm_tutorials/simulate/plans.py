@@ -5,6 +5,7 @@ from datetime import date
 
 from ..paths import SAMPLES
 from ..recordings import one_tables
+from . import tables
 from .session import CAMERAS
 
 
@@ -30,11 +31,11 @@ class SessionPlan:
     qc: dict[str, str] = field(default_factory=dict)
 
     @property
-    def record(self) -> one_tables.SessionRecord:
+    def record(self) -> tables.SessionRecord:
         """What ONE's tables say of it."""
         name = f"{self.subject}/{self.day}/001"
         probes = [f"probe{number:02d}" for number in range(len(self.probes))]
-        return one_tables.SessionRecord(
+        return tables.SessionRecord(
             eid=one_tables.make_id(name, synthetic=True),
             lab=self.lab,
             subject=self.subject,

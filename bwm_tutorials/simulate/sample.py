@@ -15,7 +15,7 @@ from iblutil.util import Bunch
 
 from ..errors import DataError
 from ..paths import claim, data_folder, remove
-from ..recordings import one_tables
+from . import tables
 
 if TYPE_CHECKING:
     from .plans import SessionPlan
@@ -150,7 +150,7 @@ def _write(folder: Path, plans: Sequence["SessionPlan"], seed: int) -> None:
             recording = _behave(folder, plan, seeds[plan.record.eid])
         _insert(folder, plan, recording, seeds[plan.record.eid])
     records = [plan.record for plan in plans]
-    one_tables.write(root, records, created="2001-01-08 12:00", main=main.eid, seeds=seeds, null=null)
+    tables.write(root, records, created="2001-01-08 12:00", main=main.eid, seeds=seeds, null=null)
     files = {f.relative_to(folder).as_posix(): f.stat().st_size for f in sorted(folder.rglob("*")) if f.is_file()}
     stamp = json.dumps({"version": VERSION, "seed": seed, "files": files}, indent=1)
     (folder / _STAMP).write_text(stamp, encoding="utf-8")
@@ -188,7 +188,7 @@ def _insert(folder: Path, plan: "SessionPlan", recording: Bunch, seed: int) -> N
         add_superseded(alf)
 
 
-def _share(folder: Path, session: one_tables.SessionRecord, twin: one_tables.SessionRecord) -> None:
+def _share(folder: Path, session: tables.SessionRecord, twin: tables.SessionRecord) -> None:
     """Give the files of a session's behaviour a second name in its twin, where they take no space."""
     probes = shutil.ignore_patterns("probe*", "raw_ephys_data", "units.pqt")
     for here, there in ((f"one/{session.path}", f"one/{twin.path}"), (f"truth/{session.eid}", f"truth/{twin.eid}")):

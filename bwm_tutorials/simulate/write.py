@@ -10,7 +10,7 @@ from iblutil.util import Bunch
 
 from ..analysis.quality import SAMPLING_RATE
 from ..recordings import one_tables
-from . import passive, video
+from . import passive, tables, video
 
 TRIALS_REVISION = "#2025-03-03#"
 SORTING_REVISION = "#2024-05-06#"
@@ -36,7 +36,7 @@ Lab, subject, date and identifiers are made up. Nothing in here is evidence abou
 """
 
 
-def write_behaviour(root: Path, record: one_tables.SessionRecord, recording: Bunch, seed: int) -> None:
+def write_behaviour(root: Path, record: tables.SessionRecord, recording: Bunch, seed: int) -> None:
     """Write a session's files below ``root``, without cameras and probes, and what was put in to ``truth/`` beside it.
 
     Parameters
@@ -67,9 +67,7 @@ def write_behaviour(root: Path, record: one_tables.SessionRecord, recording: Bun
         _write_table(truth / "passive.pqt", recording.passive.events)
 
 
-def write_cameras(
-    root: Path, record: one_tables.SessionRecord, body: Bunch, films: Iterable[tuple[str, Bunch]]
-) -> None:
+def write_cameras(root: Path, record: tables.SessionRecord, body: Bunch, films: Iterable[tuple[str, Bunch]]) -> None:
     """Write what was found in a session's videos, one after the other, and the true body.
 
     Parameters
@@ -93,7 +91,7 @@ def write_cameras(
     video.write_pose(_truth(root, record) / "video.pqt", video.truth(body))
 
 
-def write_insertions(root: Path, record: one_tables.SessionRecord, insertions: Iterable[tuple[str, Bunch]]) -> None:
+def write_insertions(root: Path, record: tables.SessionRecord, insertions: Iterable[tuple[str, Bunch]]) -> None:
     """Write what was recorded by a session's probes, one after the other, and what was put into their units.
 
     The session's behaviour was written before.
@@ -132,7 +130,7 @@ def superseded(trials: pd.DataFrame) -> pd.DataFrame:
     return old
 
 
-def _truth(root: Path, record: one_tables.SessionRecord) -> Path:
+def _truth(root: Path, record: tables.SessionRecord) -> Path:
     return root.parent / "truth" / record.eid
 
 

@@ -13,7 +13,7 @@ from scipy.stats import binom
 
 import bwm_tutorials as bwm
 from bwm_tutorials.recordings import one_tables
-from bwm_tutorials.simulate import passive, task
+from bwm_tutorials.simulate import passive, tables, task
 
 extractor = pytest.importorskip("ibllib.io.extractors.ephys_passive")
 loaders = pytest.importorskip("brainbox.io.one")
@@ -25,9 +25,9 @@ RATE = 5.0  # Hz at rest, of the units that spikes are drawn for
 
 def record(root: Path, made) -> bwm.Session:
     name = one_tables.make_id("SIM-900/2001-05-05/001", synthetic=True)
-    session = one_tables.SessionRecord(name, "syntheticlab", "SIM-900", date(2001, 5, 5))
+    session = tables.SessionRecord(name, "syntheticlab", "SIM-900", date(2001, 5, 5))
     passive.write(root / session.path, made)
-    one_tables.write(root, [session], created="2001-05-05 12:00", main=session.eid)
+    tables.write(root, [session], created="2001-05-05 12:00", main=session.eid)
     return bwm.Session(one=bwm.connect(root))
 
 

@@ -362,12 +362,12 @@ def test_two_programs_at_once_build_each_session_once(two_at_once):
 
 def test_an_audit_that_was_killed_is_taken_up_again(two_at_once, tmp_path):
     code = """
-write = one_tables.write
+write = tables.write
 def slow(root, *arguments, **named):
     if data.joinpath("audit", "seed-1001").exists():
         say_and_wait("halfway", lambda: False)
     return write(root, *arguments, **named)
-one_tables.write = slow
+tables.write = slow
 """
     data = tmp_path / "data"
     process = program(code + SHORT, data)

@@ -14,6 +14,7 @@ from iblutil.io import parquet
 import bwm_tutorials as bwm
 from bwm_tutorials.errors import DataError
 from bwm_tutorials.recordings import one_tables
+from bwm_tutorials.simulate import tables
 
 
 def write(file: Path, content) -> None:
@@ -44,7 +45,7 @@ def points(n_frames: int, names: list[str], attributes: list[str]) -> pd.DataFra
     return pd.DataFrame({f"{name}_{attribute}": rng.random(n_frames) for name in names for attribute in attributes})
 
 
-MOUSE = one_tables.SessionRecord(
+MOUSE = tables.SessionRecord(
     eid=one_tables.make_id("ZM_0001/2020-01-01/001"),
     lab="somelab",
     subject="ZM_0001",
@@ -82,11 +83,11 @@ def refused(kind: type[DataError], *words: str) -> Iterator[None]:
     assert not [word for word in words if str(word) not in message], message
 
 
-def record_session(root: Path, files: dict, record: one_tables.SessionRecord = MOUSE) -> bwm.Session:
+def record_session(root: Path, files: dict, record: tables.SessionRecord = MOUSE) -> bwm.Session:
     """Make a folder with one recording by hand, and open it."""
     for name, content in files.items():
         write(root / record.path / name, content)
-    one_tables.write(root, [record], created="2020-01-01 12:00", main=record.eid)
+    tables.write(root, [record], created="2020-01-01 12:00", main=record.eid)
     return bwm.Session(one=bwm.connect(root))
 
 

@@ -12,8 +12,7 @@ from functools import partial
 from pathlib import Path
 import bwm_tutorials as bwm
 from bwm_tutorials.errors import DataError
-from bwm_tutorials.recordings import one_tables
-from bwm_tutorials.simulate import plans, sample
+from bwm_tutorials.simulate import plans, sample, tables
 sample.build = partial(sample.build, minutes=12, clusters=20)
 data = Path(os.environ["BWM_DATA"])
 

@@ -19,7 +19,7 @@ from one.alf.exceptions import ALFObjectNotFound
 import bwm_tutorials as bwm
 from bwm_tutorials.errors import CorruptData, DataError, MissingDataset
 from bwm_tutorials.recordings import one_tables
-from bwm_tutorials.simulate import plans, sample
+from bwm_tutorials.simulate import plans, sample, tables
 from bwm_tutorials.workshop import cli
 
 REBUILD = "'bwm-tutorials data --rebuild'"
@@ -148,7 +148,7 @@ def test_pickled_objects_are_never_loaded(recording, tmp_path):
 
     root = Path(recording.one.cache_dir)
     main = one_tables.metadata(root)["main"]
-    one_tables.write(
+    tables.write(
         root, [plans.MAIN.record], created="2001-01-08 12:00", main=main
     )  # whose sizes and md5s are those of the payload
     session = bwm.Session(one=bwm.connect(root))
@@ -164,7 +164,7 @@ def test_pickled_objects_are_never_loaded(recording, tmp_path):
         with refused(CorruptData, licks, "pickled objects are never loaded"):
             load()
     licks.write_bytes(licks.read_bytes()[128:])  # the pickle alone, which numpy would also load
-    one_tables.write(root, [plans.MAIN.record], created="2001-01-08 12:00", main=main)
+    tables.write(root, [plans.MAIN.record], created="2001-01-08 12:00", main=main)
     with refused(CorruptData, licks, "pickled objects are never loaded"):
         bwm.Session(one=bwm.connect(root)).licks  # noqa: B018
     assert not ran.exists()
@@ -402,7 +402,7 @@ print(len(bwm.Session(one=bwm.connect("sample")).insertions[0].spikes.times))
 
 
 STOP_HALFWAY = {
-    "before the tables are written": "one_tables.write = lambda *a, **k: say_and_wait('halfway', lambda: False)",
+    "before the tables are written": "tables.write = lambda *a, **k: say_and_wait('halfway', lambda: False)",
     "before the new sample is in its place": """
 rename = Path.rename
 def slow(self, target):

@@ -28,6 +28,7 @@ from one.api import One
 import bwm_tutorials as bwm
 from bwm_tutorials.errors import CorruptData, DataError, MissingDataset, UnknownSession, UnknownSource
 from bwm_tutorials.recordings import one_tables
+from bwm_tutorials.simulate import tables
 
 NOBODY = UUID(one_tables.make_id("nobody"))
 
@@ -271,10 +272,10 @@ def test_list_of_what_exists_is_kept_short(real):
 
 
 def test_without_main_session_the_one_with_most_datasets_opens(tmp_path):
-    second = one_tables.SessionRecord(one_tables.make_id("b"), "somelab", "ZM_0002", date(2019, 1, 1))
+    second = tables.SessionRecord(one_tables.make_id("b"), "somelab", "ZM_0002", date(2019, 1, 1))
     record_session(tmp_path, {TABLE: TRIALS})
     record_session(tmp_path, {TABLE: TRIALS, "alf/licks.times.npy": np.arange(3.0)}, second)
-    one_tables.write(tmp_path, [MOUSE, second], created="2020-01-01 12:00", main="")
+    tables.write(tmp_path, [MOUSE, second], created="2020-01-01 12:00", main="")
     assert bwm.Session(one=bwm.connect(tmp_path)).name == "ZM_0002 2019-01-01"
     edit(tmp_path, "datasets", lambda table: table.iloc[:0])
     empty = bwm.Session(one=bwm.connect(tmp_path))
@@ -363,7 +364,7 @@ def test_half_an_object_is_named_by_the_file_that_is_not_there(tmp_path):
 
 
 def test_session_with_a_probe_but_no_spikes(tmp_path, capsys):
-    record = one_tables.SessionRecord(
+    record = tables.SessionRecord(
         MOUSE.eid, MOUSE.lab, MOUSE.subject, MOUSE.date, insertions={"probe00": one_tables.make_id("probe")}
     )
     session = record_session(
@@ -630,7 +631,7 @@ def sites(n_sites: int) -> dict:
 
 def record_probe(root: Path, files: dict) -> bwm.Insertion:
     pid = one_tables.make_id("ZM_0001/probe00")
-    record = one_tables.SessionRecord(MOUSE.eid, MOUSE.lab, MOUSE.subject, MOUSE.date, insertions={"probe00": pid})
+    record = tables.SessionRecord(MOUSE.eid, MOUSE.lab, MOUSE.subject, MOUSE.date, insertions={"probe00": pid})
     return record_session(root, files, record).insertions[0]
 
 

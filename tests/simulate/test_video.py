@@ -10,7 +10,7 @@ from iblutil.util import Bunch
 import bwm_tutorials as bwm
 from bwm_tutorials.analysis import pose
 from bwm_tutorials.recordings import one_tables
-from bwm_tutorials.simulate import video
+from bwm_tutorials.simulate import tables, video
 
 MINUTES = 12
 TRACKERS = ("dlc", "lightning_pose")
@@ -180,7 +180,7 @@ def folder(films, scene, tmp_path_factory):
     """A ONE folder with one session, and what the release holds of its cameras."""
     root = tmp_path_factory.mktemp("one")
     eid = one_tables.make_id("SIM-900/2001-02-01/001", synthetic=True)
-    record = one_tables.SessionRecord(eid, one_tables.SYNTHETIC_LAB, "SIM-900", date(2001, 2, 1))
+    record = tables.SessionRecord(eid, one_tables.SYNTHETIC_LAB, "SIM-900", date(2001, 2, 1))
     alf = root / record.path / "alf"
     alf.mkdir(parents=True)
     scene.trials.to_parquet(alf / "_ibl_trials.table.pqt")
@@ -191,7 +191,7 @@ def folder(films, scene, tmp_path_factory):
         np.save(alf / f"{camera}Camera.ROIMotionEnergy.npy", filmed.motion_energy)
         if camera != "body":
             video.write_pose(alf / f"_ibl_{camera}Camera.features.pqt", filmed.features)
-    one_tables.write(root, [record], created="2001-02-01 12:00", main=eid)
+    tables.write(root, [record], created="2001-02-01 12:00", main=eid)
     return Bunch(root=root, eid=eid, alf=alf)
 
 

@@ -113,7 +113,7 @@ class Bucket:
             ) from error
 
     def roster_of_paper(self, place: str) -> pd.DataFrame:
-        """The insertions by the list in the paper's repository, or another of its form (an address, or a file)."""
+        """The insertions by the list in the paper's repository, or another of its form."""
         content = download.read(place) if place.startswith("http") else Path(place).expanduser().read_bytes()
         found = pd.read_csv(io.BytesIO(content)).rename(columns={"probe_name": "name", "session_number": "number"})
         if missing := {"pid", "eid", "name"} - set(found):

@@ -40,22 +40,14 @@ class OpenAlyxOne(base.RemoteOne, one_private.AlyxOne):
         As in `bwm_tutorials.connect`. The environment variable ``HTTP_DATA_SERVER`` names another data server.
     """
 
-    def __init__(
-        self,
-        root: Path,
-        base_url: str | None = None,
-        username: str | None = None,
-        password: str | None = None,
-        token: str | None = None,
-        offline: bool = False,
-    ):
+    def __init__(self, root: Path, base_url: str | None = None, offline: bool = False, **account: str | None):
         base_url = (base_url or os.environ.get("ALYX_URL") or URL).rstrip("/")
         if base_url != URL:  # its own tables, its own token
             root = root.with_name(f"{root.name}-{one_private.folder_name(base_url)}")
         with download.writing(root):
             self.use(_Client(base_url, claim(root)))
-        if username or password or token:
-            self.alyx.authenticate(username, password, token=token)
+        if any(account.values()):
+            self.alyx.authenticate(**account)
         super().__init__(root, offline)
 
     def _url(self, path: PurePosixPath) -> str:
