@@ -105,7 +105,7 @@ FOUND_IN = {
     "brain regions": ("analysis/regions.py", "def brain_regions("),
     "which datasets a session may have": ("recordings/datasets.py", "REGISTRY"),
     "a local folder of recordings": ("recordings/local.py", "class LocalOne("),
-    "ONE tables": ("recordings/one_tables.py", "def write("),
+    "ONE tables": ("recordings/one_tables.py", "def metadata("),
     "the session explorer": ("widgets/explorer.py", "def session_explorer("),
     "the report of an insertion": ("workshop/report.py", "def report("),
     "a synthetic session": ("simulate/session.py", "def session("),

@@ -34,7 +34,8 @@ def completed(datasets: pd.DataFrame) -> pd.DataFrame:
         if column not in table:
             table[column] = value
     # What tables written with pandas 3 say of files without a revision.
-    table["rel_path"] = [rel.replace("#nan#/", "") for rel in table["rel_path"]]
+    paths = [rel.replace("#nan#/", "") for rel in table["rel_path"]]
+    table["rel_path"] = pd.Series(paths, table.index, dtype=object)
     table["file_size"] = (
         table["file_size"].astype("Float64").fillna(0).astype("UInt64")
     )  # unknown, which ONE cannot bear
