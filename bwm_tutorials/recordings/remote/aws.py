@@ -4,6 +4,7 @@ import io
 import os
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from uuid import UUID
@@ -20,12 +21,14 @@ from . import base, download
 BUCKET = "ibl-brain-wide-map-public"
 REGION = "us-east-1"
 TABLES = f"caches/openalyx/{base.TAG}/cache.zip"
-CLUSTERS = "aggregates/2024_Q2_IBL_et_al_BWM/clusters.pqt"
+AGGREGATES = "aggregates/2024_Q2_IBL_et_al_BWM"  # tables of all sessions; the folder's name is their revision
+CLUSTERS = f"{AGGREGATES}/clusters.pqt"
 # The pid, eid and probe of each of the release's 699 insertions, from the repository of the paper.
 ROSTER = (
     "https://raw.githubusercontent.com/int-brain-lab/paper-brain-wide-map/HEAD/"
     "brainwidemap/fixtures/2023_12_bwm_release.csv"
 )
+_SPIKES = re.compile(r".*/alf/(probe\w+)/pykilosort/(#.+#/)?spikes\.times\.[0-9a-f-]{36}\.npy")
 _WITH_ID = re.compile(r"(.+)\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(\.[^./]+)")
 _FOLDER = ["lab", "subject", "date", "number"]
 
@@ -94,7 +97,8 @@ class Bucket:
             sessions = cast_index_object(sessions[~sessions.index.duplicated()], UUID)
             sessions["date"] = pd.to_datetime(sessions["date"]).dt.date
             return sessions, EMPTY_DATASETS_FRAME, base.insertions_table(roster)
-        return *base.unzip_tables(content, f"s3://{BUCKET}/{TABLES}"), base.insertions_table(roster)
+        sessions, known = base.unzip_tables(content, f"s3://{BUCKET}/{TABLES}")
+        return sessions, known, base.insertions_table(roster if "name" in roster else self._named(roster, sessions))
 
     def roster(self) -> pd.DataFrame:
         """The insertions of the release: columns ``pid``, ``eid``, ``name``, and what else the list tells."""
@@ -121,7 +125,10 @@ class Bucket:
         return found
 
     def roster_of_clusters(self) -> pd.DataFrame:
-        """The insertions by the release's table of all units, of which only three columns are read."""
+        """The insertions by the release's table of all units, of which only three columns are read.
+
+        A table without the probes' names gives ``spikes``, how many an insertion has, in their place.
+        """
         from pyarrow import fs, parquet
 
         bucket = fs.S3FileSystem(
@@ -135,10 +142,40 @@ class Bucket:
         with bucket.open_input_file(f"{BUCKET}/{CLUSTERS}") as file:
             table = parquet.ParquetFile(file)
             columns = table.schema_arrow.names
-            name = next((n for n in ("probe_name", "name", "pname") if n in columns), None)
-            if name is None or not {"pid", "eid"} <= set(columns):
+            told = next((n for n in ("probe_name", "name", "pname", "spike_count") if n in columns), None)
+            if told is None or not {"pid", "eid"} <= set(columns):
                 raise ValueError(f"it has the columns {', '.join(columns)}")
-            return table.read(["pid", "eid", name]).to_pandas().rename(columns={name: "name"}).drop_duplicates()
+            units = table.read(["pid", "eid", told]).to_pandas()
+        if told == "spike_count":
+            return units.groupby(["pid", "eid"], as_index=False)[told].sum().rename(columns={told: "spikes"})
+        return units.rename(columns={told: "name"}).drop_duplicates()
+
+    def _named(self, roster: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
+        """The roster with the probes' names: of a session's probes, the one whose file has as many spikes."""
+        roster = roster[roster["eid"].map(UUID).isin(sessions.index)]
+        eids = roster["eid"].unique()
+        with ThreadPoolExecutor(download.AT_ONCE) as pool:
+            found = dict(zip(eids, pool.map(lambda eid: self._spikes(sessions.loc[UUID(eid)]), eids), strict=True))
+
+        def nearest(there: dict[str, float], spikes: float) -> str | None:
+            return min(there, key=lambda name: abs(there[name] - spikes), default=None)
+
+        roster = roster.assign(name=[*map(nearest, roster["eid"].map(found), roster["spikes"])])
+        if roster["name"].isna().any() or roster.duplicated(["eid", "name"]).any():
+            raise Unreachable(
+                f"Which probe an insertion is cannot be told by s3://{BUCKET}: get {ROSTER} with a browser and name "
+                "the file in the environment variable BWM_ROSTER."
+            )
+        return roster
+
+    def _spikes(self, session: pd.Series) -> dict[str, float]:
+        """How many spikes each probe of a session has, by the size of the newest file of their times."""
+        number, date = int(session["number"]), str(session["date"])[:10]
+        prefix = f"data/{session['lab']}/Subjects/{session['subject']}/{date}/{number:03d}/alf/probe"
+        items = {item["Key"]: item["Size"] for item in self.listing(Prefix=prefix)}
+        files = {match: size for key, size in items.items() if (match := _SPIKES.fullmatch(key))}
+        newest = sorted(files, key=lambda match: match[2] or "")
+        return {match[1]: (files[match] - 128) / 8 for match in newest}  # bytes of a header, and of a time
 
     def list_session(self, eid: UUID, session: dict, known: pd.DataFrame) -> pd.DataFrame:
         """What a session has: names, ids and sizes by the bucket's listing, the newest revision of each the default.
