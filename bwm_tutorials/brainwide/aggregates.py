@@ -2,9 +2,11 @@
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+from pyarrow import parquet
 
 from ..console import say
 from ..errors import CorruptData, DataError, MissingDataset, cause
@@ -60,8 +62,11 @@ def aggregate(one: LocalOne, name: str) -> pd.DataFrame:
     return table
 
 
-def read(one: LocalOne, name: str) -> tuple[pd.DataFrame, dict]:
-    """Return an aggregate, and what is known of it (empty if nothing is); nothing is printed. Else as `aggregate`."""
+def read(one: LocalOne, name: str, columns: Sequence[str] | None = None) -> tuple[pd.DataFrame, dict]:
+    """Return an aggregate, and what is known of it (empty if nothing is); nothing is printed. Else as `aggregate`.
+
+    Of ``columns`` those are read that the table has, besides `NEEDED`; all of the release's units take 700 MB.
+    """
     if name not in HOLDS:
         listed = " and ".join(f"{each!r} (all {what})" for each, what in HOLDS.items())
         raise DataError(f"There is no aggregate {name!r}; there are {listed}.")
@@ -77,12 +82,13 @@ def read(one: LocalOne, name: str) -> tuple[pd.DataFrame, dict]:
     if about:
         integrity.refuse_fault(file, about["size"], about["md5"], REMEDY, file.parent.parent)
     try:
-        table = pd.read_parquet(file)
+        there = parquet.read_schema(file).names
+        if missing := [column for column in NEEDED[name] if column not in there]:
+            raise CorruptData(f"{file} has no {' and no '.join(missing)}; it has {', '.join(there)}.")
+        wanted = there if columns is None else [each for each in there if each in (*NEEDED[name], *columns)]
+        return pd.read_parquet(file, columns=wanted), about
     except (OSError, ValueError) as error:
         raise CorruptData(f"{file} cannot be read ({cause(error)}): {REMEDY}.") from error
-    if missing := [column for column in NEEDED[name] if column not in table]:
-        raise CorruptData(f"{file} has no {' and no '.join(missing)}; it has {', '.join(table)}.")
-    return table, about
 
 
 def _file(one: LocalOne, name: str) -> Path:

@@ -152,7 +152,7 @@ def _with_sorted(insertions: pd.DataFrame, one: LocalOne) -> pd.DataFrame:
 def _units_of_aggregate(one: LocalOne, pids: pd.Index) -> pd.DataFrame | None:
     """The units of insertions by the table of all units, in their order; None where it cannot be had."""
     try:
-        table, _ = aggregates.read(one, "clusters")
+        table, _ = aggregates.read(one, "clusters", MEASURES)
     except MissingDataset:
         return None
     except (CorruptData, Unreachable) as error:
