@@ -114,6 +114,8 @@ FOUND_IN = {
     "check the servers": ("workshop/doctor_online.py", "def examine("),
     "from a source to a notebook": ("workshop/notebooks.py", "def generate("),
     "delete downloads": ("recordings/remote/fetched.py", "def delete("),
+    "the table of all units": ("brainwide/aggregates.py", "def aggregate("),
+    "insertions of a region": ("brainwide/release.py", "def insertions_in("),
     "audit": ("brainwide/auditing.py", "def audit("),
 }
 

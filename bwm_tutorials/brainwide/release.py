@@ -1,20 +1,24 @@
 """The release as tables: what a source holds, what is published of the Brain Wide Map, and how it has changed.
 
-What a source holds is read from its tables, and from the clusters of its insertions. What is published lies in
-``published/``, each number with what it counts and where it stands; what the two agree in is for a reader to see, and
-is asserted nowhere.
+What a source holds is read from its tables, and its units from the table of all units, or from the clusters of its
+insertions. What is published lies in ``published/``, each number with what it counts and where it stands; what the two
+agree in is for a reader to see, and is asserted nowhere.
 """
 
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from uuid import UUID
 
 import pandas as pd
 
-from ..analysis.regions import NOT_REGIONS, brain_regions
+from ..analysis.regions import NOT_REGIONS, brain_regions, inside
+from ..console import say
+from ..errors import CorruptData, DataError, MissingDataset, Unreachable
 from ..recordings.insertion import Insertion
 from ..recordings.local import LocalOne
 from ..recordings.session import Session
+from . import aggregates
 
 PUBLISHED = Path(__file__).parent / "published"
 MEASURES = ["label", "firing_rate", "max_confidence", "noise_cutoff", "amp_median", "acronym"]
@@ -54,22 +58,15 @@ def insertions(one: LocalOne) -> pd.DataFrame:
         Indexed by ``pid`` (str), sorted as `sessions` and by probe: ``eid``, ``probe`` (its name), ``lab``,
         ``subject``, ``date``, ``number``, and ``sorted`` (bool), whether it has clusters with their quality.
     """
-    rows = []
-    for eid, row in sessions(one)[_DETAILS].iterrows():
-        files = Session(eid, one).datasets.index
-        pids, names = one.eid2pid(eid)
-        for name, pid in sorted(zip(names or [], pids or [], strict=True)):
-            has = files.str.fullmatch(rf"alf/{name}/(pykilosort/)?clusters\.metrics\.pqt").any()
-            rows.append({"pid": str(pid), "eid": eid, "probe": name, **row, "sorted": has})
-    table = pd.DataFrame(rows, columns=["pid", "eid", "probe", *_DETAILS, "sorted"])
-    return table.astype({"sorted": bool}).set_index("pid")  # bool also where there are none
+    return _with_sorted(_listed(one), one)
 
 
 def units(one: LocalOne, eids: Iterable[str | UUID] | None = None) -> pd.DataFrame:
     """The units of the insertions of a source that are sorted.
 
-    No spikes are read, but the clusters and channels of every insertion are: from a server they are fetched first, some
-    ten small files for each of 699 insertions. ``download_plan(one, eid, "clusters")`` has the price of one session.
+    They are read from the table of all units, where the source has one (`aggregate`); from a server that is fetched
+    first. Without it the clusters and channels of every insertion are read, some ten small files each;
+    ``download_plan(one, eid, "clusters")`` has the price of one session. No spikes are read.
 
     Parameters
     ----------
@@ -84,15 +81,106 @@ def units(one: LocalOne, eids: Iterable[str | UUID] | None = None) -> pd.DataFra
         quality criteria passed), ``firing_rate`` (Hz), ``max_confidence`` (percent), ``noise_cutoff``, ``amp_median``
         (V) and ``acronym`` (Allen). What an older sorting did not measure is NaN.
     """
-    there = insertions(one)
-    there = there[there["sorted"]]
+    there = _listed(one)
     if eids is not None:
         there = there[there["eid"].isin(map(str, eids))]
-    found = {pid: Insertion(pid, one).clusters.reindex(columns=MEASURES) for pid in there.index}
-    empty = pd.DataFrame(columns=MEASURES, index=pd.MultiIndex.from_arrays([[], []]), dtype=object)
-    table = (pd.concat(found) if found else empty).rename_axis(["pid", "cluster"])
+    table = _units_of_aggregate(one, there.index)
+    table = _units_of_each(one, there) if table is None else table
     whose = there[["eid", "lab", "subject"]].reindex(table.index.get_level_values("pid")).set_index(table.index)
     return whose.join(table)
+
+
+def insertions_in(one: LocalOne, region: str, good_units: int = 5) -> pd.DataFrame:
+    """Find the insertions that hold a region, and count its units in each.
+
+    Those whose spikes the source lacks are named in a printed sentence.
+
+    Parameters
+    ----------
+    one : LocalOne
+    region : str
+        An acronym at any level of the Allen atlas: ``'CA1'``, ``'VISp5'``, ``'TH'``; as for `Session.good_units`.
+    good_units : int
+        Least number of good units (label 1) of the region that an insertion has.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by ``pid``, those with most good units first: ``eid``, ``lab``, ``subject``, ``date``, ``probe`` (its
+        name), ``good_units``, and ``units``, good or not.
+
+    Raises
+    ------
+    DataError
+        The atlas has no such region; the message lists acronyms that are written alike.
+    """
+    _check_region(region)
+    table = units(one)
+    good = table.loc[inside(table["acronym"], region), "label"] == 1
+    counts = good.groupby(level="pid").agg(good_units="sum", units="size")
+    found = _listed(one)[["eid", "lab", "subject", "date", "probe"]]
+    found = found.join(counts[counts["good_units"] >= good_units], how="inner")
+    found = found.sort_values("good_units", ascending=False, kind="stable").astype({"good_units": int, "units": int})
+    one.look_up(*found["eid"].unique())
+    lacking = [row for row in found.itertuples() if not Session(row.eid, one).has("spikes", row.probe)]
+    if lacking:
+        named = ", ".join(f"{row.subject} {row.date} {row.probe}" for row in lacking)
+        say(f"{len(lacking)} of {len(found)} insertions with units in {region} lack their spikes here: {named}.")
+    return found
+
+
+def _listed(one: LocalOne) -> pd.DataFrame:
+    """The insertions by pid, as `insertions` gives them, without looking into what the sessions have."""
+    rows = []
+    for eid, row in sessions(one)[_DETAILS].iterrows():
+        pids, names = one.eid2pid(eid)
+        for name, pid in sorted(zip(names or [], pids or [], strict=True)):
+            rows.append({"pid": str(pid), "eid": eid, "probe": name, **row})
+    return pd.DataFrame(rows, columns=["pid", "eid", "probe", *_DETAILS]).set_index("pid")
+
+
+def _with_sorted(insertions: pd.DataFrame, one: LocalOne) -> pd.DataFrame:
+    """Add whether each of these has clusters with their quality."""
+    files = {eid: Session(eid, one).datasets.index for eid in insertions["eid"].unique()}
+    found = [
+        files[eid].str.fullmatch(rf"alf/{name}/(pykilosort/)?clusters\.metrics\.pqt").any()
+        for eid, name in zip(insertions["eid"], insertions["probe"], strict=True)
+    ]
+    return insertions.assign(sorted=pd.Series(found, insertions.index, dtype=bool))  # bool also where there are none
+
+
+def _units_of_aggregate(one: LocalOne, pids: pd.Index) -> pd.DataFrame | None:
+    """The units of insertions by the table of all units, in their order; None where it cannot be had."""
+    try:
+        table, _ = aggregates.read(one, "clusters", MEASURES)
+    except MissingDataset:
+        return None
+    except (CorruptData, Unreachable) as error:
+        say(f"{error} The clusters of each insertion are read instead.")
+        return None
+    table = table.assign(number=pids.get_indexer(table["pid"]), cluster=table["cluster_id"])
+    table = table[table["number"] >= 0].sort_values(["number", "cluster"]).set_index(["pid", "cluster"])
+    return table.reindex(columns=MEASURES)
+
+
+def _units_of_each(one: LocalOne, insertions: pd.DataFrame) -> pd.DataFrame:
+    """The units of insertions by the clusters of each that has any."""
+    there = _with_sorted(insertions, one)
+    found = {pid: Insertion(pid, one).clusters.reindex(columns=MEASURES) for pid in there.index[there["sorted"]]}
+    empty = pd.DataFrame(columns=MEASURES, index=pd.MultiIndex.from_arrays([[], []]), dtype=object)
+    return (pd.concat(found) if found else empty).rename_axis(["pid", "cluster"])
+
+
+def _check_region(region: str) -> None:
+    """Raise DataError unless the atlas has a region, or it is ``'all'``."""
+    known = set(brain_regions().acronym)
+    if region == "all" or region in known:
+        return
+    asked, alike = region.casefold(), {name.casefold(): name for name in known}
+    near = get_close_matches(asked, alike, 20, 0.5)
+    near = sorted(near, key=lambda name: (name != asked, name[:2] != asked[:2], name))[:5]
+    like = f"written alike are {', '.join(alike[name] for name in near)}" if near else "it goes by acronyms, as 'CA1'"
+    raise DataError(f"The Allen atlas has no region {region!r}; {like}.")
 
 
 def superseded(session: Session) -> list[str]:

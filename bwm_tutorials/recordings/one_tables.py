@@ -6,6 +6,7 @@ A folder that ONE can open has three parquet files at its root: ``sessions.pqt``
 
 import hashlib
 import json
+import os
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,3 +55,12 @@ def metadata(root: Path) -> dict:
 
     schema = pyarrow.parquet.read_schema(root / "sessions.pqt").metadata or {}
     return json.loads(schema.get(b"one_metadata", b"{}"))
+
+
+def write_note(file: Path, **about: str) -> None:
+    """Write beside a file what it should be (``size``, ``md5``), and what else is known of it."""
+    with file.open("rb") as stream:
+        md5 = hashlib.file_digest(stream, "md5").hexdigest()
+    part = file.with_name(f".{file.stem}.json.part")
+    part.write_text(json.dumps({**about, "size": file.stat().st_size, "md5": md5}, indent=1), encoding="utf-8")
+    os.replace(part, file.with_suffix(".json"))

@@ -76,6 +76,8 @@ SAMPLE_RELEASE = (
 
 BY_NAME = dict(zip(SAMPLES, (SAMPLE, SAMPLE_RELEASE), strict=True))
 """The sources that are built on first use."""
+AGGREGATED = ("sample-release",)
+"""Those that have tables of all units and all trials, as the release has."""
 
 
 def audited(seed: int) -> tuple[SessionPlan, SessionPlan]:

@@ -20,8 +20,9 @@ from . import tables
 if TYPE_CHECKING:
     from .plans import SessionPlan
 
-VERSION = 1
+VERSION = 2
 """Of the files that are written: a sample of another version is built again. A test tells when to raise it."""
+CREATED = "2001-01-08 12:00"  # that all tables bear, so that they do not depend on the clock
 _STAMP = "complete.json"
 
 
@@ -113,7 +114,7 @@ def build(
         ``target`` is there and was not made here, the folder cannot be written to, or the disk is full; nothing is
         left behind.
     """
-    from .plans import BY_NAME
+    from .plans import AGGREGATED, BY_NAME
 
     plans = [replace(plan, **shorter) for plan in plans or BY_NAME[name]]
     with _writing(target.parent):
@@ -122,7 +123,7 @@ def build(
             claim(target)  # or say that it is somebody else's
         building = claim(Path(tempfile.mkdtemp(prefix=f".building-{name}-", dir=target.parent)))
         try:
-            _write(claim(building / "new"), plans, seed)
+            _write(claim(building / "new"), plans, seed, aggregated=name in AGGREGATED)
             with suppress(FileNotFoundError):
                 target.rename(building / "older")
             (building / "new").rename(target)
@@ -131,8 +132,10 @@ def build(
     return target / "one"
 
 
-def _write(folder: Path, plans: Sequence["SessionPlan"], seed: int) -> None:
+def _write(folder: Path, plans: Sequence["SessionPlan"], seed: int, aggregated: bool) -> None:
     from tqdm import tqdm
+
+    from . import aggregates
 
     root = folder / "one"
     root.mkdir(parents=True)
@@ -150,7 +153,9 @@ def _write(folder: Path, plans: Sequence["SessionPlan"], seed: int) -> None:
             recording = _behave(folder, plan, seeds[plan.record.eid])
         _insert(folder, plan, recording, seeds[plan.record.eid])
     records = [plan.record for plan in plans]
-    tables.write(root, records, created="2001-01-08 12:00", main=main.eid, seeds=seeds, null=null)
+    tables.write(root, records, created=CREATED, main=main.eid, seeds=seeds, null=null)
+    if aggregated:
+        aggregates.write(root, records, created=CREATED[:10], seed=seed)
     files = {f.relative_to(folder).as_posix(): f.stat().st_size for f in sorted(folder.rglob("*")) if f.is_file()}
     stamp = json.dumps({"version": VERSION, "seed": seed, "files": files}, indent=1)
     (folder / _STAMP).write_text(stamp, encoding="utf-8")

@@ -54,8 +54,8 @@ def _bucket(root: Path, fixed: Fixed) -> Iterator[Check]:
         sessions, datasets = base.unzip_tables(download.read(bucket.address(aws.TABLES)), aws.TABLES)
         return f"{len(sessions)} sessions, {len(datasets):,} datasets, columns {', '.join(datasets)}"
 
-    def roster(get: Callable) -> str:
-        found = get()
+    def roster() -> str:
+        found = bucket.roster()
         return _equal((found["eid"].nunique(), len(found)), (fixed.sessions, fixed.insertions), "sessions, insertions")
 
     def listed() -> str:
@@ -64,9 +64,7 @@ def _bucket(root: Path, fixed: Fixed) -> Iterator[Check]:
         return f"{len(found)} files of the session, {current} of them current, {known} with a md5"
 
     yield _try(f"tables at s3://{aws.BUCKET}/{aws.TABLES}", tables)
-    place = os.environ.get("BWM_ROSTER") or aws.ROSTER
-    yield _try(f"roster at {place}", lambda: roster(lambda: bucket.roster_of_paper(place)))
-    yield _try(f"roster at s3://{aws.BUCKET}/{aws.CLUSTERS}", lambda: roster(bucket.roster_of_clusters))
+    yield _try(f"roster at {os.environ.get('BWM_ROSTER') or aws.ROSTER}", roster)
     yield _try("list of the bucket", listed)
     yield from _session("aws", lambda: aws.AwsOne(root), fixed)
 

@@ -8,6 +8,7 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.hand_made import linked_folder
 from helpers.sessions import of_subject
 from hypothesis import given
 from hypothesis import strategies as st
@@ -70,8 +71,10 @@ def test_units_of_some_sessions(small_release, units):
     assert 0 < len(some) < len(units) and release.units(small_release, []).empty
 
 
-def test_units_read_no_spikes_but_what_the_price_of_the_clusters_names(small_release, monkeypatch):
-    one, read = small_release, set()
+def test_without_the_table_of_all_units_what_the_price_of_the_clusters_names_is_read(
+    small_release, monkeypatch, tmp_path
+):
+    one, read = bwm.connect(linked_folder(small_release.cache_dir, tmp_path / "one", ("aggregates",))), set()
     named = {path for eid in one.search() for path in download_plan(one, eid, "clusters").files.index}
     whole = type(one).whole
     monkeypatch.setattr(type(one), "whole", lambda self, rows: read.update(rows["rel_path"]) or whole(self, rows))

@@ -136,3 +136,16 @@ def passive_files() -> dict:
         "alf/_ibl_passiveStims.table.csv": pd.DataFrame(rng.random((4, 6)), columns=replay),
         "raw_passive_data/_iblrig_RFMapStim.raw.bin": rng.choice([0, 128, 255], 20 * 225).astype(np.uint8).tobytes(),
     }
+
+
+def linked_folder(root: Path, folder: Path, leave_out: tuple[str, ...] = ()) -> Path:
+    """A ONE folder with tables of its own and the recordings of another, but for what is left out."""
+    folder.mkdir(parents=True)
+    for there in sorted(root.iterdir()):
+        if there.name in leave_out:
+            continue
+        if there.is_dir():
+            link(folder / there.name, there)
+        else:
+            (folder / there.name).write_bytes(there.read_bytes())
+    return folder

@@ -217,14 +217,20 @@ def put(url: str, key: str, body: bytes) -> None:
     s3_client(url).put_object(Bucket=aws.BUCKET, Key=key, Body=body, ACL="public-read")
 
 
-MULTIPART = ("spikes.times.npy", "_ibl_wheel.timestamps.npy")  # put in parts, so that their ETag is not their md5
+MULTIPART = (
+    "spikes.times.npy",
+    "_ibl_wheel.timestamps.npy",
+    "trials.pqt",
+)  # put in parts, so that their ETag is not their md5
 
 
 def upload(url: str, root: Path) -> None:
     """Put a ONE folder into the bucket as the release lies there: files that are new, and tables that are not."""
     client = s3_client(url)
-    for _, file, key in dataset_files(root):
-        there = {"Bucket": aws.BUCKET, "Key": f"data/{key}"}
+    files = {f"data/{key}": file for _, file, key in dataset_files(root)}
+    files |= {f"{aws.AGGREGATES}/{file.name}": file for file in (root / "aggregates").glob("*.pqt")}
+    for key, file in files.items():
+        there = {"Bucket": aws.BUCKET, "Key": key}
         if file.name in MULTIPART:
             upload_id = client.create_multipart_upload(**there, ACL="public-read")["UploadId"]
             part = client.upload_part(**there, PartNumber=1, UploadId=upload_id, Body=file.read_bytes())
@@ -233,7 +239,6 @@ def upload(url: str, root: Path) -> None:
         else:
             client.put_object(**there, Body=file.read_bytes(), ACL="public-read")
     put(url, aws.TABLES, cache_zip(root))
-    put(url, aws.CLUSTERS, clusters_table(root))
 
 
 STALE_SINCE = "2025-02-20"  # when the real tables of the release were made
@@ -281,14 +286,6 @@ def others(sessions: pd.DataFrame) -> pd.DataFrame:
     """Sessions that the release's tables list, and that are not of the release."""
     few = sessions.iloc[:3].assign(subject="OTHER_001", lab="otherlab")
     return few.set_axis([one_tables.make_id(f"another {n}") for n in range(len(few))]).rename_axis(sessions.index.name)
-
-
-def clusters_table(root: Path) -> bytes:
-    """A table of all units, which tells the insertions as well."""
-    insertions = load_tables(root)["insertions"].reset_index().astype(str)
-    insertions = insertions.rename(columns={"id": "pid", "name": "probe_name"})[["pid", "eid", "probe_name"]]
-    units = insertions.loc[insertions.index.repeat(5)].reset_index(drop=True)
-    return parquet_bytes(units.assign(label=1.0), {})
 
 
 def parquet_bytes(table: pd.DataFrame, metadata: dict) -> bytes:

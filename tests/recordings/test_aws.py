@@ -216,16 +216,6 @@ def test_sessions_that_lead_out_of_the_folder_are_refused(column, aws_door):
 # -------------------------------------------------------------------------------------------------------- the roster
 
 
-@pytest.mark.parametrize("place", ["nowhere.csv", "a page", "no pids"])
-def test_roster_is_taken_from_the_table_of_units_where_there_is_none(place, aws_door, small_release):
-    content = {"a page": "<html>", "no pids": "eid,probe_name\na,b\n"}.get(place)
-    file = aws_door.root.parent.with_name("roster.csv")
-    file.write_text(content) if content else file.unlink()
-    one = aws_door.connect()
-    assert one.search_insertions() == small_release.search_insertions()
-    assert [one.eid2pid(eid) for eid in one.search()] == [small_release.eid2pid(eid) for eid in one.search()]
-
-
 def test_roster_may_have_an_address(aws_door, small_release, monkeypatch):
     content = aws_door.root.parent.with_name("roster.csv").read_bytes()
     aws_door.web.instead["/of/the/paper.csv"] = Answer(200, content)
@@ -233,21 +223,15 @@ def test_roster_may_have_an_address(aws_door, small_release, monkeypatch):
     assert aws_door.connect().search_insertions() == small_release.search_insertions()
 
 
-def test_without_any_roster_both_places_are_named(aws_door, monkeypatch):
-    monkeypatch.setenv("BWM_ROSTER", f"{aws_door.web.url}/nothing.csv")
-    aws_door.web.instead[aws.CLUSTERS] = NOT_THERE
-    with refused(Unreachable, "/nothing.csv", aws.CLUSTERS, "BWM_ROSTER"):
+@pytest.mark.parametrize(
+    ("content", "said"), [(None, "No such file"), ("<html>", "pid"), ("eid,probe_name\na,b\n", "no columns pid")]
+)
+def test_without_a_roster_it_is_said_where_it_was_looked_for(content, said, aws_door):
+    file = aws_door.root.parent.with_name("roster.csv")
+    file.write_text(content) if content else file.unlink()
+    with refused(Unreachable, str(file), said, "BWM_ROSTER"):
         aws_door.connect()
     assert not (aws_door.root / "sessions.pqt").exists()
-
-
-def test_table_of_units_without_pids_says_what_it_has(aws_door, monkeypatch):
-    aws_door.root.parent.with_name("roster.csv").unlink()
-    other = servers.parquet_bytes(pd.DataFrame({"uuids": ["a"], "firing_rate": [1.0]}), {})
-    servers.put(aws_door.web.url, "aggregates/other/clusters.pqt", other)
-    monkeypatch.setattr(aws, "CLUSTERS", "aggregates/other/clusters.pqt")
-    with refused(Unreachable, "it has the columns uuids, firing_rate"):
-        aws_door.connect()
 
 
 def test_roster_of_other_sessions_is_refused(aws_door):
@@ -346,16 +330,14 @@ def test_doctor_names_what_is_missing(aws_door, fixed):
         return checks, {name for name, check in checks.items() if check.ok is False}
 
     roster = aws_door.root.parent.with_name("roster.csv")
-    of_paper, of_units = f"roster at {roster}", f"roster at s3://{aws.BUCKET}/{aws.CLUSTERS}"
-    assert examine(insertions=699)[1] == {of_paper, of_units, "aws: sessions"}
+    of_paper = f"roster at {roster}"
+    assert examine(insertions=699)[1] == {of_paper, "aws: sessions"}
     assert examine(eid=one_tables.make_id("unknown"))[1] >= {"aws: revisions", "aws: trials", "aws: wheel"}
     roster.unlink()
-    assert examine()[1] == {of_paper}, "although the door opens without"
-    aws_door.web.instead[aws.CLUSTERS] = NOT_THERE
-    assert examine()[1] == {of_paper, of_units, "list of the bucket", "aws: opens"}
+    assert examine()[1] == {of_paper, "list of the bucket", "aws: opens"}
     servers.write_roster(aws_door.original, roster)
     checks, bad = examine(trials=7)
-    assert bad == {of_units, "aws: trials"}
+    assert bad == {"aws: trials"}
     assert "not 7" in checks["aws: trials"].detail and checks["aws: trials"].fix
     assert checks["openalyx"].ok is None and "not checked" in checks["openalyx"].detail
     assert doctor.print_checks(checks.values()) == 1

@@ -20,7 +20,7 @@ from . import base, download
 BUCKET = "ibl-brain-wide-map-public"
 REGION = "us-east-1"
 TABLES = f"caches/openalyx/{base.TAG}/cache.zip"
-CLUSTERS = "aggregates/2024_Q2_IBL_et_al_BWM/clusters.pqt"
+AGGREGATES = "aggregates/2024_Q2_IBL_et_al_BWM"  # tables of all sessions; the folder's name is their revision
 # The pid, eid and probe of each of the release's 699 insertions, from the repository of the paper.
 ROSTER = (
     "https://raw.githubusercontent.com/int-brain-lab/paper-brain-wide-map/HEAD/"
@@ -94,51 +94,23 @@ class Bucket:
             sessions = cast_index_object(sessions[~sessions.index.duplicated()], UUID)
             sessions["date"] = pd.to_datetime(sessions["date"]).dt.date
             return sessions, EMPTY_DATASETS_FRAME, base.insertions_table(roster)
-        return *base.unzip_tables(content, f"s3://{BUCKET}/{TABLES}"), base.insertions_table(roster)
+        sessions, known = base.unzip_tables(content, f"s3://{BUCKET}/{TABLES}")
+        return sessions, known, base.insertions_table(roster)
 
     def roster(self) -> pd.DataFrame:
         """The insertions of the release: columns ``pid``, ``eid``, ``name``, and what else the list tells."""
         place = os.environ.get("BWM_ROSTER") or ROSTER
         try:
-            return self.roster_of_paper(place)
+            content = download.read(place) if place.startswith("http") else Path(place).expanduser().read_bytes()
+            found = pd.read_csv(io.BytesIO(content)).rename(columns={"probe_name": "name", "session_number": "number"})
+            if missing := {"pid", "eid", "name"} - set(found):
+                raise ValueError(f"it has no columns {', '.join(sorted(missing))}")
         except (DataError, OSError, ValueError) as error:
-            why = cause(error)
-        try:
-            return self.roster_of_clusters()
-        except (OSError, ValueError) as error:
             raise Unreachable(
-                f"The list of the release's insertions was looked for at {place} ({why}) and at "
-                f"s3://{BUCKET}/{CLUSTERS} ({cause(error)}): check the network connection, or get the first with a "
-                "browser and name the file in the environment variable BWM_ROSTER."
+                f"The list of the release's insertions was looked for at {place} ({cause(error)}): check the network "
+                "connection, or get it with a browser and name the file in the environment variable BWM_ROSTER."
             ) from error
-
-    def roster_of_paper(self, place: str) -> pd.DataFrame:
-        """The insertions by the list in the paper's repository, or another of its form."""
-        content = download.read(place) if place.startswith("http") else Path(place).expanduser().read_bytes()
-        found = pd.read_csv(io.BytesIO(content)).rename(columns={"probe_name": "name", "session_number": "number"})
-        if missing := {"pid", "eid", "name"} - set(found):
-            raise ValueError(f"it has no columns {', '.join(sorted(missing))}")
         return found
-
-    def roster_of_clusters(self) -> pd.DataFrame:
-        """The insertions by the release's table of all units, of which only three columns are read."""
-        from pyarrow import fs, parquet
-
-        bucket = fs.S3FileSystem(
-            anonymous=True,
-            region=REGION,
-            endpoint_override=self._s3.meta.endpoint_url if "AWS_ENDPOINT_URL_S3" in os.environ else None,
-            connect_timeout=download.TIMEOUT[0],
-            request_timeout=download.TIMEOUT[1],
-            retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=2),
-        )
-        with bucket.open_input_file(f"{BUCKET}/{CLUSTERS}") as file:
-            table = parquet.ParquetFile(file)
-            columns = table.schema_arrow.names
-            name = next((n for n in ("probe_name", "name", "pname") if n in columns), None)
-            if name is None or not {"pid", "eid"} <= set(columns):
-                raise ValueError(f"it has the columns {', '.join(columns)}")
-            return table.read(["pid", "eid", name]).to_pandas().rename(columns={name: "name"}).drop_duplicates()
 
     def list_session(self, eid: UUID, session: dict, known: pd.DataFrame) -> pd.DataFrame:
         """What a session has: names, ids and sizes by the bucket's listing, the newest revision of each the default.
