@@ -111,7 +111,7 @@ def _fetch(file: Path) -> None:
         if known:  # it was altered, which the bucket does not tell of a file that was put in parts
             file.unlink(missing_ok=True)
         md5 = etag if re.fullmatch("[0-9a-f]{32}", etag) else None
-        download.fetch([download.File(bucket.address(key), file, item["Size"], md5)], root)
+        download.fetch([download.File((bucket.address(key),), file, item["Size"], md5)], root)
         revision = aws.AGGREGATES.rpartition("/")[2]
         source, date = f"s3://{aws.BUCKET}/{key}", f"{item['LastModified']:%Y-%m-%d}"
         one_tables.write_note(file, source=source, revision=revision, date=date)

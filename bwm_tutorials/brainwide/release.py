@@ -141,7 +141,9 @@ def _listed(one: LocalOne) -> pd.DataFrame:
 
 def _with_sorted(insertions: pd.DataFrame, one: LocalOne) -> pd.DataFrame:
     """Add whether each of these has clusters with their quality."""
-    files = {eid: Session(eid, one).datasets.index for eid in insertions["eid"].unique()}
+    eids = insertions["eid"].unique()
+    one.look_up(*eids)  # a server is asked for several at a time
+    files = {eid: Session(eid, one).datasets.index for eid in eids}
     found = [
         files[eid].str.fullmatch(rf"alf/{name}/(pykilosort/)?clusters\.metrics\.pqt").any()
         for eid, name in zip(insertions["eid"], insertions["probe"], strict=True)

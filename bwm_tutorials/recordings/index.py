@@ -36,9 +36,8 @@ def completed(datasets: pd.DataFrame) -> pd.DataFrame:
     # What tables written with pandas 3 say of files without a revision.
     paths = [rel.replace("#nan#/", "") for rel in table["rel_path"]]
     table["rel_path"] = pd.Series(paths, table.index, dtype=object)
-    table["file_size"] = (
-        table["file_size"].astype("Float64").fillna(0).astype("UInt64")
-    )  # unknown, which ONE cannot bear
+    # ONE cannot bear a size that is unknown.
+    table["file_size"] = table["file_size"].astype("Float64").fillna(0).astype("UInt64")
     if "default_revision" not in table:
         table["default_revision"] = one_tables.newest(table["rel_path"], table.index.get_level_values(0))
     return table.astype({"exists": bool, "default_revision": bool, "qc": QC_TYPE})

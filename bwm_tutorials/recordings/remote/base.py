@@ -30,9 +30,7 @@ BIG = 1_000_000_000  # bytes that no load call fetches unless it was planned
 RAW = (".cbin", ".mp4")  # recordings of probes and cameras as they came from the rig
 
 Tables = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
-KNOWN = (
-    "known.pqt"  # in the index's folder: what the release's tables say of files, whether they are still there or not
-)
+KNOWN = "known.pqt"  # in the index's folder: what the release's tables say of files, still there or not
 
 
 def flatiron() -> str:
