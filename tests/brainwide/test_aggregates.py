@@ -164,7 +164,7 @@ def test_a_table_is_fetched_once_by_either_door_and_needs_no_network_afterwards(
 
 @pytest.mark.parametrize("fault", ["altered", "short", "truncated", "reset", 500])
 def test_a_table_that_arrives_broken_is_fetched_again(fault, far_aws, small_release):
-    far_aws.bucket.faults["clusters.pqt"] = [fault]
+    far_aws.bucket.faults["/clusters.pqt"] = [fault]
     pd.testing.assert_frame_equal(aggregate(far_aws.connect(), "clusters"), aggregate(small_release, "clusters"))
     assert far_aws.times("clusters") == 2
 
@@ -172,7 +172,7 @@ def test_a_table_that_arrives_broken_is_fetched_again(fault, far_aws, small_rele
 @pytest.mark.parametrize("name, fault", [("clusters", "altered"), ("clusters", "short"), ("trials", "longer")])
 def test_a_table_that_never_arrives_whole_gets_no_name(name, fault, far_aws):
     one = far_aws.connect()
-    far_aws.bucket.faults[f"{name}.pqt"] = [fault] * 20
+    far_aws.bucket.faults[f"/{name}.pqt"] = [fault] * 20
     with refused(CorruptData, f"{name}.pqt"):
         aggregate(one, name)
     assert [file.name for file in far_aws.root.glob("aggregates/*")] == []
