@@ -6,6 +6,8 @@ Everything else here uses what ONE documents. When ONE changes, the tests of thi
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial, wraps
+from inspect import unwrap
 from pathlib import Path
 from uuid import UUID
 
@@ -155,6 +157,9 @@ class Client(AlyxClient):
         The folder that files are fetched into; parameters go to ``.one`` in it.
     """
 
+    timeout = (10, 30)  # s: to be reached, and without a byte; ONE itself waits for ever
+    refusals: int | None = None  # of a token, while something is asked
+
     def __init__(self, base_url: str, root: Path):
         self._folder = root / ".one"
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # a token is a password
@@ -179,6 +184,15 @@ class Client(AlyxClient):
     def knows(self, username: str | None) -> bool:
         """Tell whether this user has logged in here before."""
         return username in (getattr(self._par, "TOKEN", None) or {})
+
+    def _generic_request(self, ask, *query, **content):
+        self.refusals = 0
+        try:
+            return super()._generic_request(wraps(ask)(partial(ask, timeout=self.timeout)), *query, **content)
+        finally:
+            self.refusals = None
+
+    _generic_request.__wrapped__ = unwrap(AlyxClient._generic_request)  # by which ONE asks again
 
     def authenticate(self, *account, **how) -> None:
         with self._own_parameters():

@@ -289,11 +289,13 @@ def _data_get(arguments: argparse.Namespace) -> int:
 
 
 def _data_index(arguments: argparse.Namespace) -> int:
+    from uuid import UUID
+
     from ..recordings import index, one_private
     from ..recordings.sources import connect
 
     one = connect(arguments.source)
-    one.list_ahead([one.to_eid(arguments.eid)] if arguments.eid else None)
+    one.list_ahead([UUID(_eid(arguments, one))] if arguments.eid else None)
     n, everything = len([*index.indexed(Path(one.cache_dir))]), len(one_private.sessions_table(one))
     print(f"{n} of {everything} sessions are indexed in {one.cache_dir}.")
     return 0
@@ -312,10 +314,11 @@ def _data_verify(arguments: argparse.Namespace) -> int:
     from ..recordings.remote import fetched
 
     one = _fetched(arguments)
-    bad = list(fetched.damaged(one, arguments.eid))
+    eid = _eid(arguments, one)
+    bad = list(fetched.damaged(one, eid))
     for line in bad:
         print(line)
-    n_files = sum(1 for _ in fetched.present(one, arguments.eid))
+    n_files = sum(1 for _ in fetched.present(one, eid))
     print(f"{n_files} files are here; {len(bad)} of them damaged, which the next load fetches again.")
     return int(bool(bad))
 
@@ -325,18 +328,27 @@ def _data_delete(arguments: argparse.Namespace) -> int:
 
     if bool(arguments.eid) == arguments.all:
         raise SystemExit("Name a session with --eid, or say --all.")
-    print(f"{fetched.delete(_fetched(arguments), arguments.eid) / 1e6:,.1f} MB deleted.")
+    one = _fetched(arguments)
+    print(f"{fetched.delete(one, _eid(arguments, one)) / 1e6:,.1f} MB deleted.")
     return 0
 
 
 def _fetched(arguments: argparse.Namespace):
-    """The folder of a source, as it is: nothing is fetched into it."""
+    """A source on a server as it is here: nothing is fetched into its folder."""
+    from ..errors import Unreachable
     from ..recordings.sources import connect
 
-    folder = data_folder() / arguments.source
-    if not (folder / "sessions.pqt").exists():
-        raise SystemExit(f"Nothing was fetched into {folder} yet; 'bwm-tutorials data get' does.")
-    return connect(folder)
+    try:
+        return connect(arguments.source, offline=True)
+    except Unreachable:
+        raise SystemExit(f"Nothing was fetched from {arguments.source!r} yet; 'bwm-tutorials data get' does.") from None
+
+
+def _eid(arguments: argparse.Namespace, one) -> str | None:
+    """The session that is named, if one is; a source that lacks it says what it has."""
+    from ..recordings.session import Session
+
+    return Session(arguments.eid, one).eid if arguments.eid else None
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

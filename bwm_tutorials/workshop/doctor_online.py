@@ -9,13 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import DataError, cause
+from ..errors import DataError, Refused, cause
 from ..recordings.insertion import Insertion
 from ..recordings.remote import aws, base, download, openalyx
 from ..recordings.session import Session
 from .doctor import Check
 
 REPORT = "say so in an issue of the repository; until it is mended use another source"
+ACCOUNT = "correct ALYX_LOGIN and ALYX_PWD, or ALYX_TOKEN"
 
 
 class Fixed(NamedTuple):
@@ -79,7 +80,10 @@ def _database(root: Path, fixed: Fixed) -> Iterator[Check]:
         sessions, datasets = connect()._zipped_tables() or ([], [])
         return f"{len(sessions)} sessions, {len(datasets):,} datasets" if len(sessions) else _missing("no tables")
 
-    yield _try(f"login at {os.environ.get('ALYX_URL') or openalyx.URL}", lambda: f"as {_login(connect())}")
+    login = _try(f"login at {os.environ.get('ALYX_URL') or openalyx.URL}", lambda: f"as {_login(connect())}")
+    yield login
+    if not login.ok:
+        return
     yield _try(f"tables of {base.TAG} (without them each session is asked for)", tables)
     yield from _session("openalyx", connect, fixed)
 
@@ -135,7 +139,8 @@ def _try(name: str, step: Callable[[], str]) -> Check:
         return Check(name, True, f"found: {step()}")
     except Exception as error:  # whatever it is, it belongs into the report
         why = str(error) if isinstance(error, DataError) else f"{type(error).__name__}: {cause(error)}"
-        return Check(name, False, f"missing: {why}", REPORT)
+        account = isinstance(error, Refused) and "does not accept" in why
+        return Check(name, False, f"missing: {why}", ACCOUNT if account else REPORT)
 
 
 def _equal(found: object, expected: object, what: str) -> str:

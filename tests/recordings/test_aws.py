@@ -324,6 +324,13 @@ def test_doctor_finds_all_that_is_assumed(aws_door, openalyx_door, fixed, monkey
     assert not aws_door.root.exists() and not openalyx_door.root.exists()
 
 
+def test_doctor_says_of_a_wrong_password_that_it_is_wrong(aws_door, openalyx_door, fixed, monkeypatch):
+    monkeypatch.setenv("ALYX_PWD", "mistyped")
+    *_, login = doctor_online.examine(fixed)
+    assert login.name.startswith("login at ") and login.ok is False
+    assert "does not accept this user name and password" in login.detail and "ALYX_PWD" in login.fix
+
+
 def test_doctor_names_what_is_missing(aws_door, fixed):
     def examine(**other) -> tuple[dict[str, doctor.Check], set[str]]:
         checks = {check.name: check for check in doctor_online.examine(fixed._replace(**other))}

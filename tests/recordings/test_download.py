@@ -19,7 +19,15 @@ from helpers.servers import Door, edit_index, free_port
 from helpers.sessions import of_subject
 
 import bwm_tutorials as bwm
-from bwm_tutorials.errors import CorruptData, DataError, MissingDataset, Refused, UnknownSource, Unreachable
+from bwm_tutorials.errors import (
+    CorruptData,
+    DataError,
+    MissingDataset,
+    Refused,
+    UnknownSession,
+    UnknownSource,
+    Unreachable,
+)
 from bwm_tutorials.recordings import datasets, index
 from bwm_tutorials.recordings.remote import download, fetched, plan
 from bwm_tutorials.recordings.session import Session
@@ -492,14 +500,11 @@ def run(*words: str) -> int:
     return arguments.command(arguments)
 
 
-def test_data_commands_plan_get_verify_and_delete(door, served, capsys, monkeypatch):
-    if door.name == "openalyx":
-        monkeypatch.delenv("ALYX_URL")  # the folder of the public database
-        monkeypatch.setattr("bwm_tutorials.recordings.remote.openalyx.URL", door.web.url)
-        door = door._replace(root=door.root.with_name("openalyx"))
+def test_data_commands_plan_get_verify_and_delete(door, served, capsys):
     source = ("--source", door.name)
     with pytest.raises(SystemExit, match="Nothing was fetched"):
         run("verify", *source)
+    assert door.web.asked == []
     assert run("plan", *source, "licks") == 0
     assert "To fetch: 1 files" in capsys.readouterr().out and door.fetched() == []
     assert run("get", *source, "licks", "wheel") == 0
@@ -507,7 +512,7 @@ def test_data_commands_plan_get_verify_and_delete(door, served, capsys, monkeypa
     assert run("get", *source, "--update", "licks") == 0
     assert door.web.times("cache.zip") == 2
     assert run("where") == 0
-    assert str(door.root.parent) in (said := capsys.readouterr().out) and f"{door.name}: " in said
+    assert str(door.root.parent) in (said := capsys.readouterr().out) and f"{door.root.name}: " in said
     assert run("verify", *source) == 0
     assert "3 files are here; 0 of them damaged" in capsys.readouterr().out
     (file,) = door.root.rglob("licks.times.npy")
@@ -524,6 +529,15 @@ def test_data_commands_plan_get_verify_and_delete(door, served, capsys, monkeypa
     assert run("get", *source, "licks") == 0
     assert run("delete", *source, "--eid", served.eid) == 0
     assert [f.name for f in door.root.rglob("*/Subjects/**/*") if f.is_file()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize("eid", ["mistyped", "00000000-0000-4000-8000-000000000000"])
+@pytest.mark.parametrize("words", [("plan",), ("get",), ("index",), ("verify",), ("delete",)], ids=" ".join)
+def test_data_commands_say_that_there_is_no_such_session(eid, words, door):
+    door.connect()
+    with refused(UnknownSession, f"There is no session {eid}", "this source has"):
+        run(*words, "--source", door.name, "--eid", eid)
+    assert door.fetched() == []
 
 
 def test_account_is_for_the_door_that_takes_one():

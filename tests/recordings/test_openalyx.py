@@ -17,7 +17,7 @@ from iblutil.io import params
 from one.api import OneAlyx
 
 import bwm_tutorials as bwm
-from bwm_tutorials.errors import CorruptData, MissingDataset, Refused, Unreachable
+from bwm_tutorials.errors import CorruptData, DataError, MissingDataset, Refused, Unreachable
 from bwm_tutorials.recordings.remote import base, openalyx
 from bwm_tutorials.recordings.session import Session
 
@@ -97,7 +97,7 @@ def test_token_is_kept_in_the_data_folder_and_serves_the_next_time(stranger):
 def test_token_that_is_no_longer_good_is_replaced_or_asked_for(stranger, monkeypatch):
     opened = bwm.connect("openalyx", **MINE)
     monkeypatch.setattr(servers, "TOKEN", "another")
-    with refused(Refused, "needs an account"):
+    with refused(Refused, "does not accept this token", "signup"):
         opened.update()
     monkeypatch.setenv("ALYX_LOGIN", MINE["username"])
     monkeypatch.setenv("ALYX_PWD", MINE["password"])
@@ -109,6 +109,51 @@ def test_server_that_fails_at_the_login_is_named(stranger):
     stranger.web.faults["/auth-token"] = [500]
     with refused(Unreachable, "fails (500)"):
         bwm.connect("openalyx", **MINE)
+
+
+@pytest.mark.parametrize("given", [{}, {"username": MINE["username"], "token": "mistyped"}], ids=["env", "words"])
+def test_wrong_token_is_refused_once_by_a_database_that_cannot_be_asked_whose_it_is(given, stranger, monkeypatch):
+    stranger.web.instead["/me"] = Answer(404)
+    if not given:
+        monkeypatch.setenv("ALYX_TOKEN", "mistyped")
+        monkeypatch.setenv("ALYX_LOGIN", MINE["username"])
+    with refused(Refused, "does not accept this token", "signup"):
+        bwm.connect("openalyx", **given)
+    assert len(stranger.web.asked) < 10 and not (stranger.root / "sessions.pqt").exists()
+
+
+def test_password_without_a_name_and_an_address_that_is_none_are_said(stranger):
+    with refused(Refused, "password alone", "username="):
+        bwm.connect("openalyx", password="mine")
+    with refused(DataError, "https://", "'openalyx.internationalbrainlab.org'"):
+        bwm.connect("openalyx", base_url="openalyx.internationalbrainlab.org", **MINE)
+    assert stranger.web.asked == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "said"),
+    [
+        (Answer(429), Unreachable, "asked too often (429)"),
+        (Answer(404), Refused, "no login as IBL's database has (404)"),
+        (Answer(200, b"<html>"), Refused, "does not answer to a login"),
+        (Answer(200, b"[]"), Refused, "does not answer to a login"),
+    ],
+    ids=["429", "404", "a page", "a list"],
+)
+def test_login_that_is_answered_otherwise_is_no_wrong_password(answer, error, said, stranger):
+    stranger.web.instead["/auth-token"] = answer
+    with refused(error, stranger.web.url, said):
+        bwm.connect("openalyx", **MINE)
+    assert not (stranger.root / "sessions.pqt").exists()
+
+
+@pytest.mark.parametrize("place", ["/auth-token", "/insertions", "/sessions/"])
+def test_database_that_accepts_and_never_answers_is_named(place, stranger, monkeypatch):
+    monkeypatch.setattr(openalyx._Client, "timeout", (1, 1))
+    stranger.web.faults[place] = ["wait"]
+    with refused(Unreachable, stranger.web.url, "cannot be reached"):
+        Session(one=bwm.connect("openalyx", **MINE)).datasets  # noqa: B018
+    stranger.web.go.set()
 
 
 ASK = "import bwm_tutorials as bwm; print(len(bwm.connect('openalyx').search()))"

@@ -42,6 +42,8 @@ class OpenAlyxOne(base.RemoteOne, one_private.AlyxOne):
 
     def __init__(self, root: Path, base_url: str | None = None, offline: bool = False, **account: str | None):
         base_url = (base_url or os.environ.get("ALYX_URL") or URL).rstrip("/")
+        if not base_url.startswith(("http://", "https://")):
+            raise DataError(f"The address of a database begins with https://, as {URL} does, not {base_url!r}.")
         if base_url != URL:  # its own tables, its own token
             root = root.with_name(f"{root.name}-{one_private.folder_name(base_url)}")
         with download.writing(root):
@@ -93,26 +95,50 @@ class _Client(one_private.Client):
     """ONE's client; it asks for an account only where someone can answer."""
 
     def authenticate(self, username=None, password=None, cache_token=True, force=False, token=None) -> None:
+        if password and not username and not token:
+            raise Refused("A password alone does not tell whose it is: give username= with it.")
         if not password and not token:
+            if force and self.refusals is not None:  # ONE logs in anew, however often a token is refused
+                self.refusals += 1
             username = username or os.environ.get("ALYX_LOGIN") or self.login_name
             if force or not self.knows(username):
                 token, password = os.environ.get("ALYX_TOKEN"), os.environ.get("ALYX_PWD")
+                if (self.refusals or 0) > 1:
+                    raise self._refused("token", 403)
                 if not token and not (username and password):
                     username, password, token = self._ask(username)
         try:
-            super().authenticate(username or None, None if token else password, cache_token, force, token or None)
+            if password and not token:
+                token = self._log_in(username, password)
+            super().authenticate(username or None, None, cache_token, force, token or None)
         except requests.HTTPError as error:
             status = error.response.status_code if error.response is not None else 0
-            if status >= 500:
-                raise Unreachable(f"{self.base_url} fails ({status}): try again later.") from error
-            raise Refused(
-                f"{self.base_url} does not accept this {'token' if token else 'user name and password'} ({status}): "
-                f"correct it, make an account at {SIGN_UP}, or use connect('aws'), which needs none."
-            ) from error
+            if status == 429 or status >= 500:
+                why = "is asked too often" if status == 429 else "fails"
+                raise Unreachable(f"{self.base_url} {why} ({status}): try again later.") from error
+            if status not in (400, 401, 403):
+                raise Refused(f"{self.base_url} has no login as IBL's database has ({status}).") from error
+            raise self._refused("user name and password" if password else "token", status) from error
         except (ConnectionError, requests.RequestException) as error:
             raise _no_answer(self.base_url, error) from error
         except ValueError as error:  # a token alone, on a database that does not say whose it is
             raise Refused(f"{self.base_url} does not tell whose token this is: give username= with it.") from error
+
+    def _log_in(self, username: str, password: str) -> str:
+        """The token of a user, as ONE asks for it, but not for ever."""
+        account = {"username": username, "password": password}
+        response = requests.post(f"{self.base_url}/auth-token", data=account, timeout=self.timeout)
+        response.raise_for_status()
+        try:
+            return response.json()["token"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise Refused(f"{self.base_url} does not answer to a login as IBL's database does.") from error
+
+    def _refused(self, what: str, status: int) -> Refused:
+        return Refused(
+            f"{self.base_url} does not accept this {what} ({status}): correct it, make an account at {SIGN_UP}, or use "
+            "connect('aws'), which needs none."
+        )
 
     def _ask(self, username: str | None) -> tuple[str, str | None, str | None]:
         """A user name with a password or token from whoever sits before the screen."""
@@ -125,6 +151,8 @@ class _Client(one_private.Client):
         except (EOFError, OSError, NotImplementedError):  # nobody is there, or a notebook is run by a program
             username = password = token = None
         if not token and not (username and password):
+            if self.refusals:
+                raise self._refused("token", 403)
             raise Refused(
                 f"{self.base_url} needs an account: make one at {SIGN_UP} and give username= and password= (or "
                 "token=), or use connect('aws'), which has the same recordings and needs none."
