@@ -27,6 +27,7 @@ def book(tmp_path_factory, sample) -> Path:
     """The folder of the book, built once for all of pytest's processes."""
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "book"
+    bwm.connect("sample-release")  # which the lessons read; were it built below, that would be said there
     with FileLock(folder.with_suffix(".lock")):
         if not folder.exists():
             unfinished = folder.with_suffix(".unfinished")
