@@ -85,9 +85,10 @@ def test_what_goes_wrong_is_noticed_and_the_lesson_goes_on(start_here):
     write(start_here, cell(start_here, "SOURCE ="), "1 / 0")
     expect(cell(start_here, "1 / 0")).to_contain_text("division by zero")  # until then the kernel takes no orders
     run_all(start_here)
-    expect(start_here.locator(browser.COMPLAINT)).to_have_count(1)  # what an earlier run of the cell left may go late
-    [complaint] = browser.complaints(start_here)
-    assert "ZeroDivisionError: division by zero" in complaint
+    # On a busy computer some cells reach the kernel after it has dropped those that waited behind the error.
+    first, *later = browser.complaints(start_here)
+    assert "ZeroDivisionError: division by zero" in first
+    assert all("ZeroDivisionError" in each or "NameError" in each for each in later), later
     write(start_here, cell(start_here, "1 / 0"), 'SOURCE, EID = "sample", None')
 
     write(start_here, cell(start_here, "table ="), "import os, time\nprint('process', os.getpid())\ntime.sleep(600)")
