@@ -79,8 +79,8 @@ counted.loc["laboratories"] = [len(laboratories), here["lab"].nunique()]
 counted
 
 # %% [markdown]
-# The numbers on the left equal those of the release page [1]. Units come from the release's one table of all units; on
-# "aws" it is fetched once, some tens of MB. This lesson takes ten sessions; leave out `eids` for all.
+# The numbers on the left equal those of the release page [1]. Units come from one table of all; on "aws" it is fetched
+# once, some tens of MB. This lesson takes ten sessions; leave out `eids` for all.
 
 # %%
 eids = one.search()[:10]
