@@ -188,9 +188,11 @@ def aws_door(small_release, bucket, away, monkeypatch):
     from helpers import servers
 
     monkeypatch.setenv("BWM_ROSTER", str(servers.write_roster(small_release.cache_dir, away.with_name("roster.csv"))))
+    before = servers.keys(bucket)
     with servers.in_front_of(bucket) as web:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", web.url)
         yield servers.Door("aws", web, away / "aws", small_release.cache_dir)
+    servers.take_out(bucket, servers.keys(bucket) - before)
 
 
 @pytest.fixture

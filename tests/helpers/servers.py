@@ -212,16 +212,25 @@ def s3_client(url: str):
     )
 
 
+def keys(url: str) -> set[str]:
+    """What the bucket has."""
+    pages = s3_client(url).get_paginator("list_objects_v2").paginate(Bucket=aws.BUCKET)
+    return {item["Key"] for page in pages for item in page.get("Contents", [])}
+
+
+def take_out(url: str, added: set[str]) -> None:
+    """Take files out of the bucket."""
+    for key in added:
+        s3_client(url).delete_object(Bucket=aws.BUCKET, Key=key)
+
+
 def put(url: str, key: str, body: bytes) -> None:
     """Put a file into the bucket, for everyone to read."""
     s3_client(url).put_object(Bucket=aws.BUCKET, Key=key, Body=body, ACL="public-read")
 
 
-MULTIPART = (
-    "spikes.times.npy",
-    "_ibl_wheel.timestamps.npy",
-    "trials.pqt",
-)  # put in parts, so that their ETag is not their md5
+# Put in parts, so that their ETag is not their md5.
+MULTIPART = ("spikes.times.npy", "_ibl_wheel.timestamps.npy", "trials.pqt")
 
 
 def upload(url: str, root: Path) -> None:
