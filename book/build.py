@@ -27,8 +27,8 @@ from bwm_tutorials.workshop.pages import without_notes
 
 REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
 BINDER = REPOSITORY.replace("https://github.com", "https://mybinder.org/v2/gh") + "/HEAD?urlpath=lab/tree/my_lessons"
-PARTS = {"brainwide": ["release"]}
-"""Modules that a learner reaches by another one."""
+PARTS = {"brainwide": ["aggregate", "release"]}
+"""What a learner reaches by another module."""
 DICTIONARY = """# Data dictionary
 
 Every file of a session that the lessons or the package read: what it holds, in which unit, when it was sampled, and

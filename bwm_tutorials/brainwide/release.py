@@ -112,7 +112,7 @@ def insertions_in(one: LocalOne, region: str, good_units: int = 5) -> pd.DataFra
     Raises
     ------
     DataError
-        The atlas has no such region; the message lists acronyms that are written alike.
+        The atlas has no such region; the message lists the closest acronyms.
     """
     _check_region(region)
     table = units(one)
@@ -174,14 +174,18 @@ def _units_of_each(one: LocalOne, insertions: pd.DataFrame) -> pd.DataFrame:
 
 
 def _check_region(region: str) -> None:
-    """Raise DataError unless the atlas has a region, or it is ``'all'``."""
-    known = set(brain_regions().acronym)
-    if region == "all" or region in known:
+    """Raise DataError unless the atlas has a region, or it is ``'all'``; a name is answered with its acronym."""
+    atlas = brain_regions()
+    if region == "all" or region in atlas.acronym:
         return
-    asked, alike = region.casefold(), {name.casefold(): name for name in known}
+    asked = region.casefold()
+    names = dict(zip(map(str.casefold, atlas.name), atlas.acronym, strict=True))
+    called = [names[name] for name in get_close_matches(asked, names, 3, 0.6)]
+    alike = {acronym.casefold(): acronym for acronym in atlas.acronym}
     near = get_close_matches(asked, alike, 20, 0.5)
-    near = sorted(near, key=lambda name: (name != asked, name[:2] != asked[:2], name))[:5]
-    like = f"written alike are {', '.join(alike[name] for name in near)}" if near else "it goes by acronyms, as 'CA1'"
+    near = sorted(near, key=lambda acronym: (acronym != asked, acronym[:2] != asked[:2], acronym))
+    found = list(dict.fromkeys(called + [alike[acronym] for acronym in near]))[:5]
+    like = f"the closest that it has are {', '.join(found)}" if found else "it goes by acronyms, as 'CA1' or 'TH'"
     raise DataError(f"The Allen atlas has no region {region!r}; {like}.")
 
 

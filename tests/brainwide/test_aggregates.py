@@ -369,13 +369,14 @@ def test_on_the_bucket_only_sessions_with_the_region_are_listed(far_aws, small_r
 @pytest.mark.parametrize(
     "region, words",
     [
-        ("CA7", "written alike are CA, CA1, CA2, CA3"),
-        ("ca1", "written alike are CA1,"),
-        ("visp5", "written alike are VISp5,"),
-        ("the hippocampus", "it goes by acronyms"),
+        ("CA7", "the closest that it has are CA, CA1, CA2, CA3"),
+        ("ca1", "the closest that it has are CA1,"),
+        ("visp5", "the closest that it has are VISp5,"),
+        ("Thalamus", "the closest that it has are TH,"),
+        ("?", "it goes by acronyms"),
     ],
 )
-def test_an_unknown_region_gets_those_that_are_written_alike(region, words, small_release):
+def test_an_unknown_region_gets_the_closest_ones(region, words, small_release):
     with refused(DataError, f"no region {region!r}", words):
         release.insertions_in(small_release, region)
 
