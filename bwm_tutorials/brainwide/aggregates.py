@@ -1,7 +1,6 @@
 """The tables of all units and of all trials, each one file: what is asked of the whole release begins here."""
 
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -106,12 +105,10 @@ def _fetch(file: Path) -> None:
         raise MissingDataset(
             f"The bucket s3://{aws.BUCKET} has no {key}: 'bwm-tutorials doctor --online' says what has changed."
         )
-    etag = item["ETag"].strip('"')
     with download.writing(root):
         if known:  # it was altered, which the bucket does not tell of a file that was put in parts
             file.unlink(missing_ok=True)
-        md5 = etag if re.fullmatch("[0-9a-f]{32}", etag) else None
-        download.fetch([download.File((bucket.address(key),), file, item["Size"], md5)], root)
+        download.fetch([download.File((bucket.address(key),), file, item["Size"], aws.md5(item))], root)
         revision = aws.AGGREGATES.rpartition("/")[2]
         source, date = f"s3://{aws.BUCKET}/{key}", f"{item['LastModified']:%Y-%m-%d}"
         one_tables.write_note(file, source=source, revision=revision, date=date)

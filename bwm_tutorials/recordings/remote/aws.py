@@ -30,6 +30,12 @@ _WITH_ID = re.compile(r"(.+)\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(\.[^
 _FOLDER = ["lab", "subject", "date", "number"]
 
 
+def md5(item: dict) -> str | None:
+    """The md5 of a listed file, which the ETag of a file is that was put in one part; None if it is not known."""
+    etag = item.get("ETag", "").strip('"')
+    return etag if re.fullmatch("[0-9a-f]{32}", etag) else None
+
+
 class AwsOne(base.RemoteOne):
     """A ONE instance on the AWS Open Data bucket.
 
@@ -122,14 +128,13 @@ class Bucket:
         rows = []
         for item in self.listing(Prefix=prefix):
             if match := _WITH_ID.fullmatch(item["Key"], len(prefix)):
-                etag = item.get("ETag", "").strip('"')
                 rows.append(
                     {
                         "eid": eid,
                         "id": UUID(match[2]),
                         "rel_path": match[1] + match[3],
                         "file_size": item["Size"],
-                        "hash": etag if re.fullmatch("[0-9a-f]{32}", etag) else None,
+                        "hash": md5(item),
                     }
                 )
         if not rows:
