@@ -168,7 +168,7 @@ def nowhere() -> Iterator[str]:
 @pytest.fixture
 def away(tmp_path, monkeypatch, nowhere) -> Path:
     """A data folder and a home of one's own, and no account in the environment."""
-    from bwm_tutorials.recordings.remote import download
+    from bwm_tutorials.recordings.remote import patience
 
     for name in ("ALYX_URL", "ALYX_LOGIN", "ALYX_PWD", "ALYX_TOKEN", "HTTP_DATA_SERVER", "AWS_ENDPOINT_URL_S3"):
         monkeypatch.delenv(name, raising=False)
@@ -178,7 +178,7 @@ def away(tmp_path, monkeypatch, nowhere) -> Path:
     monkeypatch.setenv("BWM_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("BWM_FLATIRON", nowhere)
     monkeypatch.delenv("BWM_OFFLINE", raising=False)
-    monkeypatch.setattr(download, "PAUSE", 0.01)
+    monkeypatch.setattr(patience, "PAUSE", 0.01)
     return tmp_path / "data"
 
 

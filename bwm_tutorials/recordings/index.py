@@ -5,7 +5,7 @@ for when a session is first looked into, and kept with its date.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -43,15 +43,36 @@ def completed(datasets: pd.DataFrame) -> pd.DataFrame:
     return table.astype({"exists": bool, "default_revision": bool, "qc": QC_TYPE})
 
 
-def write(root: Path, eid: UUID, datasets: pd.DataFrame) -> pd.DataFrame:
-    """Keep what a session has, and return it; of several programs that do so at once one is the last, and all whole."""
-    file = _file(root, eid)
+def save(table: pd.DataFrame, file: Path, **about: str) -> None:
+    """Write a table with its date, whole or not at all; of several programs that do so at once one is the last."""
     file.parent.mkdir(exist_ok=True)
     part = file.with_name(f".{uuid4().hex}.part")
-    table = completed(datasets).sort_index()
     created = datetime.now().isoformat(sep=" ", timespec="minutes")
-    parquet.save(part, cast_index_object(table.copy(), str), {"date_created": created, "min_api_version": "2.7.0"})
-    os.replace(part, file)
+    try:
+        metadata = {"date_created": created, "min_api_version": "2.7.0", **about}
+        parquet.save(part, cast_index_object(table.copy(), str).sort_index(), metadata)
+        os.replace(part, file)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write(root: Path, eid: UUID, datasets: pd.DataFrame) -> None:
+    """Keep what a session has."""
+    save(completed(datasets), _file(root, eid))
+
+
+def remember(root: Path, found: Mapping[UUID, tuple[int, str]], eids: Iterable[UUID]) -> None:
+    """Keep size and md5 of datasets, by their ids, of sessions that are indexed."""
+    for eid in eids:
+        if (table := read(root, [eid])) is not None:
+            write(root, eid, corrected(table, found))
+
+
+def corrected(datasets: pd.DataFrame, found: Mapping[UUID, tuple[int, str]]) -> pd.DataFrame:
+    """Return a table of datasets with what was found of some of them, by their ids: size and md5."""
+    table, ids = datasets.copy(), datasets.index.get_level_values("id")
+    for id, (size, md5) in found.items():
+        table.loc[ids == id, ["file_size", "hash"]] = [size, md5]
     return table
 
 

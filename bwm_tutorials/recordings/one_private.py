@@ -3,12 +3,14 @@
 Everything else here uses what ONE documents. When ONE changes, the tests of this module fail first.
 """
 
+import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial, wraps
 from inspect import unwrap
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import UUID
 
 import one.params
@@ -19,7 +21,7 @@ from one.alf.path import ALFPath
 from one.api import One, OneAlyx
 from one.webclient import AlyxClient
 
-from . import index
+from . import index, turns
 
 NO_INSERTIONS = pd.DataFrame({"name": []}, index=pd.MultiIndex.from_arrays([[], []], names=["eid", "id"]))
 NEEDED = {"sessions": ["lab", "subject", "date", "number"], "datasets": ["rel_path"], "insertions": ["name"]}
@@ -72,7 +74,7 @@ def paths(one: One, datasets: pd.DataFrame) -> list[Path | None]:
     return one._check_filesystem(datasets)
 
 
-def _whole_table(loaded: pd.DataFrame | None, file: Path, needed: list[str]) -> pd.DataFrame:
+def whole_table(loaded: pd.DataFrame | None, file: Path, needed: list[str]) -> pd.DataFrame:
     """Return a table as ONE loaded it; read anew where ONE passes it over, because others have saved it again."""
     if file.exists() and (loaded is None or loaded.empty):
         loaded = pd.read_parquet(file)
@@ -98,7 +100,7 @@ class CheckedOne(One):
     def __init__(self, root: Path):
         One.__init__(self, cache_dir=root)
         for name, needed in NEEDED.items():
-            self._cache[name] = _whole_table(self._cache.get(name), root / f"{name}.pqt", needed)
+            self._cache[name] = whole_table(self._cache.get(name), root / f"{name}.pqt", needed)
         self._cache["datasets"] = index.completed(self._cache["datasets"])
         dates = self._cache["sessions"]["date"]
         self._cache["sessions"]["date"] = pd.to_datetime(dates).dt.date if len(dates) else dates
@@ -107,6 +109,14 @@ class CheckedOne(One):
         """Take datasets of further sessions into the table in memory."""
         self._cache["datasets"] = pd.concat([self._cache["datasets"], datasets]).sort_index()
 
+    def correct(self, found: dict[UUID, tuple[int, str]]) -> None:
+        """Take size and md5 of datasets, by their ids, into the table in memory and the folder's index."""
+        if found:
+            table = self._cache["datasets"]
+            eids = table.index[table.index.get_level_values("id").isin(found)].unique("eid")
+            self._cache["datasets"] = index.corrected(table, found)
+            index.remember(Path(self.cache_dir), found, eids)
+
     def whole(self, datasets: pd.DataFrame) -> list[Path]:
         """Return where datasets are, all of them there and as the tables say, or raise what is wrong."""
         raise NotImplementedError
@@ -114,8 +124,12 @@ class CheckedOne(One):
     def _check_filesystem(self, datasets, offline=None, update_exists=True, check_hash=True) -> list[ALFPath | None]:
         # Every load call of ONE comes through here before a file is read. ONE itself leaves out what is not there,
         # and reads what is not whole.
-        self.whole(pd.DataFrame([datasets]) if isinstance(datasets, pd.Series) else datasets)
-        return super()._check_filesystem(datasets, offline=True, update_exists=False, check_hash=False)
+        table = pd.DataFrame([datasets]) if isinstance(datasets, pd.Series) else datasets
+        sizes = [
+            path.stat().st_size for path in self.whole(table)
+        ]  # of which ONE would warn where the tables are wrong
+        table = table.rename_axis(index=["id", "eid"][: table.index.nlevels][::-1]).assign(file_size=sizes)
+        return super()._check_filesystem(table, offline=True, update_exists=False, check_hash=False)
 
     def pid2eid(self, pid: str | UUID, query_type: str | None = None) -> tuple[UUID, str]:
         """Return the session (eid) and name of the probe of an insertion."""
@@ -157,12 +171,17 @@ class Client(AlyxClient):
         The folder that files are fetched into; parameters go to ``.one`` in it.
     """
 
-    timeout = (10, 30)  # s: to be reached, and without a byte; ONE itself waits for ever
+    timeout = (10, 20)  # s: to be reached, and without a byte; ONE itself waits for ever
     refusals: int | None = None  # of a token, while something is asked
 
     def __init__(self, base_url: str, root: Path):
         self._folder = root / ".one"
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # a token is a password
+        with suppress(OSError):
+            self._folder.mkdir(mode=0o700, exist_ok=True)  # a token is a password
+        if not os.access(self._folder, os.R_OK | os.W_OK):  # what is here can be read all the same
+            self._while_it_lasts = TemporaryDirectory()
+            self._folder = Path(self._while_it_lasts.name, ".one")
+            self._folder.mkdir()
         with self._own_parameters():
             super().__init__(base_url, cache_dir=root, silent=True)
 
@@ -209,7 +228,7 @@ class Client(AlyxClient):
         def getfile(name: str) -> str:
             return str(self._folder.parent.joinpath(*("." + part.lstrip(".") for part in Path(name).parts)))
 
-        with _HOME:
+        with _HOME, turns.alone(self._folder.parent, self._folder):
             original, default = params.getfile, one.params.CACHE_DIR_DEFAULT
             params.getfile, one.params.CACHE_DIR_DEFAULT = getfile, str(self._folder)
             try:

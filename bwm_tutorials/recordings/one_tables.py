@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from . import integrity
+
 SYNTHETIC_PREFIX = "5eed0000"
 SYNTHETIC_LAB = "syntheticlab"
 
@@ -59,8 +61,7 @@ def metadata(root: Path) -> dict:
 
 def write_note(file: Path, **about: str) -> None:
     """Write beside a file what it should be (``size``, ``md5``), and what else is known of it."""
-    with file.open("rb") as stream:
-        md5 = hashlib.file_digest(stream, "md5").hexdigest()
+    md5 = integrity.md5(file)
     part = file.with_name(f".{file.stem}.json.part")
     part.write_text(json.dumps({**about, "size": file.stat().st_size, "md5": md5}, indent=1), encoding="utf-8")
     os.replace(part, file.with_suffix(".json"))

@@ -147,7 +147,8 @@ def test_sources_without_say_where_there_are_some(name, bare, small_sample):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_table_is_fetched_once_by_either_door_and_needs_no_network_afterwards(name, far, small_release, said):
-    first = aggregate(far.connect(), name)
+    one, _ = far.connect(), said()
+    first = aggregate(one, name)
     sentence = said()
     assert f"from s3://{aws.BUCKET}/{aws.AGGREGATES}/{name}.pqt: revision {REVISION}, of 20" in sentence
     assert f"{len(first):,} " in sentence and "of 10 sessions" in sentence
@@ -196,7 +197,7 @@ def test_a_table_that_was_altered_on_disk_is_fetched_again_or_refused(name, far_
 
 
 def test_a_program_that_died_before_it_wrote_where_the_table_is_from_leaves_nothing_to_fetch(far_aws, said):
-    one = far_aws.connect()
+    one, _ = far_aws.connect(), said()
     aggregate(one, "clusters")
     sentence = said()
     note = far_aws.file("clusters").with_suffix(".json")

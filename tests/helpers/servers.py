@@ -88,6 +88,7 @@ class Web:
 
     def __init__(self, answer: Callable[[str, str, dict, bytes], Answer]):
         self.asked: list[str] = []  # "GET /path", in order
+        self.ranges: list[str] = []  # what was asked for of files that had arrived in part
         self.faults: dict[str, list] = {}  # part of a path: what to do at the next requests of it
         self.instead: dict[str, Answer] = {}  # part of a path: what to answer from now on
         self.signed: list[str] = []  # what was asked for with credentials
@@ -101,6 +102,7 @@ class Web:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 path = unquote(urlsplit(self.path).path)
                 web.asked.append(f"{self.command} {path}")
+                web.ranges += [self.headers["Range"]] if "Range" in self.headers else []
                 if "Authorization" in self.headers or "X-Amz" in self.path:
                     web.signed.append(path)
                 key = next((key for key, todo in web.faults.items() if key in f"{path} {self.path}" and todo), None)
@@ -117,8 +119,8 @@ class Web:
 
             def give(self, given: Answer, fault: str | None = None) -> None:
                 body = given.body
-                if fault == "altered":
-                    body = body[:-1] + bytes([body[-1] ^ 1])
+                if fault == "altered":  # each time in another bit
+                    body = body[:-1] + bytes([body[-1] ^ (1 << len(web.asked) % 8)])
                 elif fault == "short":
                     body = body[: len(body) // 2]
                 elif fault == "longer":

@@ -154,7 +154,7 @@ def test_zip_without_tables_is_named_and_nothing_is_kept(given, words, aws_door)
     aws_door.web.instead[aws.TABLES] = given
     with refused(CorruptData, aws.TABLES, words):
         aws_door.connect()
-    assert {file.name for file in aws_door.root.iterdir()} == {".bwm-tutorials", ".download.lock"}
+    assert {file.name for file in aws_door.root.iterdir()} == {".bwm-tutorials", ".locks"}
     aws_door.web.instead.clear()
     assert len(Session(one=aws_door.connect()).licks)
 

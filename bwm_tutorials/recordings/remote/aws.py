@@ -3,7 +3,6 @@
 import io
 import os
 import re
-from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from uuid import UUID
@@ -14,8 +13,8 @@ from one.alf.cache import EMPTY_DATASETS_FRAME, cast_index_object
 
 from ...console import say
 from ...errors import DataError, MissingDataset, Refused, Unreachable, cause
-from .. import index
-from . import base, download
+from .. import index, integrity
+from . import base, download, patience
 
 BUCKET = "ibl-brain-wide-map-public"
 REGION = "us-east-1"
@@ -31,9 +30,8 @@ _FOLDER = ["lab", "subject", "date", "number"]
 
 
 def md5(item: dict) -> str | None:
-    """The md5 of a listed file, which the ETag of a file is that was put in one part; None if it is not known."""
-    etag = item.get("ETag", "").strip('"')
-    return etag if re.fullmatch("[0-9a-f]{32}", etag) else None
+    """The checksum of a listed file, if its ETag is one (`integrity.of_etag`)."""
+    return integrity.of_etag(item.get("ETag", ""), item["Size"])
 
 
 class AwsOne(base.RemoteOne):
@@ -78,7 +76,12 @@ class Bucket:
         from botocore.config import Config
 
         # Unsigned, so that no credentials of the user's are looked for, nor sent.
-        return boto3.client("s3", region_name=REGION, config=Config(signature_version=UNSIGNED))
+        once = {
+            "connect_timeout": patience.TIMEOUT[0],
+            "read_timeout": patience.TIMEOUT[1],
+            "retries": {"total_max_attempts": 1},
+        }
+        return boto3.client("s3", region_name=REGION, config=Config(signature_version=UNSIGNED, **once))
 
     def address(self, key: str) -> str:
         """The http address of a key."""
@@ -121,8 +124,7 @@ class Bucket:
     def list_session(self, eid: UUID, session: dict, known: pd.DataFrame) -> pd.DataFrame:
         """What a session has: names, ids and sizes by the bucket's listing, the newest revision of each the default.
 
-        The ETag of a file that was put in one part is its md5. Else that of any table that knows the file's id, and the
-        quality, are taken from ``known``.
+        The md5 is that of the ETag, or else of any table that knows the file's id; quality comes from ``known``.
         """
         prefix = "data/{lab}/Subjects/{subject}/{date}/{number:03d}/".format(**session)
         rows = []
@@ -151,14 +153,25 @@ class Bucket:
         folders = [found["Prefix"] for found in self.listing("CommonPrefixes", Delimiter="/")]
         return ", ".join(folders) or "no folders"
 
-    def listing(self, what: str = "Contents", **terms: str) -> Iterator[dict]:
-        """The bucket's files (``Key``, ``Size``), or folders (``CommonPrefixes``)."""
-        from botocore.exceptions import BotoCoreError, ClientError
+    def listing(self, what: str = "Contents", **terms: str) -> list[dict]:
+        """The bucket's files (``Key``, ``Size``, ``ETag``, ``LastModified``), or folders (``CommonPrefixes``)."""
+        from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, ReadTimeoutError
 
-        try:
-            for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, **terms):
-                yield from page.get(what, [])
-        except (BotoCoreError, ClientError) as error:
-            raise Unreachable(
-                f"The bucket s3://{BUCKET} cannot be listed ({cause(error)}): try again later."
-            ) from error
+        def attempt() -> list[dict]:
+            found = []
+            try:
+                for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, **terms):
+                    if page.get("Name") != BUCKET:
+                        raise patience.Failed("the answer is no list, and may be the login page of a network")
+                    found += page.get(what, [])
+            except ClientError as error:
+                status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+                if status != 429 and status < 500:
+                    raise Refused(f"The bucket s3://{BUCKET} cannot be listed ({cause(error)}).") from error
+                raise patience.Failed(f"the server answers {status}") from error
+            except BotoCoreError as error:
+                silent = isinstance(error, ConnectTimeoutError | ReadTimeoutError)
+                raise patience.Failed(cause(error), silent=silent) from error
+            return found
+
+        return patience.persist(attempt, f"The list of s3://{BUCKET}")

@@ -6,13 +6,12 @@ import tempfile
 import zipfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import date
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 from uuid import UUID
 
 import pandas as pd
-from iblutil.io import parquet
 from one.alf.cache import cast_index_object, load_tables
 from one.alf.path import add_uuid_string
 from tqdm import tqdm
@@ -20,13 +19,14 @@ from tqdm import tqdm
 from ...console import no_terminal, say
 from ...errors import CorruptData, DataError, Unreachable, cause
 from ...paths import claim
-from .. import index, one_private
+from .. import index, one_private, turns
 from ..local import LocalFile, LocalOne
 from . import download
 
 TAG = "Brainwidemap"  # of the release in IBL's database
 MAIN = "6713a4a7-faed-4df2-acab-ee4e63326f8d"  # NYU-11 2020-02-18, the session that IBL's documentation shows
 BIG = 1_000_000_000  # bytes that no load call fetches unless it was planned
+CHANGED = date(2025, 9, 30)  # the end of 2025-Q3, the newest entry of the release's changelog
 RAW = (".cbin", ".mp4")  # recordings of probes and cameras as they came from the rig
 
 Tables = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
@@ -125,7 +125,8 @@ class RemoteOne(LocalOne):
         for id, path, size, md5 in lacking:
             place = add_uuid_string(PurePosixPath(path.relative_to(root)), id)
             files.append(download.File((self._url(place), f"{flatiron()}/{quote(str(place))}"), path, size, md5))
-        download.fetch(files, root)
+        found = download.fetch(files, root)
+        self.correct({file.id: found[file.path] for file in lacking if file.path in found})
 
     def _tables(self) -> Tables:
         """The release's sessions, what its tables know of files, and its insertions, in the form of ONE's tables."""
@@ -141,7 +142,7 @@ class RemoteOne(LocalOne):
 
     def _make_tables(self, root: Path, again: bool = False) -> None:
         self._ask_for("The tables of the release")
-        with download.writing(root), download.exclusive(root):
+        with download.writing(root), turns.alone(root, root / "sessions.pqt"):
             if again or not (root / "sessions.pqt").exists():
                 _save(*self._tables(), root)
 
@@ -174,7 +175,14 @@ def unzip_tables(content: bytes, where: str) -> tuple[pd.DataFrame, pd.DataFrame
             for name in names:
                 Path(folder, name).write_bytes(archive.read(name))
             found = load_tables(folder)
-        return found["sessions"], found["datasets"]
+            sessions, datasets = (
+                one_private.whole_table(found.get(name), Path(folder, f"{name}.pqt"), one_private.NEEDED[name])
+                for name in ("sessions", "datasets")
+            )
+        if made := found["_meta"].get("created_time"):
+            older = ", older than the newest changes of the release: its server is asked what each session has"
+            say(f"The tables at {where} are of {made:%Y-%m-%d}{older if made.date() < CHANGED else ''}.")
+        return sessions, datasets
     except DataError:
         raise
     except Exception as error:  # zipfile, zlib, pyarrow and ONE each have their own
@@ -198,15 +206,10 @@ def _save(sessions: pd.DataFrame, known: pd.DataFrame, insertions: pd.DataFrame,
         )
     known = index.completed(known[known.index.get_level_values("eid").isin(sessions.index)])[index.COLUMNS]
     insertions = insertions[eids.isin(sessions.index)]
-    created = datetime.now().isoformat(sep=" ", timespec="minutes")
-    metadata = {"date_created": created, "min_api_version": "2.7.0", "origin": "bwm-tutorials"}
     # Where the session that IBL shows is not among them, one with most probes, the first of these.
     of_most = insertions.groupby(level="eid").size().reindex(sessions.sort_values(["lab", "subject", "date"]).index)
-    metadata["main"] = MAIN if MAIN in map(str, sessions.index) else str(of_most.idxmax())
-    (root / index.FOLDER).mkdir(exist_ok=True)
+    main = MAIN if MAIN in map(str, sessions.index) else str(of_most.idxmax())
     tables = {f"{index.FOLDER}/{KNOWN}": known, "insertions.pqt": insertions, "datasets.pqt": known.iloc[:0]}
     # Who finds no table of sessions makes them all again, so that one comes last.
     for name, table in (tables | {"sessions.pqt": sessions}).items():
-        part = download.part_of(root / name)
-        parquet.save(part, cast_index_object(table.copy(), str).sort_index(), metadata)
-        os.replace(part, root / name)
+        index.save(table, root / name, origin="bwm-tutorials", main=main)

@@ -9,7 +9,6 @@ from ...errors import DataError
 from ...paths import is_ours
 from .. import index, integrity, one_private
 from ..local import LocalFile, LocalOne
-from .download import part_of
 
 
 def present(one: LocalOne, eid: str | UUID | None = None) -> Iterator[LocalFile]:
@@ -37,7 +36,7 @@ def delete(one: LocalOne, eid: str | UUID | None = None) -> int:
         raise DataError(f"{root} was not made by bwm-tutorials, so nothing in it is deleted.")
     files = [dataset.path for dataset in present(one, eid)]
     sessions = [one.eid2path(eid)] if eid is not None else sorted(root.glob("*/Subjects/*/*/*"))
-    files += [part for session in sessions for part in Path(session).rglob(part_of(Path("*")).name)]
+    files += [part for session in sessions for part in Path(session).rglob(".*.part")]
     freed = 0
     for file in files:
         freed += file.stat().st_size

@@ -18,7 +18,7 @@ from ...console import in_notebook
 from ...errors import DataError, MissingDataset, Refused, Unreachable, cause
 from ...paths import claim
 from .. import one_private
-from . import base, download
+from . import base, download, patience
 
 URL = "https://openalyx.internationalbrainlab.org"
 SIGN_UP = f"{URL}/signup"
@@ -175,6 +175,6 @@ def _asking(url: str) -> Iterator[None]:
 
 def _no_answer(url: str, error: Exception) -> Unreachable:
     return Unreachable(
-        f"{url} cannot be reached ({download.innermost(error)}): check the network connection; the lessons' sample "
+        f"{url} cannot be reached ({patience.innermost(error)}): check the network connection; the lessons' sample "
         "and what was fetched before need none."
     )
