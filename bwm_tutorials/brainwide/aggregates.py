@@ -1,6 +1,5 @@
 """The tables of all units and of all trials, each one file: what is asked of the whole release begins here."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,11 +12,9 @@ from ..recordings import integrity, one_tables
 from ..recordings.local import REMEDY, LocalOne
 from ..recordings.remote import aws, base, download
 
-FOLDER = "aggregates"
 HOLDS = {"clusters": "units", "trials": "trials"}
 NEEDED = {"clusters": ["pid", "eid", "cluster_id", "label", "acronym"], "trials": ["eid", "bwm_include"]}
 """Columns without which a table is not what it is taken for."""
-_KNOWN = {"source", "revision", "date", "size", "md5"}
 
 
 def aggregate(one: LocalOne, name: str) -> pd.DataFrame:
@@ -71,13 +68,13 @@ def read(one: LocalOne, name: str, columns: Sequence[str] | None = None) -> tupl
         raise DataError(f"There is no aggregate {name!r}; there are {listed}.")
     file = _file(one, name)
     if isinstance(one, base.RemoteOne):
-        _fetch(file)
+        _fetch(one, file)
     elif not file.exists():
         raise MissingDataset(
-            f"{one.cache_dir} has no {FOLDER}/{file.name}, the table of all {HOLDS[name]}: open connect('aws'), which "
-            "fetches the release's, or connect('sample-release'), which has a synthetic one."
+            f"{one.cache_dir} has no {one_tables.AGGREGATES}/{file.name}, the table of all {HOLDS[name]}: open "
+            "connect('aws'), which fetches the release's, or connect('sample-release'), which has a synthetic one."
         )
-    about = _about(file)
+    about = one_tables.note(file)
     if about:
         integrity.refuse_fault(file, about["size"], about["md5"], REMEDY, file.parent.parent)
     try:
@@ -91,14 +88,15 @@ def read(one: LocalOne, name: str, columns: Sequence[str] | None = None) -> tupl
 
 
 def _file(one: LocalOne, name: str) -> Path:
-    return Path(one.cache_dir, FOLDER, f"{name}.pqt")
+    return Path(one.cache_dir, one_tables.AGGREGATES, f"{name}.pqt")
 
 
-def _fetch(file: Path) -> None:
+def _fetch(one: base.RemoteOne, file: Path) -> None:
     """Fetch the release's table from the bucket, unless it is here as it came."""
-    root, known = file.parent.parent, _about(file)
-    if known and not integrity.fault(file, known["size"], known["md5"]):
+    root, known = file.parent.parent, one_tables.note(file)
+    if (known and not integrity.fault(file, known["size"], known["md5"])) or (one.never_asks and file.exists()):
         return
+    one.ask_for(f"The table of all {HOLDS[file.stem]}")
     bucket, key = aws.Bucket(), f"{aws.AGGREGATES}/{file.name}"
     item = next((each for each in bucket.listing(Prefix=key) if each["Key"] == key), None)
     if item is None:
@@ -112,12 +110,3 @@ def _fetch(file: Path) -> None:
         revision = aws.AGGREGATES.rpartition("/")[2]
         source, date = f"s3://{aws.BUCKET}/{key}", f"{item['LastModified']:%Y-%m-%d}"
         one_tables.write_note(file, source=source, revision=revision, date=date)
-
-
-def _about(file: Path) -> dict:
-    """What the note beside a table says of it; empty without one."""
-    try:
-        about = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
-        return about if set(about) >= _KNOWN else {}
-    except (OSError, ValueError, TypeError):
-        return {}

@@ -18,6 +18,7 @@ from . import integrity
 
 SYNTHETIC_PREFIX = "5eed0000"
 SYNTHETIC_LAB = "syntheticlab"
+AGGREGATES = "aggregates"  # the folder of tables that hold all sessions
 
 
 def make_id(text: str, synthetic: bool = False) -> str:
@@ -57,6 +58,15 @@ def metadata(root: Path) -> dict:
 
     schema = pyarrow.parquet.read_schema(root / "sessions.pqt").metadata or {}
     return json.loads(schema.get(b"one_metadata", b"{}"))
+
+
+def note(file: Path) -> dict:
+    """Return what the note beside a file says of it; empty without one."""
+    try:
+        about = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+        return about if {"source", "revision", "date", "size", "md5"} <= set(about) else {}
+    except (OSError, ValueError, TypeError):
+        return {}
 
 
 def write_note(file: Path, **about: str) -> None:

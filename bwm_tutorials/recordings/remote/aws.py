@@ -59,7 +59,8 @@ class AwsOne(base.RemoteOne):
     @cached_property
     def _known(self) -> pd.DataFrame:
         """Quality and md5 of files by their ids, as the release's tables have them."""
-        return parquet.load(Path(self.cache_dir, index.FOLDER, base.KNOWN))[0].droplevel("eid")[["hash", "qc"]]
+        table = parquet.load(Path(self.cache_dir, index.FOLDER, base.KNOWN))[0].droplevel("eid")[["hash", "qc"]]
+        return table[~table.index.duplicated()]
 
 
 class Bucket:

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from ...console import no_terminal, say
 from ...errors import CorruptData, DataError, Unreachable, cause
 from ...paths import claim
-from .. import index, one_private, turns
+from .. import index, one_private, one_tables, turns
 from ..local import LocalFile, LocalOne
 from . import download
 
@@ -67,6 +67,8 @@ class RemoteOne(LocalOne):
         """Fetch the tables and list each indexed session again: the release is corrected from time to time."""
         root = Path(self.cache_dir)
         self._make_tables(root, again=True)
+        for note in (root / one_tables.AGGREGATES).glob("*.json"):  # so that it is asked whether the table is another
+            note.unlink()
         LocalOne.__init__(self, root)
         self.list_ahead(index.indexed(root))
 
@@ -85,7 +87,7 @@ class RemoteOne(LocalOne):
             eids = set(sessions.index) - set(index.indexed(root))
         eids = [eid for eid in eids if eid in sessions.index]
         if eids:
-            self._ask_for(f"What {len(eids)} sessions have")
+            self.ask_for(f"What {len(eids)} sessions have")
 
         def keep(eid: UUID) -> None:
             index.write(root, eid, self._list(eid, sessions.loc[eid].to_dict()))
@@ -120,7 +122,7 @@ class RemoteOne(LocalOne):
     def fetch(self, lacking: Sequence[LocalFile]) -> None:
         """Fetch files that are missing or damaged, whatever they are."""
         root = Path(self.cache_dir)
-        self._ask_for(", ".join(sorted(file.path.name for file in lacking)))
+        self.ask_for(", ".join(sorted(file.path.name for file in lacking)))
         files = []
         for id, path, size, md5 in lacking:
             place = add_uuid_string(PurePosixPath(path.relative_to(root)), id)
@@ -141,12 +143,12 @@ class RemoteOne(LocalOne):
         raise NotImplementedError
 
     def _make_tables(self, root: Path, again: bool = False) -> None:
-        self._ask_for("The tables of the release")
+        self.ask_for("The tables of the release")
         with download.writing(root), turns.alone(root, root / "sessions.pqt"):
             if again or not (root / "sessions.pqt").exists():
                 _save(*self._tables(), root)
 
-    def _ask_for(self, what: str) -> None:
+    def ask_for(self, what: str) -> None:
         """Raise Unreachable if this instance never asks a server."""
         if self.never_asks:
             raise Unreachable(
@@ -191,8 +193,11 @@ def unzip_tables(content: bytes, where: str) -> tuple[pd.DataFrame, pd.DataFrame
 
 def insertions_table(roster: pd.DataFrame) -> pd.DataFrame:
     """ONE's table of insertions, from one with columns ``pid``, ``eid`` and ``name``."""
-    table = roster.rename(columns={"pid": "id"})[["eid", "id", "name"]].drop_duplicates()
-    return cast_index_object(table.set_index(["eid", "id"]), UUID)
+    table = roster.rename(columns={"pid": "id"})[["eid", "id", "name"]].drop_duplicates(["eid", "id"])
+    try:
+        return cast_index_object(table.set_index(["eid", "id"]), UUID)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise CorruptData(f"The list of the release's insertions has ids that are none ({cause(error)}).") from error
 
 
 def _save(sessions: pd.DataFrame, known: pd.DataFrame, insertions: pd.DataFrame, root: Path) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from ...errors import DataError
 from ...paths import is_ours
-from .. import index, integrity, one_private
+from .. import index, integrity, one_private, one_tables
 from ..local import LocalFile, LocalOne
 
 
@@ -20,6 +20,9 @@ def present(one: LocalOne, eid: str | UUID | None = None) -> Iterator[LocalFile]
     for dataset in one.files(table):
         if dataset.path.exists():
             yield dataset
+    for file in Path(one.cache_dir, one_tables.AGGREGATES).glob("*.pqt") if eid is None else ():
+        if about := one_tables.note(file):
+            yield LocalFile(None, file, about["size"], about["md5"])
 
 
 def damaged(one: LocalOne, eid: str | UUID | None = None) -> Iterator[str]:
@@ -35,6 +38,7 @@ def delete(one: LocalOne, eid: str | UUID | None = None) -> int:
     if not is_ours(root):
         raise DataError(f"{root} was not made by bwm-tutorials, so nothing in it is deleted.")
     files = [dataset.path for dataset in present(one, eid)]
+    files += [file.with_suffix(".json") for file in files if file.parent.name == one_tables.AGGREGATES]
     sessions = [one.eid2path(eid)] if eid is not None else sorted(root.glob("*/Subjects/*/*/*"))
     files += [part for session in sessions for part in Path(session).rglob(".*.part")]
     freed = 0
