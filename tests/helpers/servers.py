@@ -77,6 +77,9 @@ def edit_index(door: Door, eid: str, change: Callable[[pd.DataFrame], pd.DataFra
     index.write(door.root, UUID(eid), change(table))
 
 
+PIECE = 50_000  # bytes, after which a connection may break off
+
+
 class Answer(NamedTuple):
     status: int = 200
     body: bytes = b""
@@ -110,6 +113,11 @@ class Web:
                 other = next((given for key, given in web.instead.items() if key in f"{path} {self.path}"), None)
                 if isinstance(fault, int):
                     self.give(Answer(fault, b"no"))
+                elif isinstance(fault, Answer):
+                    self.give(fault)
+                elif fault == "silent":
+                    web.go.wait(60)
+                    self.close_connection = True
                 elif other:
                     self.give(other)
                 else:
@@ -131,8 +139,8 @@ class Web:
                 self.end_headers()
                 if self.command == "HEAD":
                     return
-                half = len(body) // 2
-                if fault in ("reset", "truncated", "wait", "slow"):
+                half = len(body) // 2 if fault != "pieces" else PIECE
+                if fault in ("reset", "truncated", "wait", "slow", "pieces"):
                     self.wfile.write(body[:half])
                     self.wfile.flush()
                 if fault == "wait":
@@ -142,7 +150,7 @@ class Web:
                         time.sleep(0.1)
                         self.wfile.write(body[start : min(start + len(body) // 8, len(body))])
                     return
-                if fault in ("reset", "truncated", "wait"):
+                if fault in ("reset", "truncated", "wait", "pieces"):
                     if fault == "reset":
                         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                         self.connection.close()
@@ -222,8 +230,10 @@ def keys(url: str) -> set[str]:
 
 def take_out(url: str, added: set[str]) -> None:
     """Take files out of the bucket."""
-    for key in added:
-        s3_client(url).delete_object(Bucket=aws.BUCKET, Key=key)
+    keys = sorted(added)
+    for start in range(0, len(keys), 1000):
+        some = [{"Key": key} for key in keys[start : start + 1000]]
+        s3_client(url).delete_objects(Bucket=aws.BUCKET, Delete={"Objects": some})
 
 
 def put(url: str, key: str, body: bytes) -> None:
@@ -337,10 +347,12 @@ class Alyx(Web):
     """
 
     page = 2  # records of a list that are given at once
+    a_second = 1_000_000  # requests that are answered; more are told to wait
 
     def __init__(self, root: Path, says_whose_token: bool = True, zipped: bool = True):
         super().__init__(self.answer)
         self.says_whose_token, self.zipped = says_whose_token, zipped
+        self.answered: list[float] = []  # when
         self.tables = load_tables(root)
         self.zip = cache_zip(root)
         self.paths = {f"/public/{key}": file for _, file, key in dataset_files(root)}
@@ -350,6 +362,10 @@ class Alyx(Web):
         parts = urlsplit(path)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         place = unquote(parts.path)
+        now = time.monotonic()
+        if sum(now - before < 1 for before in self.answered) >= self.a_second:
+            return as_json({"detail": "Request was throttled."}, 429, {"Retry-After": "1"})
+        self.answered.append(now)
         if place in self.paths:
             return part_of_file(self.paths[place].read_bytes(), headers)
         if place.startswith("/public/"):
@@ -441,8 +457,8 @@ def part_of_file(body: bytes, headers: dict) -> Answer:
     return Answer(206, body[start:], version | {"Content-Range": f"bytes {start}-{len(body) - 1}/{len(body)}"})
 
 
-def as_json(content, status: int = 200) -> Answer:
-    return Answer(status, json.dumps(content).encode(), {"Content-Type": "application/json"})
+def as_json(content, status: int = 200, headers: dict | None = None) -> Answer:
+    return Answer(status, json.dumps(content).encode(), {"Content-Type": "application/json"} | (headers or {}))
 
 
 def _listed(*terms: str) -> dict:

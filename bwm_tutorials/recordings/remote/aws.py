@@ -115,6 +115,8 @@ class Bucket:
             found = pd.read_csv(io.BytesIO(content)).rename(columns={"probe_name": "name", "session_number": "number"})
             if missing := {"pid", "eid", "name"} - set(found):
                 raise ValueError(f"it has no columns {', '.join(sorted(missing))}")
+            for each in (*found["pid"], *found["eid"]):
+                UUID(str(each))
         except (DataError, OSError, ValueError) as error:
             raise Unreachable(
                 f"The list of the release's insertions was looked for at {place} ({cause(error)}): check the network "
@@ -166,10 +168,10 @@ class Bucket:
                         raise patience.Failed("the answer is no list, and may be the login page of a network")
                     found += page.get(what, [])
             except ClientError as error:
-                status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-                if status != 429 and status < 500:
+                meta = error.response["ResponseMetadata"]
+                if meta["HTTPStatusCode"] != 429 and meta["HTTPStatusCode"] < 500:
                     raise Refused(f"The bucket s3://{BUCKET} cannot be listed ({cause(error)}).") from error
-                raise patience.Failed(f"the server answers {status}") from error
+                raise patience.busy(meta["HTTPStatusCode"], meta["HTTPHeaders"]) from error
             except BotoCoreError as error:
                 silent = isinstance(error, ConnectTimeoutError | ReadTimeoutError)
                 raise patience.Failed(cause(error), silent=silent) from error

@@ -194,10 +194,7 @@ def unzip_tables(content: bytes, where: str) -> tuple[pd.DataFrame, pd.DataFrame
 def insertions_table(roster: pd.DataFrame) -> pd.DataFrame:
     """ONE's table of insertions, from one with columns ``pid``, ``eid`` and ``name``."""
     table = roster.rename(columns={"pid": "id"})[["eid", "id", "name"]].drop_duplicates(["eid", "id"])
-    try:
-        return cast_index_object(table.set_index(["eid", "id"]), UUID)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise CorruptData(f"The list of the release's insertions has ids that are none ({cause(error)}).") from error
+    return cast_index_object(table.set_index(["eid", "id"]), UUID)
 
 
 def _save(sessions: pd.DataFrame, known: pd.DataFrame, insertions: pd.DataFrame, root: Path) -> None:

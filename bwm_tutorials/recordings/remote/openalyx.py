@@ -171,6 +171,11 @@ def _asking(url: str) -> Iterator[None]:
         raise Refused(f"{url} does not answer as IBL's database does ({cause(error)}): try again later.") from error
     except (ConnectionError, requests.RequestException) as error:
         raise _no_answer(url, error) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Unreachable(
+            f"{url} answers otherwise than IBL's database does, as the login page of a network would: open it in a "
+            "browser, and try again."
+        ) from error
 
 
 def _no_answer(url: str, error: Exception) -> Unreachable:

@@ -1,7 +1,7 @@
 """Ask a server with patience: what it does wrong is tried again, or said in one sentence."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -32,6 +32,12 @@ class Failed(Exception):
         self.error, self.pause, self.silent = error, pause, silent
 
 
+def busy(status: int, headers: Mapping[str, str]) -> Failed:
+    """What it comes to that a server is too busy, or fails."""
+    wish = {name.lower(): value for name, value in headers.items()}.get("retry-after", "")
+    return Failed(f"the server answers {status}", pause=float(wish) if wish.isdigit() else 0)
+
+
 @contextmanager
 def response(web: requests.Session, url: str, headers: dict[str, str]) -> Iterator[requests.Response]:
     """A response that has a body to read; what the network or the server does wrong is `Failed`, or final."""
@@ -41,8 +47,7 @@ def response(web: requests.Session, url: str, headers: dict[str, str]) -> Iterat
             if status in (404, 410):
                 raise MissingDataset(f"The server does not have {url} ({status}): it was moved or removed.")
             if status == 429 or status >= 500:
-                wish = answer.headers.get("Retry-After", "")
-                raise Failed(f"the server answers {status}", pause=float(wish) if wish.isdigit() else 0)
+                raise busy(status, answer.headers)
             if status not in (200, 206, 416):
                 raise Refused(
                     f"The server refuses {url} ({status}): if a browser on another network gets it, a firewall or "
