@@ -177,7 +177,7 @@ class Client(AlyxClient):
     def __init__(self, base_url: str, root: Path):
         self._folder = root / ".one"
         with suppress(OSError):
-            self._folder.mkdir(mode=0o700, exist_ok=True)  # a token is a password
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # a token is a password
         if not os.access(self._folder, os.R_OK | os.W_OK):  # what is here can be read all the same
             self._while_it_lasts = TemporaryDirectory()
             self._folder = Path(self._while_it_lasts.name, ".one")
