@@ -22,7 +22,8 @@ def run(door, target) -> str:
     return "".join(out.text for out in outputs if out.name == "stdout")
 
 
-def assert_each_file_is_asked_for_once(door, lessons, monkeypatch):
+def assert_each_file_is_asked_for_once(door, lessons):
+    """Run lessons (a function of the time, ``first`` or ``second``, that gives what they print) twice."""
     text = " ".join(lessons("first").split())
     assert "is synthetic, but what was put into it is not known here" in text and "nobody knows which units" in text
     files = [each for each in door.web.asked if each.startswith("GET ") and ("/Subjects/" in each or ".pqt" in each)]
@@ -32,21 +33,20 @@ def assert_each_file_is_asked_for_once(door, lessons, monkeypatch):
     lessons("second")
     assert door.web.asked == [], "neither for files, nor for what there is, nor to log in"
 
+
+def test_lessons_ask_a_server_once_and_then_need_none(door, play, monkeypatch):
+    def lessons(time):
+        return "".join(play(source, SOURCE=door.name) for source in SOURCES if source.name[:2] in FEW)
+
+    assert_each_file_is_asked_for_once(door, lessons)
     door.web.__exit__()
     monkeypatch.setenv("BWM_OFFLINE", "1")
     lessons("offline")
 
 
-def test_lessons_ask_a_server_once(door, play, monkeypatch):
-    lessons = [source for source in SOURCES if source.name[:2] in FEW]
-    assert_each_file_is_asked_for_once(
-        door, lambda _: "".join(play(lesson, SOURCE=door.name) for lesson in lessons), monkeypatch
-    )
-
-
 @pytest.mark.weekly
-def test_all_lessons_run_by_the_command_ask_a_server_once(door, tmp_path, monkeypatch):
-    assert_each_file_is_asked_for_once(door, lambda time: run(door, tmp_path / time), monkeypatch)
+def test_all_lessons_run_by_the_command_ask_a_server_once(door, tmp_path):
+    assert_each_file_is_asked_for_once(door, lambda time: run(door, tmp_path / time))
 
 
 def test_what_a_server_does_not_tell_is_not_made_up(door, capsys):
