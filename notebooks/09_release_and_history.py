@@ -285,7 +285,7 @@ pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 # or has a planted fault: it is contaminated, cut off or small.
 
 # %%
-if session.synthetic and len(units):
+if session.get("truth") and len(units):
     pids = units.index.unique("pid")
     whole = pd.concat([bwm.Insertion(pid, one).truth["fault"] == "" for pid in pids]).to_numpy()
     good = units["label"].to_numpy() == 1

@@ -20,7 +20,8 @@ def lines(session: Session) -> list[str]:
     has = session.available[session.available["present"]]
     revisions = has.loc[has["revision"] != "", "revision"]
     python = f"Python {sys.version_info.major}.{sys.version_info.minor}"
-    origin = f"a program made this (seed {session.seed})" if session.synthetic else "recorded from a mouse"
+    seed = "" if session.seed is None else f" (seed {session.seed})"
+    origin = f"a program made this{seed}" if session.synthetic else "recorded from a mouse"
     return [
         f"{'SYNTHETIC' if session.synthetic else 'REAL'}: {origin}",
         f"session    {session.details['lab']} / {session.name} / {session.details['number']:03d}",

@@ -87,7 +87,8 @@ def psychometric(curves: Mapping[str, pd.DataFrame], fit: bool = True) -> Figure
             ax.plot(table.index, table["p_right"], color=colour)
     ax.set(xlabel="signed contrast (%): left −, right +", ylabel="P(report right)", ylim=(-0.03, 1.03))
     ax.set_xticks([-100, -50, -25, 0, 25, 50, 100])
-    ax.legend(loc="upper left")
+    if any(not table.empty for table in curves.values()):
+        ax.legend(loc="upper left")
     return fig
 
 
@@ -132,18 +133,23 @@ def beliefs(p_left: np.ndarray, estimates: Mapping[str, np.ndarray], trials: sli
     estimates : mapping of str to ndarray
         Name → P(left) before each trial; four at most.
     trials : slice
-        Which are drawn.
+        Which are drawn; all of a session that ends before them.
     """
     p_left = np.asarray(p_left)
     fig, ax = plt.subplots(figsize=(8, 3.2))
+    if not p_left[trials].size:
+        trials = slice(None)
     number = np.arange(p_left.size)[trials]
     ax.fill_between(number, 0.5, p_left[trials], step="mid", color=GREY, alpha=0.3, lw=0, label="block")
     for (name, estimate), colour in zip(estimates.items(), COLOURS, strict=False):
         ax.plot(number, estimate[trials], color=colour, lw=1.3, label=name)
     ax.set(xlabel="trial", ylabel="P(stimulus left)", ylim=(0, 1), xlim=(number[0], number[-1]))
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=5, fontsize=8)
-    told = ", ".join(f"{name} {np.corrcoef(each, p_left)[0, 1]:.2f}" for name, each in estimates.items())
-    say(f"Correlation with the block over all {p_left.size} trials: {told}.")
+    if np.ptp(p_left):
+        told = ", ".join(f"{name} {np.corrcoef(each, p_left)[0, 1]:.2f}" for name, each in estimates.items())
+        say(f"Correlation with the block over all {p_left.size} trials: {told}.")
+    else:
+        say(f"In all {p_left.size} trials P(left) was {p_left[0]:g}: there is no block to follow.")
     return fig
 
 

@@ -44,9 +44,8 @@ def stamp(*sessions: "Session") -> None:
     global _signature
     shown: dict[str, set[str]] = {}
     for session in sessions:
-        origin = (
-            f"synthetic sample · seed {session.seed}" if session.synthetic else f"REAL · {session.details['subject']}"
-        )
+        seed = "" if session.seed is None else f" · seed {session.seed}"
+        origin = f"synthetic sample{seed}" if session.synthetic else f"REAL · {session.details['subject']}"
         shown.setdefault(origin, set()).add("" if session.synthetic else str(session.details["date"]))
     _signature = "  |  ".join(
         f"{origin}, {len(days)} days" if len(days) > 1 else f"{origin} {days.pop()}".rstrip()

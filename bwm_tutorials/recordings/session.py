@@ -68,7 +68,7 @@ class Session:
 
     @cached_property
     def seed(self) -> int | None:
-        """The seed a synthetic session was made with; None for a real one."""
+        """The seed a synthetic session was made with; None for a real one, and where the source does not tell."""
         return one_tables.metadata(Path(self.one.cache_dir)).get("seeds", {}).get(self.eid)
 
     @property
@@ -316,7 +316,7 @@ class Session:
         Raises
         ------
         MissingDataset
-            On a real recording: nobody knows.
+            On a real recording: nobody knows. On a synthetic one that came without its truth, as from a server.
         """
         if not self.synthetic:
             raise MissingDataset(
@@ -324,7 +324,10 @@ class Session:
             )
         folder = Path(self.one.cache_dir).parent / "truth" / self.eid
         if not folder.is_dir():
-            raise MissingDataset(f"{folder} is not there: the sample was moved without its truth; copy both folders.")
+            raise MissingDataset(
+                f"{self.name} is synthetic, but what was put into it is not known here, for {folder} is not there: no "
+                "server has it, and of a sample that was moved both folders must be copied."
+            )
         with self.files.reading(str(folder)):
             return Bunch({file.stem: pd.read_parquet(file) for file in sorted(folder.glob("*.pqt"))})
 

@@ -17,6 +17,7 @@ from ..paths import ROOT
 from .pages import Result, write_index, write_page
 
 CELL_TIMEOUT = 120  # s
+FETCHING_TIMEOUT = 3600  # s; of a cell that may fetch files: who is fetching gives up by itself when nothing comes
 AT_ONCE = 2
 _KERNEL_START = 60  # s
 
@@ -125,7 +126,8 @@ def execute_all(outputs: Mapping[Path, tuple[Path, dict[str, str | None]]], what
 
         def make(output: Path) -> Result:
             notebook, parameters = outputs[output]
-            return execute(notebook, output, parameters, progress=bar.update)
+            fetches = parameters.get("SOURCE") in ("aws", "openalyx")
+            return execute(notebook, output, parameters, FETCHING_TIMEOUT if fetches else CELL_TIMEOUT, bar.update)
 
         return list(pool.map(make, outputs))
 

@@ -43,6 +43,18 @@ def without_handles(notebook: NotebookNode) -> NotebookNode:
     return notebook
 
 
+def without_bars(notebook: NotebookNode) -> NotebookNode:
+    """A notebook with what a terminal would still show of progress bars, which is nothing once they have ended."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = _joined(cell.outputs)
+            for out in cell.outputs:
+                if out.output_type == "stream":
+                    out.text = re.sub(r"[^\n]*\r(?!\n)", "", out.text)
+            cell.outputs = [out for out in cell.outputs if out.output_type != "stream" or out.text]
+    return notebook
+
+
 def without_notes(notebook: NotebookNode) -> NotebookNode:
     """A notebook without the teacher's notes, which are the cells tagged ``teacher``."""
     from nbconvert.preprocessors import TagRemovePreprocessor
@@ -69,7 +81,7 @@ def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
     """Outputs with what was printed in several pieces put together: where it is cut depends on the computer's speed."""
     joined: list[NotebookNode] = []
     for out in outputs:
-        if joined and out.output_type == joined[-1].output_type == "stream":
+        if joined and out.output_type == joined[-1].output_type == "stream" and out.name == joined[-1].name:
             joined[-1].text += out.text
         else:
             joined.append(out)
@@ -82,7 +94,7 @@ def write_page(notebook: Path, notes: bool = False) -> None:
     Links go from page to page; Markdown that is linked becomes a page too, and what has no page is linked in the
     repository.
     """
-    shown = without_handles(nbformat.read(notebook, as_version=4))
+    shown = without_bars(without_handles(nbformat.read(notebook, as_version=4)))
     _write(shown if notes else without_notes(shown), notebook.with_suffix(".html"))
 
 

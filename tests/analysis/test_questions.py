@@ -221,7 +221,7 @@ def test_where_nothing_is_known_it_ends_in_a_figure_and_a_table(small_sample, tm
     forget_the_twin(tmp_path / "one")
     text = play(altered(tmp_path, FOLDER=str(tmp_path / "mine")), SOURCE=str(tmp_path / "one"))
     text = " ".join(text.split())
-    assert "was moved without its truth" in text and "has no null twin" in text
+    assert "what was put into it is not known" in text and "has no null twin" in text
     assert "put in: unknown" in text and "put in unknown; 95" in text
     assert text.count("not applicable here") == 2 and text.count("not attempted") == 1
     written = sorted(file.name for file in (tmp_path / "mine").iterdir())

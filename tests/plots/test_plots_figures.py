@@ -196,6 +196,14 @@ def test_beliefs_say_how_they_follow_the_block(session, capsys):
     assert [len(line.get_xdata()) for line in fig.axes[0].lines] == [50, 50]
 
 
+def test_a_session_that_ends_before_its_first_block_is_drawn_too(capsys):
+    fig = plots.beliefs(np.full(30, 0.5), {"rule": np.full(30, 0.5)})
+    assert [len(line.get_xdata()) for line in fig.axes[0].lines] == [30]
+    assert "In all 30 trials P(left) was 0.5: there is no block to follow." in capsys.readouterr().out
+    plots.psychometric({"left block": curve([0, 0.1, 0.5, 0.9, 1], 400).iloc[:0]})
+    assert capsys.readouterr().out == "left block: no trials.\n"
+
+
 def test_learning_and_many_mice_say_what_was_fitted(capsys):
     days = {"monday": curve([0.3, 0.4, 0.5, 0.6, 0.7], 400), "friday": curve([0, 0.1, 0.5, 0.9, 1], 400)}
     fig = plots.learning(days)

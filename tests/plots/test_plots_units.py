@@ -178,7 +178,7 @@ def test_the_lesson_goes_on_where_the_truth_is_unknown(small_sample, tmp_path, p
     """As on a real recording that has everything else."""
     shutil.copytree(small_sample, tmp_path / "one")
     text = play(ROOT / "notebooks" / "05_spike_sorting.py", SOURCE=str(tmp_path / "one"))
-    assert "was moved without its truth" in text and "put in unknown" in text and "put in: " not in text
+    assert "what was put into it is not known" in text and "put in unknown" in text and "put in: " not in text
 
 
 def train(rng, rate, seconds=3600.0, refractory=0.0025):

@@ -336,7 +336,7 @@ def test_what_was_put_into_a_real_mouse_is_unknown(real):
 
 def test_sample_that_was_moved_without_its_truth_says_so(folder):
     shutil.rmtree(folder.parent / "truth")
-    with refused(MissingDataset, folder.parent / "truth", "copy both"):
+    with refused(MissingDataset, folder.parent / "truth", "both folders must be copied"):
         bwm.Session(one=bwm.connect(folder)).truth  # noqa: B018
 
 

@@ -69,6 +69,13 @@ def test_a_cell_that_hangs_is_stopped(tmp_path):
     assert result.error == "cell 2 (import time; time.sleep(60)): took more than 2 s and was stopped"
 
 
+def test_a_cell_that_fetches_may_take_as_long_as_the_network_does(tmp_path, monkeypatch):
+    monkeypatch.setattr(execute, "CELL_TIMEOUT", 1)
+    slow = notebook(tmp_path / "04_slow.ipynb", "import time; time.sleep(3)")
+    outcomes = {source: execute.run([slow], tmp_path / source, source)[0].error for source in ("sample", "aws")}
+    assert "took more than 1 s" in outcomes["sample"] and outcomes["aws"] == ""
+
+
 def test_a_kernel_that_dies_is_an_error(tmp_path):
     dying = notebook(tmp_path / "05_dying.ipynb", "import os; os._exit(1)")
     assert "died" in execute.execute(dying, tmp_path / "out.ipynb").error.lower()

@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from helpers.repository import SOURCES
-from nbformat.v4 import new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from bwm_tutorials.workshop import notebooks, pages
 
@@ -46,6 +46,15 @@ def test_what_has_no_page_is_linked_in_the_repository(tmp_path):
     page = (tmp_path / "00_start_here.html").read_text("utf-8")
     assert 'href="https://github.com/bwm-tutorials/bwm-tutorials/blob/HEAD/notebooks/03_decision_task.ipynb"' in page
     assert "https://example.org" in page and 'href="#top"' in page and dead_links(tmp_path) == []
+
+
+def test_a_page_has_no_progress_bars(tmp_path):
+    printed = [("stderr", text) for text in ("\r0 of 2 files", "\r1 of 2 files", "\r      \r", "a warning\n")]
+    outputs = [new_output("stream", name=name, text=text) for name, text in [*printed, ("stdout", "a result\r\n")]]
+    nbformat.write(new_notebook(cells=[new_code_cell(outputs=outputs)]), tmp_path / "00_start_here.ipynb")
+    pages.write_page(tmp_path / "00_start_here.ipynb")
+    page = (tmp_path / "00_start_here.html").read_text("utf-8")
+    assert "a warning" in page and "a result" in page and "of 2 files" not in page
 
 
 def test_a_dead_link_is_noticed(tmp_path):
