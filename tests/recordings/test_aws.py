@@ -91,9 +91,7 @@ def test_release_has_459_sessions_and_699_insertions(aws_door, real_data, monkey
     one = aws_door.connect()
     assert (len(one.search()), len(one.search_insertions())) == (459, 699)
     assert len(one.search(lab="zadorlab")) == 37 and len(one.search_insertions(lab="zadorlab")) == 66
-    assert Session(one=one).name == "NYU-11 2020-02-18" and assumptions.FIXED.pid in map(
-        str, one.eid2pid(base.MAIN)[0]
-    )
+    assert Session(one=one).name == "NYU-11 2020-02-18" and assumptions.FIXED.pid in map(str, one.eid2pid(base.MAIN)[0])
 
 
 def test_main_session_is_the_one_that_ibl_shows_or_one_with_most_probes(aws_door, served, plain, monkeypatch):

@@ -1,17 +1,21 @@
 """The doctor asks the servers whether all is as assumed: one row for each assumption, whatever a server does."""
 
 import hashlib
+import os
 import re
 import socket
+import subprocess
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from uuid import UUID
 
 import pytest
+import yaml
 from helpers import servers
 from helpers.servers import Answer, Door
 
+from bwm_tutorials.paths import ROOT
 from bwm_tutorials.recordings import one_tables
 from bwm_tutorials.recordings.remote import aws
 from bwm_tutorials.workshop import assumptions, cli, doctor_online, findings
@@ -258,3 +262,34 @@ def test_a_cell_is_one_line_with_its_pipes_escaped(ending, capsys):
     assert first == r"| a\|b | c | first second \| third | no |"
     assert cells(first) == ["a|b", "c", "first second | third", "no"] and cells(second)[3] == "yes"
     assert verdict.startswith("Not as the lessons need it: a|b. ")
+
+
+def test_contributing_names_each_row(fixed, tmp_path):
+    """A row that no reader finds in the table, or one that is there and is not asked, is a mistake in either."""
+    section = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## What is assumed of the servers")[2]
+    lines = [cells(line) for line in section.partition("\nFaults ")[0].splitlines() if line.startswith("| ")]
+    named, group = set(), ""
+    for name in (name for line in lines[1:] for name in re.findall("`([^`]+)`", line[1])):
+        full = name.replace("… ", f"{group}: ") if name.startswith("… ") else name
+        group = full.partition(": ")[0]
+        named.add(full)
+    asked = {question.what for group in assumptions.questions(tmp_path, fixed) for question in group}
+    of_doors = {what for what in asked if what.startswith(("aws: ", "openalyx: "))}
+    of_tables = {what for what in asked if what.endswith((".pqt: size", ".pqt: md5"))}
+    assert named - {"aws: …", "openalyx: …", "…: size", "…: md5"} == asked - of_doors - of_tables
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the job runs on Linux")
+def test_the_weekly_job_keeps_the_table_and_the_exit_code(tmp_path):
+    job = yaml.safe_load((ROOT / ".github/workflows/live.yml").read_text())["jobs"]["online"]
+    (step,) = [step for step in job["steps"] if "doctor --online" in step.get("run", "")]
+    (keep,) = [step for step in job["steps"] if "GITHUB_STEP_SUMMARY" in step.get("run", "")]
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho '| a row |'; exit 1\n")
+    python.chmod(0o755)
+    inside = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
+    assert step["shell"] == "bash" and keep["if"] == "always()"
+    bash = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c"]  # what GitHub runs for it
+    assert subprocess.run([*bash, step["run"]], cwd=tmp_path, env=inside).returncode == 1
+    subprocess.run([*bash, keep["run"]], cwd=tmp_path, env=inside, check=True)
+    assert (tmp_path / "summary.md").read_text() == (tmp_path / "servers.md").read_text() == "| a row |\n"
