@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -245,10 +244,11 @@ def _doctor(arguments: argparse.Namespace) -> int:
     from . import doctor
 
     if arguments.online:
-        with suppress(ImportError):  # a computer on which nothing is installed is looked at itself
+        try:
             from . import doctor_online
-
-            return doctor_online.print_table(doctor_online.examine())
+        except ImportError:  # a computer on which nothing is installed is looked at itself
+            return doctor.print_checks(doctor.examine())
+        return doctor_online.print_table(doctor_online.examine())
     return doctor.print_checks(doctor.examine())
 
 

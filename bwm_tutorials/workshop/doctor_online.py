@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 
 import requests
 
+import bwm_tutorials as bwm
+
 from ..console import say
 from ..errors import DataError, cause
 from ..recordings.remote import download
@@ -51,8 +53,9 @@ def examine(fixed: Fixed = FIXED) -> Iterator[Row]:
 
 def print_table(rows: Iterable[Row]) -> int:
     """Print each row as soon as it is known, and return the exit code: 1 if something is not as the lessons need it."""
-    versions = ", ".join(f"{name} {version(name)}" for name in ("bwm-tutorials", "ONE-api", "pandas", "boto3"))
-    say(f"{date.today()}, {versions}, Python {sys.version.split()[0]}, {sys.platform}\n")
+    versions = ", ".join(f"{name} {version(name)}" for name in ("ONE-api", "pandas", "boto3"))
+    python = sys.version.split()[0]
+    say(f"{date.today()}, bwm-tutorials {bwm.__version__}, {versions}, Python {python}, {sys.platform}\n")
     say(line(["what", "expected", "found", "ok"]))
     say(line(["---"] * 4))
     failed = []

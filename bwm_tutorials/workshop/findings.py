@@ -8,7 +8,6 @@ import json
 import os
 import re
 from contextlib import suppress
-from pathlib import PurePosixPath
 from typing import NamedTuple
 from urllib.parse import urlencode
 from xml.etree import ElementTree
@@ -18,7 +17,6 @@ import numpy as np
 import pandas as pd
 import requests
 from iblutil.util import Bunch
-from one.alf.path import remove_uuid_string
 from pyarrow import parquet
 
 from ..errors import CorruptData, MissingDataset, Refused, cause
@@ -27,6 +25,7 @@ from ..recordings.remote import aws, base, download
 
 TIMEOUT = (10, 30)  # s: to connect, and without a byte
 PART = 8 << 20  # bytes of each part of a file that was put in parts
+_ID = re.compile(r"\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(?=\.[^./]+$)")
 TRIALS = [
     *("intervals_0", "intervals_1", "stimOn_times", "goCue_times", "firstMovement_times", "response_times"),
     *("feedback_times", "feedbackType", "choice", "contrastLeft", "contrastRight", "probabilityLeft", "rewardVolume"),
@@ -44,7 +43,7 @@ class Listing(NamedTuple):
     def paths(self) -> dict[str, dict]:
         """The files that have an id in their names, by their paths without it."""
         keys = [each["Key"].removeprefix(self.prefix) for each in self.items]
-        paths = [str(remove_uuid_string(PurePosixPath(key))) for key in keys]
+        paths = [_ID.sub("", key) for key in keys]
         return {path: each for path, key, each in zip(paths, keys, self.items, strict=True) if path != key}
 
     def of(self, path: str) -> dict:

@@ -293,3 +293,22 @@ def test_the_weekly_job_keeps_the_table_and_the_exit_code(tmp_path):
     assert subprocess.run([*bash, step["run"]], cwd=tmp_path, env=inside).returncode == 1
     subprocess.run([*bash, keep["run"]], cwd=tmp_path, env=inside, check=True)
     assert (tmp_path / "summary.md").read_text() == (tmp_path / "servers.md").read_text() == "| a row |\n"
+
+
+@pytest.mark.parametrize("name", ["notes", "folder/", f"x.{one_tables.make_id('x')}", one_tables.make_id("x")])
+def test_a_name_of_another_form_is_counted(name):
+    rest = [
+        f"data/a/alf/#2025-03-03#/b.c.{one_tables.make_id('b')}.npy",
+        f"data/a/alf/b.c.{one_tables.make_id('c')}.npy",
+    ]
+    items = [{"Key": key, "Size": 1, "ETag": "0" * 32} for key in (*rest, f"data/a/{name}")]
+    found = findings.Listing("data/a/", items, [], True)
+    assert findings.names(found) == "with an id (2 of 3)" and found.of("alf/b.c.npy") == items[0]
+    assert findings.revision(found, "alf/b.c.npy") == "2025-03-03 (all: none, 2025-03-03)"
+
+
+def test_the_number_of_parts_is_held_against_the_size():
+    sizes = {"a-1": 1, "b-1": 8 << 20, "c-2": (8 << 20) + 1, "d": 1 << 30}
+    items = [{"Key": tag, "Size": size, "ETag": tag} for tag, size in sizes.items()]
+    assert findings.parts(findings.Listing("", items, [], True)) == "all (3 of 3)"
+    assert findings.parts(findings.Listing("", [*items, items[0] | {"Size": 9 << 20}], [], True)) == "not all (3 of 4)"
