@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -74,7 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument("--seed", type=int, help="of that other one; default 1")
     downloads.add_commands(data)
     doctor = add("doctor", _doctor, "check this computer, with a fix for each thing that is wrong", environment=None)
-    doctor.add_argument("--online", action="store_true", help="check the servers with the real data instead")
+    doctor.add_argument(
+        "--online", action="store_true", help="check the servers with the real data instead, and print a table"
+    )
     add("notebooks", _notebooks, "make the notebooks again from their sources", environment="test")
     add("book", _book, "build the lessons and the package's reference as one site, in _build/book", environment="test")
     add("test", _test, "run the tests (--all: the weekly ones too); further arguments go to pytest", environment="test")
@@ -242,11 +243,13 @@ def _data(arguments: argparse.Namespace) -> int:
 def _doctor(arguments: argparse.Namespace) -> int:
     from . import doctor
 
-    examine = doctor.examine
     if arguments.online:
-        with suppress(ImportError):  # a computer on which nothing is installed is looked at itself
-            from .doctor_online import examine
-    return doctor.print_checks(examine())
+        try:
+            from . import doctor_online
+        except ImportError:  # a computer on which nothing is installed is looked at itself
+            return doctor.print_checks(doctor.examine())
+        return doctor_online.print_table(doctor_online.examine())
+    return doctor.print_checks(doctor.examine())
 
 
 def _notebooks(arguments: argparse.Namespace) -> int:

@@ -382,8 +382,10 @@ class Alyx(Web):
         if place == "/api/schema":
             return as_json(SCHEMA)
         if place == f"/cache/info/{base.TAG}" and self.zipped:
-            about = {"date_created": "2001-01-08 12:00", "min_api_version": "1.13.0", "origin": "alyx"}
+            about = {"date_created": f"{STALE_SINCE} 12:00", "min_api_version": "1.13.0", "origin": "alyx"}
             return as_json(about | {"database_tags": [base.TAG], "location": f"{self.url}/tables/cache.zip"})
+        if place.startswith("/cache/info/") and base.TAG not in place:
+            return Answer(500)
         if place == "/insertions":
             tagged = query.get("tag", "") in openalyx.INSERTIONS_TAG
             rows = [row for row in self.tables["insertions"].iterrows() if str(row[0][0]) == query.get("session")]

@@ -3,7 +3,6 @@
 import io
 import stat
 import zipfile
-from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -21,7 +20,7 @@ from bwm_tutorials.paths import ROOT
 from bwm_tutorials.recordings import index, one_tables
 from bwm_tutorials.recordings.remote import aws, base
 from bwm_tutorials.recordings.session import Session
-from bwm_tutorials.workshop import cli, doctor, doctor_online
+from bwm_tutorials.workshop import assumptions
 
 NOT_THERE = Answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
 
@@ -92,9 +91,7 @@ def test_release_has_459_sessions_and_699_insertions(aws_door, real_data, monkey
     one = aws_door.connect()
     assert (len(one.search()), len(one.search_insertions())) == (459, 699)
     assert len(one.search(lab="zadorlab")) == 37 and len(one.search_insertions(lab="zadorlab")) == 66
-    assert Session(one=one).name == "NYU-11 2020-02-18" and doctor_online.FIXED.pid in map(
-        str, one.eid2pid(base.MAIN)[0]
-    )
+    assert Session(one=one).name == "NYU-11 2020-02-18" and assumptions.FIXED.pid in map(str, one.eid2pid(base.MAIN)[0])
 
 
 def test_main_session_is_the_one_that_ibl_shows_or_one_with_most_probes(aws_door, served, plain, monkeypatch):
@@ -302,49 +299,3 @@ def test_readmes_python_runs(aws_door, capsys):
     exec(compile(code, "README.md", "exec"), {"bwm": bwm})
     assert "To fetch: " in capsys.readouterr().out
     assert len(aws_door.fetched()) > 5
-
-
-# ------------------------------------------------------------------------------------------------- the doctor online
-
-
-@pytest.fixture
-def fixed(served) -> doctor_online.Fixed:
-    counts = (len(served.one.search()), len(served.one.search_insertions()))
-    probe = served.insertions[0]
-    return doctor_online.Fixed(served.eid, probe.pid, len(served.trials), len(probe.clusters), *counts)
-
-
-def test_doctor_finds_all_that_is_assumed(aws_door, openalyx_door, fixed, monkeypatch, capsys):
-    # The two fixtures share a data folder and a home; the checks use neither.
-    monkeypatch.setattr(doctor_online, "examine", partial(doctor_online.examine, fixed))
-    arguments = cli._parser().parse_args(["doctor", "--online"])
-    assert arguments.command(arguments) == 0, capsys.readouterr().out
-    said = capsys.readouterr().out.splitlines()
-    assert len(said) > 12 and all(line.startswith("✓ ") and "found: " in line for line in said)
-    assert not aws_door.root.exists() and not openalyx_door.root.exists()
-
-
-def test_doctor_says_of_a_wrong_password_that_it_is_wrong(aws_door, openalyx_door, fixed, monkeypatch):
-    monkeypatch.setenv("ALYX_PWD", "mistyped")
-    *_, login = doctor_online.examine(fixed)
-    assert login.name.startswith("login at ") and login.ok is False
-    assert "does not accept this user name and password" in login.detail and "ALYX_PWD" in login.fix
-
-
-def test_doctor_names_what_is_missing(aws_door, fixed):
-    def examine(**other) -> tuple[dict[str, doctor.Check], set[str]]:
-        checks = {check.name: check for check in doctor_online.examine(fixed._replace(**other))}
-        return checks, {name for name, check in checks.items() if check.ok is False}
-
-    roster = aws_door.root.parent.with_name("roster.csv")
-    of_paper = f"roster at {roster}"
-    assert examine(insertions=699)[1] == {of_paper, "aws: sessions"}
-    assert examine(eid=one_tables.make_id("unknown"))[1] >= {"aws: revisions", "aws: trials", "aws: wheel"}
-    roster.unlink()
-    assert examine()[1] == {of_paper, "list of the bucket", "aws: opens"}
-    servers.write_roster(aws_door.original, roster)
-    checks, bad = examine(trials=7)
-    assert bad == {"aws: trials"}
-    assert "not 7" in checks["aws: trials"].detail and checks["aws: trials"].fix
-    assert checks["openalyx"].ok is None and "not checked" in checks["openalyx"].detail
-    assert doctor.print_checks(checks.values()) == 1
