@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "workshop": {"course", "plots", "widgets", "brainwide", "recordings", "analysis", "simulate"},
 }
 """What each room may import besides itself and `BASE`; types, for annotations, come from anywhere."""
-CEILINGS = {"recordings": 2750, "analysis": 4600, "brainwide": 1600, "plots": 3200}
+CEILINGS = {"recordings": 3050, "analysis": 4600, "brainwide": 1600, "plots": 3200}
 
 
 def module(file: Path) -> str:

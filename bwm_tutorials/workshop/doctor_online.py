@@ -21,7 +21,7 @@ import bwm_tutorials as bwm
 
 from ..console import say
 from ..errors import DataError, cause
-from ..recordings.remote import download
+from ..recordings.remote import patience
 from .assumptions import FIXED, UNASKED, Fixed, Question, questions
 
 LIMIT = 120  # s for a question
@@ -108,6 +108,6 @@ def _answer(ask: Callable[[], str]) -> str:
     except requests.RequestException as error:
         silent = isinstance(error, requests.Timeout) or "timed out" in str(error)
         place = urlsplit(error.request.url).netloc if error.request is not None else "a server"
-        return f"{SILENT if silent else 'missing'}: {place} ({download.innermost(error)})"
+        return f"{SILENT if silent else 'missing'}: {place} ({patience.innermost(error)})"
     except Exception as error:  # whatever it is, it belongs into the table
         return f"missing: {type(error).__name__}: {cause(error)}"

@@ -24,7 +24,6 @@ from ..recordings import index, one_tables
 from ..recordings.remote import aws, base, download
 
 TIMEOUT = (10, 30)  # s: to connect, and without a byte
-PART = 8 << 20  # bytes of each part of a file that was put in parts
 _ID = re.compile(r"\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(?=\.[^./]+$)")
 TRIALS = [
     *("intervals_0", "intervals_1", "stimOn_times", "goCue_times", "firstMovement_times", "response_times"),
@@ -118,14 +117,14 @@ def revision(found: Listing, path: str) -> str:
 
 def md5s(found: Listing) -> str:
     """Tell of how many files the listing has the md5."""
-    known = sum(aws.md5(each) is not None for each in found.items)
+    known = sum("-" not in each["ETag"] for each in found.items)
     return f"{'of most' if 2 * known > len(found.items) else 'of few'} ({known} of {len(found.items)})"
 
 
 def parts(found: Listing) -> str:
     """Tell of how many of the other files the parts have the size that is assumed."""
     put = [each for each in found.items if "-" in each["ETag"]]
-    right = [each for each in put if each["ETag"].endswith(f"-{max(1, -(-each['Size'] // PART))}")]
+    right = [each for each in put if aws.md5(each)]
     return f"{'all' if right == put else 'not all'} ({len(right)} of {len(put)})"
 
 

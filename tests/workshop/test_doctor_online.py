@@ -308,7 +308,8 @@ def test_a_name_of_another_form_is_counted(name):
 
 
 def test_the_number_of_parts_is_held_against_the_size():
-    sizes = {"a-1": 1, "b-1": 8 << 20, "c-2": (8 << 20) + 1, "d": 1 << 30}
+    md5 = "0123456789abcdef" * 2
+    sizes = {f"{md5}-1": 1, f"{md5[::-1]}-1": 8 << 20, f"{md5}-2": (8 << 20) + 1, md5: 1 << 30}
     items = [{"Key": tag, "Size": size, "ETag": tag} for tag, size in sizes.items()]
     assert findings.parts(findings.Listing("", items, [], True)) == "all (3 of 3)"
     assert findings.parts(findings.Listing("", [*items, items[0] | {"Size": 9 << 20}], [], True)) == "not all (3 of 4)"
