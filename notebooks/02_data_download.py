@@ -449,9 +449,9 @@ changed[:4].to_list()
 
 # %% [markdown] tags=["extra"]
 # **Clear.** Then run again what used these files, and nothing else. `bwm-tutorials data get --update` asks for the
-# indexes again; after that a load call sees by the md5 which files have changed, and fetches those. `bwm-tutorials data
-# delete
-# --eid ...` deletes all files of a session. With plain ONE, delete the session's folder in its cache.
+# indexes again; after that a load call sees by the md5 which files have changed, and fetches those.
+# `bwm-tutorials data delete --eid ...` deletes all files of a session. With plain ONE, delete the session's folder in
+# its cache.
 #
 # **Exercise 02.6, a hunt.** `lists` has the list of files of each session, as a colleague keeps them on his disk. His
 # script counts, over all sessions, the trials that have a go cue time. Mend it, and give the right number.
