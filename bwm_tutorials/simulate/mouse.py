@@ -13,6 +13,7 @@ from ..analysis.priors import kernel_p_left
 from ..analysis.wheel import THRESHOLD
 
 LEARNING_RATE = 0.17  # of the belief, from one trial to the next: the median of real mice (action kernel fits)
+DRIFT, DRIFT_TRIALS = 0.65, 40  # SD of a slow bias to one side (logits), and for how many trials it is much the same
 LEAN = 0.3  # how far the belief (log odds) shifts the starting point; the bounds are at −1 and 1
 STEP = 0.002  # of the simulated process, in units of its own time
 CLARITY, CLARITY_C50 = 5.0, 0.47  # drift for each unit of the process's own time, and where it is half of that
@@ -66,7 +67,14 @@ def reach_upper(start: np.ndarray, drift: np.ndarray) -> np.ndarray:
     return np.expm1(-2 * drift * (start + bound)) / np.expm1(-4 * drift * bound)
 
 
-def decide(rng: np.random.Generator, shown: pd.DataFrame, skill: float = 1.0) -> pd.DataFrame:
+def slow_bias(rng: np.random.Generator, n_trials: int) -> np.ndarray:
+    """A bias to one side, trial by trial, that comes and goes for no reason that the task knows; SD 1."""
+    room = 4 * DRIFT_TRIALS  # so that the first trials are like the others
+    smooth = gaussian_filter1d(rng.normal(size=n_trials + 2 * room), DRIFT_TRIALS)[room : room + n_trials]
+    return smooth * np.sqrt(2 * np.sqrt(np.pi) * DRIFT_TRIALS)
+
+
+def decide(rng: np.random.Generator, shown: pd.DataFrame, skill: float = 1.0, drift: float = DRIFT) -> pd.DataFrame:
     """What the mouse thinks and wants in each trial.
 
     Parameters
@@ -76,13 +84,17 @@ def decide(rng: np.random.Generator, shown: pd.DataFrame, skill: float = 1.0) ->
         As `task.sequence` gives it.
     skill : float
         How clearly it sees and how steadily it works, 1 for a trained mouse on a usual day.
+    drift : float
+        Standard deviation (logits) of a bias to one side that drifts slowly and has nothing to do with the blocks.
 
     Returns
     -------
     DataFrame
-        ``belief`` (P(left) before the stimulus), ``engaged``, ``p_right`` (the probability that a choice, if there is
-        one, is *right*, given these and the stimulus), ``decision_time`` (s from the stimulus to the start of the
-        movement that answers it; NaN if there is none) and ``choice`` (+1 left, −1 right, 0 none).
+        ``belief`` (P(left) before the stimulus: an exponential kernel over the sides of earlier stimuli, not over
+        choices), ``bias`` (log odds of *right* that the slow bias adds where nothing is seen and nothing believed),
+        ``engaged``, ``p_right`` (the probability that a choice, if there is one, is *right*, given these and the
+        stimulus), ``decision_time`` (s from the stimulus to the start of the movement that answers it; NaN if there
+        is none) and ``choice`` (+1 left, −1 right, 0 none).
     """
     n = len(shown)
     side, contrast = shown["side"].to_numpy(), shown["contrast"].to_numpy()
@@ -90,8 +102,10 @@ def decide(rng: np.random.Generator, shown: pd.DataFrame, skill: float = 1.0) ->
     engaged = engage(rng, n, skill)
     start = np.clip(LEAN * np.log((1 - belief) / belief), -0.9, 0.9)
     fresh = 1.65 - 1.05 * _tiredness(n)
-    drift = skill * fresh * side * CLARITY * contrast / (contrast + CLARITY_C50)
-    time, bound = diffuse(rng, start, drift)
+    bias = drift * slow_bias(rng, n)
+    evidence = skill * fresh * side * CLARITY * contrast / (contrast + CLARITY_C50)
+    evidence += bias / 2  # between bounds at −1 and 1 the log odds of the upper one are twice the drift of the process
+    time, bound = diffuse(rng, start, evidence)
     pace = 0.87 + HASTE * contrast**3 / (contrast**3 + HASTE_C50**3)
     decision_time = NON_DECISION + rng.gamma(4, 0.004, n) + time / (pace * fresh * np.where(engaged, 1, IDLE_PACE))
     decision_time += np.where(engaged, 0, rng.exponential(IDLE_DELAY, n))
@@ -102,8 +116,9 @@ def decide(rng: np.random.Generator, shown: pd.DataFrame, skill: float = 1.0) ->
     return pd.DataFrame(
         {
             "belief": belief,
+            "bias": bias,
             "engaged": engaged,
-            "p_right": 0.5 * lapse + (1 - lapse) * reach_upper(start, drift),
+            "p_right": 0.5 * lapse + (1 - lapse) * reach_upper(start, evidence),
             "decision_time": np.where(none, np.nan, decision_time),
             "choice": np.where(none, 0, np.where(right, -1, 1)),
         }

@@ -32,6 +32,7 @@ LATENCY = {"choice": -0.1, "feedback": 0.06, "licking": -0.02}  # s from the eve
 # s from the stimulus; LP, VISpm and VISam (for VISa) as published, the colliculus a little before them.
 VISUAL = {"SCs": 0.036, "LP": 0.042, "VISpm": 0.057, "VISa": 0.078}
 VISUAL_ELSEWHERE = 0.09
+CONTRALATERAL = 0.85  # of the units that know the stimulus; the others answer to the screen's side that is theirs
 # Where units of a variable are found more often than elsewhere, and how much.
 FAVOURED = {"stimulus": (("LP", "VIS", "SCs", "SCo"), 5), "choice": (("SCi", "MRN", "PO"), 3)}
 
@@ -95,6 +96,7 @@ def units(
     # The slowest units would fail for want of spikes alone, so a unit with a fault is not among them.
     table.loc[fault != "", "rate"] = table.loc[fault != "", "rate"].clip(1.5, 3)
     table.loc[fault == "contaminated", "rate"] *= 2
+    opposite = 1 if sites["ml"].mean() < 0 else -1  # the side of the screen that this side of the brain sees
     for variable, gain in GAIN.items():
         where, factor = FAVOURED.get(variable, (("",), 1))
         weight = np.where(table["acronym"].str.startswith(where), factor, 1.0)
@@ -110,9 +112,11 @@ def units(
             onset = _visual_latency(acronym) if variable == "stimulus" else np.full(n_units, LATENCY[variable])
             table[f"{variable}_latency"] = np.where(knows, onset + rng.gamma(4, 0.0025, n_units), np.nan)
         if variable in ("stimulus", "choice", "feedback"):
-            table[f"{variable}_side"] = np.where(knows, rng.choice([-1, 1], n_units), 0)
-    # Each side of the brain sees the other side of the screen.
-    azimuth = 35.0 if sites["ml"].mean() < 0 else -35.0
+            side = rng.choice([-1, 1], n_units)
+            if variable == "stimulus":
+                side = np.where(rng.random(n_units) < CONTRALATERAL, opposite, -opposite)
+            table[f"{variable}_side"] = np.where(knows, side, 0)
+    azimuth = 35.0 * opposite
     return table.join(receptive_fields(rng, table, azimuth, AREAS if effects else {}))
 
 

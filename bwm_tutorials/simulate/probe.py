@@ -29,6 +29,7 @@ class Track:
     regions: tuple[tuple[float, str], ...]
 
 
+# As in the release, forebrain and midbrain are recorded on the left, hindbrain on the right.
 TRACKS = {
     # The repeated site of the release, on the left: parietal cortex, hippocampus, thalamus.
     "parietal": Track(
@@ -45,10 +46,10 @@ TRACKS = {
             (2700, "VISa5"),
         ),
     ),
-    # On the right: visual cortex, superior colliculus, midbrain.
+    # On the left: visual cortex, superior colliculus, midbrain.
     "collicular": Track(
-        tip=(1000, -3900, -3850),
-        direction=(0.08, 0.02, 0.99),
+        tip=(-1000, -3900, -3850),
+        direction=(-0.08, 0.02, 0.99),
         surface=3300,
         regions=(
             (0, "MRN"),
@@ -69,17 +70,17 @@ TRACKS = {
         surface=3300,
         regions=((0, "CP"), (1700, "MOs6a"), (2150, "MOs5"), (2800, "MOs2/3")),
     ),
-    # On the right: the olfactory nucleus below orbital and motor cortex.
+    # On the left: the olfactory nucleus below orbital and motor cortex.
     "olfactory": Track(
-        tip=(1200, 2600, -4200),
-        direction=(0.05, 0.0, 1.0),
+        tip=(-1200, 2600, -4200),
+        direction=(-0.05, 0.0, 1.0),
         surface=3500,
         regions=((0, "AON"), (1100, "ORBl6a"), (1500, "ORBl5"), (2300, "MOs5"), (3000, "MOs2/3")),
     ),
-    # On the left: hindbrain and midbrain.
+    # On the right: hindbrain, and midbrain on the way.
     "pontine": Track(
-        tip=(-700, -4300, -4900),
-        direction=(-0.05, 0.1, 0.99),
+        tip=(700, -4300, -4900),
+        direction=(0.05, 0.1, 0.99),
         surface=3840,
         regions=((0, "PRNr"), (1200, "MRN"), (2200, "SCig"), (2900, "SCop"), (3200, "SCsg")),
     ),

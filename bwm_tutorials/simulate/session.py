@@ -62,7 +62,9 @@ def session(
     return recording
 
 
-def behave(seed: int, minutes: float, skill: float = 1.0, after: str | None = "passive") -> Bunch:
+def behave(
+    seed: int, minutes: float, skill: float = 1.0, after: str | None = "passive", drift: float = mouse.DRIFT
+) -> Bunch:
     """The task and the mouse, then the passive protocol.
 
     Parameters
@@ -74,6 +76,8 @@ def behave(seed: int, minutes: float, skill: float = 1.0, after: str | None = "p
         How well the mouse sees and how steadily it works; 1 is a trained mouse on a usual day.
     after : {'passive', 'spontaneous', None}
         What follows the task: the whole passive protocol, only the grey screen, or nothing.
+    drift : float
+        Of the mouse's bias, as `mouse.decide` has it.
 
     Returns
     -------
@@ -94,7 +98,7 @@ def behave(seed: int, minutes: float, skill: float = 1.0, after: str | None = "p
         end_of_task -= length + 5
 
     shown = task.sequence(rng["task"], n_trials=int(minutes * 25) + 90)
-    decisions = mouse.decide(rng["mouse"], shown, skill)
+    decisions = mouse.decide(rng["mouse"], shown, skill, drift)
     answers, response = mouse.answer(rng["wheel"], decisions, shown["contrast"].to_numpy())
     after_response, before_stimulus = mouse.fidget(rng["wheel"], decisions)
     trials = task.run(rng["rig"], shown, decisions["choice"].to_numpy(), response, before_stimulus, after_response)

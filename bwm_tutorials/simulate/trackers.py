@@ -107,8 +107,8 @@ def _observe(
             error += jitter * 0.04 * np.hypot(*np.diff(place, axis=1, prepend=place[:, :1]))
         if part == "pupil":
             hidden = seen.blinking
-        if name == "paw_l":  # behind the wheel
-            hidden = place[0] < REST["paw_l"][0] - 155
+        if part == "paw":  # behind the wheel
+            hidden = place[0] < REST[name][0] - 130
         error[hidden] *= 4
         likelihood[hidden] *= rng.uniform(0.3, 1, np.count_nonzero(hidden))
 
