@@ -21,9 +21,9 @@ class SessionPlan:
     subject: str
     day: date
     probes: tuple[str, ...]
-    minutes: float = 22
-    clusters: int = 60
-    cameras: tuple[str, ...] = ("left",)
+    minutes: float = 44
+    clusters: int = 40
+    cameras: tuple[str, ...] = ()
     effects: str | None = "teaching"
     skill: float = 1.0
     after: str | None = None
@@ -55,23 +55,35 @@ NULL = replace(MAIN, subject="SIM-NULL", effects=None)
 """The same mouse on the same day, with neurons that know nothing of what it does."""
 
 SAMPLE = (MAIN, NULL)
+# A session of the release has 400 trials and more: all but two of these.
 SAMPLE_RELEASE = (
     MAIN,
-    # The mouse of the main session on a bad day.
-    SessionPlan(A, "SIM-001", date(2001, 1, 10), ("frontal",), skill=0.35),
-    # One mouse early, and a good deal better seven weeks later.
-    SessionPlan(A, "SIM-002", date(2001, 1, 15), ("frontal",), skill=0.6),
-    SessionPlan(A, "SIM-002", date(2001, 3, 5), ("frontal",), skill=1.2),
+    # The mouse of the main session on a bad day: too few trials.
+    SessionPlan(A, "SIM-001", date(2001, 1, 10), ("frontal",), 36, skill=0.35),
+    # One mouse early, with too few trials, and a good deal better seven weeks later.
+    SessionPlan(A, "SIM-002", date(2001, 1, 15), ("frontal",), 36, skill=0.6),
+    SessionPlan(A, "SIM-002", date(2001, 3, 5), ("frontal",), 40, skill=1.2),
     # Both probes in the same regions.
     SessionPlan(B, "SIM-003", date(2001, 1, 22), ("parietal", "parietal")),
     # No body camera.
-    SessionPlan(B, "SIM-003", date(2001, 1, 24), ("parietal", "pontine"), cameras=("left", "right"), after="passive"),
+    SessionPlan(
+        B, "SIM-003", date(2001, 1, 24), ("parietal", "pontine"), 54, cameras=("left", "right"), after="passive"
+    ),
     # A left video so bad that nothing made of it may be used.
-    SessionPlan(B, "SIM-004", date(2001, 2, 2), ("olfactory",), qc={"leftCamera": "CRITICAL", "licks": "CRITICAL"}),
+    SessionPlan(
+        B,
+        "SIM-004",
+        date(2001, 2, 2),
+        ("olfactory",),
+        cameras=("left",),
+        qc={"leftCamera": "CRITICAL", "licks": "CRITICAL"},
+    ),
     SessionPlan(C, "SIM-005", date(2001, 2, 12), ("collicular", "olfactory")),
-    SessionPlan(C, "SIM-005", date(2001, 2, 14), ("pontine",), after="spontaneous"),
+    SessionPlan(C, "SIM-005", date(2001, 2, 14), ("pontine",), 48, after="spontaneous"),
     # Each kind of correction that the release has seen, with what it took the place of.
-    SessionPlan(C, "SIM-006", date(2001, 2, 26), ("collicular",), after="spontaneous", corrected=True),
+    SessionPlan(
+        C, "SIM-006", date(2001, 2, 26), ("collicular",), 50, cameras=("left",), after="spontaneous", corrected=True
+    ),
 )
 
 BY_NAME = dict(zip(SAMPLES, (SAMPLE, SAMPLE_RELEASE), strict=True))

@@ -108,7 +108,7 @@ def _observe(
         if part == "pupil":
             hidden = seen.blinking
         if part == "paw":  # behind the wheel
-            hidden = place[0] < REST[name][0] - 130
+            hidden = place[0] < REST[name][0] - 140
         error[hidden] *= 4
         likelihood[hidden] *= rng.uniform(0.3, 1, np.count_nonzero(hidden))
 
