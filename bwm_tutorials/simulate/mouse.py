@@ -188,7 +188,7 @@ def fidget(rng: np.random.Generator, decisions: pd.DataFrame) -> tuple[pd.DataFr
     n = len(decisions)
     # The mouse plays on with the wheel, or a paw shifts its grip.
     plays = rng.random(n) < 0.4
-    shifts = ~plays & (rng.random(n) < 0.87)
+    shifts = ~plays & (rng.random(n) < 0.86)
     after = [
         _bout(rng, plays, rng.uniform(0.0, 0.15, n), strokes=6, size=0.42),
         _bout(rng, shifts, 1.0 + rng.exponential(0.15, n), strokes=1.5, size=0.05),

@@ -40,7 +40,7 @@ FAVOURED = {"stimulus": (("LP", "VIS", "SCs", "SCo"), 5), "choice": (("SCi", "MR
 # responses add to the rate at rest; and slow units are fewer, for below about 1 Hz an hour is too short to show that a
 # unit is clean.
 QUANTILES = [0, 0.05, 0.13, 0.25, 0.5, 0.75, 0.95, 1]
-RATE = [0.3, 0.7, 0.9, 1.1, 1.9, 4.4, 16, 22]  # Hz
+RATE = [0.3, 0.7, 0.9, 1.1, 1.9, 4.4, 18, 24]  # Hz
 AMPLITUDE = [55e-6, 66e-6, 78e-6, 92e-6, 127e-6, 180e-6, 315e-6, 450e-6]  # V
 TROUGH_TO_PEAK = [0.15, 0.2, 0.37, 0.47, 0.53, 0.60, 0.83, 1.0]  # ms
 FAULTS = {"": 0.65, "contaminated": 0.13, "cut off": 0.11, "small": 0.11}

@@ -20,7 +20,7 @@ from . import tables
 if TYPE_CHECKING:
     from .plans import SessionPlan
 
-VERSION = 2
+VERSION = 3
 """Of the files that are written: a sample of another version is built again. A test tells when to raise it."""
 CREATED = "2001-01-08 12:00"  # that all tables bear, so that they do not depend on the clock
 _STAMP = "complete.json"
