@@ -72,6 +72,7 @@ CHANNELS = "34,944 channels of 91 probes"
 PROBES = "550 probes"
 EKS = "example video of ensemble Kalman smoothing"
 VIDEOS = "450 sessions"
+CROSSED = "anatomy: each half of the brain sees the other side"
 
 CONTRASTS = (0, 0.0625, 0.125, 0.25, 1)
 EXTENSIVE = "a count: the sample is smaller"
@@ -186,6 +187,7 @@ _ROWS: dict[str, list[tuple]] = {
         ("reports right at 0 %, block of the left", about(0.34), SWC, partial(rec.right_at_zero, p_left=0.8)),
         ("psychometric threshold (% contrast)", (8.0, 22.2), MICE, lambda r: r.fits["threshold"].mean()),
         ("psychometric bias, absolute (% contrast)", (0, 6.0), MICE, lambda r: r.fits["bias"].abs().mean()),
+        ("slow drift of the bias, variance (logits²)", (0.013, 0.219), FOUR, rec.slow_bias),
         ("lapse rate on the left", (0.005, 0.195), MICE, lambda r: r.fits["lapse_low"].mean()),
         ("lapse rate on the right", (0.007, 0.194), MICE, lambda r: r.fits["lapse_high"].mean()),
         (
@@ -373,6 +375,13 @@ _ROWS: dict[str, list[tuple]] = {
         ("drift (µm, rms)", (0.62, 5.9), "probes, p25 to p95", None, RAW),
         ("AP noise (µV)", (8, 20), f"{CHANNELS}, p5 to p95", None, RAW),
         ("variance of a unit's rate explained by an encoding model", (0.05, 0.05), "3,860 units", None, FIT),
+        (
+            "units that tell the sides of a replayed stimulus, and prefer the other",
+            (0.6, 1),
+            CROSSED,
+            rec.contralateral,
+        ),
+        ("probes outside the hindbrain that lie on the left", (1, 1), PAPER, rec.left_side),
         ("units that respond to the stimulus", (0.004, 0.004), PAPER, None, TEACHING),
         ("units that respond to the choice", (0.044, 0.044), PAPER, None, TEACHING),
         ("units that respond to feedback", (0.166, 0.166), PAPER, None, TEACHING),

@@ -8,12 +8,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from iblutil.util import Bunch
+from scipy.optimize import minimize
+from scipy.special import expit
+from scipy.stats import mannwhitneyu
 
 import bwm_tutorials as bwm
+from bwm_tutorials.analysis.regions import inside
 from bwm_tutorials.errors import MissingDataset
 from bwm_tutorials.paths import ROOT
 from bwm_tutorials.recordings.datasets import LABELS
 from bwm_tutorials.recordings.local import LocalOne
+from bwm_tutorials.simulate.mouse import LEARNING_RATE
 from bwm_tutorials.simulate.session import behave
 
 # Real recordings, and tables made of them.
@@ -290,6 +295,60 @@ def usual_go_cue(r: Recordings) -> float:
 def right_at_zero(r: Recordings, p_left: float) -> float:
     shown = r.trials[(contrast(r) == 0) & (r.trials["probabilityLeft"] == p_left) & (r.trials["choice"] != 0)]
     return (shown["choice"] == -1).mean()
+
+
+def slow_bias(r: Recordings, lags: tuple[int, int] = (10, 40)) -> float:
+    """The variance (logits²) of a bias to one side that lasts for longer than what a mouse learns of a block.
+
+    What contrasts and a kernel over earlier sides leave unexplained of a choice is multiplied by the same some trials
+    later, and set in proportion to what a bias of 1 logit would leave.
+    """
+    shared, most = 0.0, 0.0
+    for _, trials in r.trials.groupby(level="session"):
+        side, levels = bwm.trials.stimulus_side(trials), trials["contrastLeft"].fillna(trials["contrastRight"])
+        belief = bwm.priors.kernel_p_left(side, LEARNING_RATE)
+        of_contrast = [side * (levels == level) for level in (0.0625, 0.125, 0.25, 1)]
+        known = np.c_[np.column_stack(of_contrast), np.log((1 - belief) / belief), np.ones(len(trials))]
+        chosen = (trials["choice"] != 0).to_numpy()
+        known, right = known[chosen], (trials["choice"] == -1).to_numpy()[chosen]
+        weights = minimize(_cost, np.zeros(known.shape[1]), args=(known, right)).x
+        p = expit(known @ weights)
+        left, spread = right - p, p * (1 - p)
+        for lag in range(lags[0], lags[1] + 1):
+            shared += left[lag:] @ left[:-lag]
+            most += spread[lag:] @ spread[:-lag]
+    return shared / most
+
+
+def _cost(weights: np.ndarray, known: np.ndarray, right: np.ndarray) -> float:
+    """Of a logistic regression, held together a little where a contrast was never wrong."""
+    odds = known @ weights
+    return (np.logaddexp(0, odds) - right * odds).sum() + 0.05 * (weights[:-1] ** 2).sum()
+
+
+def contralateral(r: Recordings) -> float:
+    """Of good units that tell the sides of replayed stimuli, with no task to move for, the share that prefer the other.
+
+    Counts of the first 200 ms after gabors of 25 % contrast and more are compared.
+    """
+    prefer = []
+    for insertion in (i for session in r.having("passive") for i in session.insertions):
+        gabors = insertion.session.passive.gabor
+        strong = gabors[gabors["contrast"] >= 0.25]
+        window = strong["start"].to_numpy()[:, None] + [0, 0.2]
+        good = insertion.clusters.index[insertion.clusters["label"] == 1]
+        counts = bwm.spikes.counts_in_intervals(insertion.spikes, window, good).to_numpy()
+        left, right = counts[:, strong["position"] < 0], counts[:, strong["position"] > 0]
+        tells = mannwhitneyu(left, right, axis=1).pvalue < 0.01
+        other = 1 if insertion.channels["x"].mean() < 0 else -1
+        prefer.append((np.sign(right.mean(axis=1) - left.mean(axis=1)) == other)[tells])
+    return np.concatenate(prefer).mean()
+
+
+def left_side(r: Recordings) -> float:
+    """Of the probes that reach no hindbrain and no cerebellum, the share that lie on the left."""
+    of = [i for i in r.insertions if not inside(i.channels["acronym"], "HB").any()]
+    return np.mean([insertion.channels["x"].mean() < 0 for insertion in of])
 
 
 def part(values: pd.Series, number: int, parts: int = 5) -> pd.Series:
