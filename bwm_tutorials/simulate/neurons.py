@@ -101,8 +101,9 @@ def units(
         where, factor = FAVOURED.get(variable, (("",), 1))
         weight = np.where(table["acronym"].str.startswith(where), factor, 1.0)
         order = rng.choice(n_units, n_units, replace=False, p=weight / weight.sum())
+        knowing = order[: round(effects.get(variable, 0) * n_units)]
         knows = np.zeros(n_units, bool)
-        knows[order[: round(effects.get(variable, 0) * n_units)]] = True
+        knows[knowing] = True
         strength = gain * np.exp(rng.normal(0, 0.35, n_units))
         # Some fire less when the mouse moves, licks or is rewarded; belief moves a rate either way.
         down = rng.random(n_units) < {"feedback": 0.2, "wheel": 0.3, "licking": 0.3, "block": 0.5}.get(variable, 0)
@@ -114,7 +115,8 @@ def units(
         if variable in ("stimulus", "choice", "feedback"):
             side = rng.choice([-1, 1], n_units)
             if variable == "stimulus":
-                side = np.where(rng.random(n_units) < CONTRALATERAL, opposite, -opposite)
+                side = np.full(n_units, opposite)
+                side[knowing[round(CONTRALATERAL * knowing.size) :]] *= -1
             table[f"{variable}_side"] = np.where(knows, side, 0)
     azimuth = 35.0 * opposite
     return table.join(receptive_fields(rng, table, azimuth, AREAS if effects else {}))

@@ -108,9 +108,9 @@ def _observe(
         if part == "pupil":
             hidden = seen.blinking
         if part == "paw":  # behind the wheel
-            hidden = place[0] < REST[name][0] - 140
+            hidden = place[0] < REST[name][0] - 145
         error[hidden] *= 4
-        likelihood[hidden] *= rng.uniform(0.3, 1, np.count_nonzero(hidden))
+        likelihood[hidden] *= rng.uniform(0.4, 1, np.count_nonzero(hidden))
 
         if part == "tongue":
             # What it finds of a tongue that is in: one spot or another that looks like one, and it knows.

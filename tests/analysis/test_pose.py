@@ -314,14 +314,15 @@ def test_circular_correlations_find_who_lags_and_agree_with_shifting(session):
 # Sessions that lack a camera, and the hour of the right one.
 
 
-def test_get_says_what_is_missing(plain, capsys):
-    assert plain.get("pose", "body", keypoints="tail_start") is None
-    assert capsys.readouterr().out.startswith("SIM-002 2001-01-15 has no pose('body', 'lightningPose'); it has ")
-    assert list(plain.get("pose", "left", keypoints="paw_r"))[:2] == ["times", "paw_r_x"]
+def test_get_says_what_is_missing(small_release, capsys):
+    filmed = of_subject(small_release, "SIM-006")
+    assert filmed.get("pose", "body", keypoints="tail_start") is None
+    assert capsys.readouterr().out.startswith("SIM-006 2001-02-26 has no pose('body', 'lightningPose'); it has ")
+    assert list(filmed.get("pose", "left", keypoints="paw_r"))[:2] == ["times", "paw_r_x"]
 
 
 LACKING = {
-    "only the left camera": ("SIM-002", "2001-01-15", {"right", "body"}),
+    "no camera": ("SIM-002", "2001-01-15", {"left", "right", "body"}),
     "a critical video": ("SIM-004", "2001-02-02", {"left", "right", "body"}),
     "no body camera": ("SIM-003", "2001-01-24", {"body"}),
     "times that are more than frames": ("SIM-006", "", {"right", "body"}),

@@ -47,7 +47,7 @@ def test_tables_answer_the_searches_of_the_release(small_release):
     assert len(one.search(datasets="_ibl_bodyCamera.times.npy")) == 1
     assert len(one.search(datasets="_ibl_passiveRFM.times.npy")) == 2
     assert len(one.search(datasets="_ibl_passivePeriods.intervalsTable.csv")) == 4
-    assert len(one.search(datasets="_ibl_leftCamera.dlc.pqt")) == 9, "one video is CRITICAL"
+    assert len(one.search(datasets="_ibl_leftCamera.dlc.pqt")) == 3, "four have a left camera, and one video is CRITICAL"
     assert len(one.search_insertions(name="probe01")) == 4
     pids, details = one.search_insertions(model="3B2", subject="SIM-005", details=True)
     assert len(pids) == 3 and {row["subject"] for row in details} == {"SIM-005"}
@@ -98,7 +98,7 @@ def test_mice_differ_in_what_they_can_do():
     easy = {skill: (t["feedbackType"] == 1)[np.abs(bwm.trials.signed_contrast(t)) >= 25] for skill, t in of.items()}
     correct = pd.Series({skill: trials.mean() for skill, trials in easy.items()}).sort_index()
     assert list(correct.index) == [0.35, 0.6, 1.0, 1.2] and correct.is_monotonic_increasing
-    assert correct[0.35] < 0.8 and correct[1.2] > 0.9
+    assert correct[0.35] < 0.85 and correct[1.2] > 0.9
 
 
 # IBL's loaders
