@@ -123,6 +123,7 @@ def drives(
     wheel: np.ndarray,
     licks: np.ndarray,
     protocol: Bunch | None,
+    freq: int = FREQ,
 ) -> Bunch:
     """What the task and the mouse do, as neurons get it.
 
@@ -135,11 +136,13 @@ def drives(
     belief : ndarray, shape (n_trials,)
         The mouse's P(left) before each stimulus.
     wheel : ndarray
-        True position (rad) at 1 kHz from time 0.
+        True position (rad) from time 0.
     licks : ndarray
         s.
     protocol : Bunch or None
         As `passive.protocol` gives it. Its gabors are stimuli, its valve and noise are feedback, half as strong.
+    freq : int
+        Hz, of the wheel's position: a multiple of 200.
 
     Returns
     -------
@@ -160,8 +163,8 @@ def drives(
         stimuli.append(_events(gabors["time"], gabors["side"], 0.5 * np.sqrt(gabors["contrast"])))
         feedback.append(_events(sounds["time"], np.where(sounds["kind"] == "valve", 1, -1), 0.5))
 
-    seconds = (wheel.size - 1) / FREQ
-    speed = gaussian_filter1d(np.abs(np.diff(wheel)) * FREQ, 15)[:: int(BIN * FREQ)]
+    seconds = (wheel.size - 1) / freq
+    speed = gaussian_filter1d(np.abs(np.diff(wheel)) * freq, 0.015 * freq)[:: int(BIN * freq)]
     clock = np.arange(0, seconds, COARSE)
     now = np.clip(np.searchsorted(trials["intervals_0"].to_numpy(), clock) - 1, 0, None)
     lean = np.log((1 - belief) / belief)[now]
