@@ -277,6 +277,16 @@ def rates(
         yield row, rng, _rate(rng, row, known, shared, seen.get(row.Index), bins, place)
 
 
+def outlasting(rate: np.ndarray, unit: NamedTuple) -> tuple[np.ndarray, np.ndarray]:
+    """What refractory periods leave of a rate (Hz), in the mean: spikes of the unit itself, and of its neighbour.
+
+    Of a Poisson process the spikes that come sooner than a period after the last that was kept are lost, so that each
+    spike costs a period: r / (1 + r · period) are left.
+    """
+    own, foreign = rate * (1 - unit.contamination), rate * unit.contamination
+    return own / (1 + own * unit.refractory), foreign / (1 + foreign * unit.refractory)
+
+
 def response(time: np.ndarray, decay: float) -> np.ndarray:
     """The shape of a response: 0 before its onset, then t·exp(−t), with a peak of 1 after ``decay`` / 2 seconds."""
     steps = np.maximum(time, 0) / (decay / 2)

@@ -13,6 +13,7 @@ from . import encoder, mouse, neurons, passive, probe, task, video
 
 CAMERAS = tuple(video.CAMERAS)
 FULL = 60.0  # minutes of a recording that has room for the whole passive protocol; it is shortened in shorter ones
+AFTER_TASK = 10.0  # s that a recording lasts, at least, after the last trial may have ended
 
 Effects = str | Mapping[str, float] | None
 
@@ -84,7 +85,7 @@ def behave(seed: int, minutes: float, skill: float = 1.0, after: str | None = "p
     """
     rng = streams(seed)
     seconds = minutes * 60.0
-    protocol, end_of_task = None, seconds - 10
+    protocol, end_of_task = None, seconds - AFTER_TASK
     if after:
         how = {"scale": min(1.0, minutes / FULL), "stimuli": after == "passive"}
         length = passive.protocol(deepcopy(rng["passive"]), 0.0, **how).intervals.loc["stop", "passiveProtocol"]
