@@ -109,6 +109,7 @@ FOUND_IN = {
     "the session explorer": ("widgets/explorer.py", "def session_explorer("),
     "the report of an insertion": ("workshop/report.py", "def report("),
     "a synthetic session": ("simulate/session.py", "def session("),
+    "sessions without files": ("simulate/memory.py", "def counts("),
     "which sessions the sample has": ("simulate/plans.py", "SAMPLE ="),
     "check my computer": ("workshop/doctor.py", "def examine("),
     "check the servers": ("workshop/doctor_online.py", "def examine("),

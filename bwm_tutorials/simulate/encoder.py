@@ -9,8 +9,8 @@ from .mouse import minimum_jerk
 FREQ = 1000
 
 
-def trace(strokes: pd.DataFrame, seconds: float) -> np.ndarray:
-    """The wheel's true position (rad) at 1 kHz from time 0: the sum of all strokes.
+def trace(strokes: pd.DataFrame, seconds: float, freq: int = FREQ) -> np.ndarray:
+    """The wheel's true position (rad) from time 0: the sum of all strokes.
 
     Parameters
     ----------
@@ -18,14 +18,20 @@ def trace(strokes: pd.DataFrame, seconds: float) -> np.ndarray:
         ``onset`` (s), ``duration`` (s), ``amplitude`` (rad), each a smooth reach.
     seconds : float
         Length of the recording.
+    freq : int
+        Hz.
     """
-    step = np.zeros(round(seconds * FREQ) + 1)
-    for onset, duration, amplitude in strokes[["onset", "duration", "amplitude"]].to_numpy():
-        first, last = int(np.ceil(onset * FREQ)), int(np.ceil((onset + duration) * FREQ))
-        along = minimum_jerk(np.minimum((np.arange(first, last + 1) / FREQ - onset) / duration, 1))
-        within = step[first : last + 1]
-        within += np.diff(amplitude * along, prepend=0.0)[: within.size]
-    return np.cumsum(step)
+    onset, duration, amplitude = strokes[["onset", "duration", "amplitude"]].to_numpy().T
+    first, last = (np.ceil(time * freq).astype(int) for time in (onset, onset + duration))
+    n = last - first + 1
+    begins = np.cumsum(n) - n
+    of = np.repeat(np.arange(n.size), n)
+    sample = np.arange(of.size) + (first - begins)[of]
+    gone = amplitude[of] * minimum_jerk(np.minimum((sample / freq - onset[of]) / duration[of], 1))
+    step = np.diff(gone, prepend=0.0)
+    step[begins] = gone[begins]
+    size = round(seconds * freq) + 1
+    return np.cumsum(np.bincount(sample[sample < size], step[sample < size], size))
 
 
 def edges(position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.ndimage import gaussian_filter1d
 
 from ..analysis.priors import kernel_p_left
-from ..analysis.wheel import THRESHOLD
+from ..analysis.wheel import RESOLUTION, THRESHOLD
 
 LEARNING_RATE = 0.17  # of the belief, from one trial to the next: the median of real mice (action kernel fits)
 DRIFT, DRIFT_TRIALS = 0.65, 40  # SD of a slow bias to one side (logits), and for how many trials it is much the same
@@ -239,6 +239,11 @@ def arousal(rng: np.random.Generator, seconds: float, trials: pd.DataFrame, enga
 def minimum_jerk(fraction: np.ndarray) -> np.ndarray:
     """How far a smooth reach has come (0 to 1) at a fraction of its duration (Flash and Hogan 1985)."""
     return fraction**3 * (10 - 15 * fraction + 6 * fraction**2)
+
+
+def first_edge(strokes: pd.DataFrame) -> pd.Series:
+    """How long (s) each stroke takes to reach the first edge of the encoder."""
+    return strokes["duration"] * when_reached(RESOLUTION / strokes["amplitude"].abs())
 
 
 def when_reached(share: np.ndarray) -> np.ndarray:

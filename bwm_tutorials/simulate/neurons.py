@@ -4,7 +4,7 @@ The truth of a unit is what is put in here: a rate at rest, and for each variabl
 a side. Its rate wanders slowly and together with others whether it knows the task or not.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -129,6 +129,7 @@ def drives(
     wheel: np.ndarray,
     licks: np.ndarray,
     protocol: Bunch | None,
+    freq: int = FREQ,
 ) -> Bunch:
     """What the task and the mouse do, as neurons get it.
 
@@ -141,11 +142,13 @@ def drives(
     belief : ndarray, shape (n_trials,)
         The mouse's P(left) before each stimulus.
     wheel : ndarray
-        True position (rad) at 1 kHz from time 0.
+        True position (rad) from time 0.
     licks : ndarray
         s.
     protocol : Bunch or None
         As `passive.protocol` gives it. Its gabors are stimuli, its valve and noise are feedback, half as strong.
+    freq : int
+        Hz, of the wheel's position: a multiple of 200.
 
     Returns
     -------
@@ -166,8 +169,8 @@ def drives(
         stimuli.append(_events(gabors["time"], gabors["side"], 0.5 * np.sqrt(gabors["contrast"])))
         feedback.append(_events(sounds["time"], np.where(sounds["kind"] == "valve", 1, -1), 0.5))
 
-    seconds = (wheel.size - 1) / FREQ
-    speed = gaussian_filter1d(np.abs(np.diff(wheel)) * FREQ, 15)[:: int(BIN * FREQ)]
+    seconds = (wheel.size - 1) / freq
+    speed = gaussian_filter1d(np.abs(np.diff(wheel)) * freq, 0.015 * freq)[:: int(BIN * freq)]
     clock = np.arange(0, seconds, COARSE)
     now = np.clip(np.searchsorted(trials["intervals_0"].to_numpy(), clock) - 1, 0, None)
     lean = np.log((1 - belief) / belief)[now]
@@ -207,17 +210,8 @@ def spikes(seed: list[int], table: pd.DataFrame, known: Bunch, drift: np.ndarray
     DataFrame
         ``times`` (s, sorted), ``clusters`` (row of ``table``), ``amps`` (V), ``depths`` (µm from the tip).
     """
-    n_coarse = round(known.seconds / COARSE)
-    seen = {}
-    if known.rf_frames is not None:
-        fields = table[table["rf_gain"] > 0]
-        seen = dict(zip(fields.index, rf_drive(known.rf_frames, fields), strict=True))
-    together = np.random.default_rng([*seed, len(table)])
-    shared = [_wander(together, n_coarse, smooth) for smooth in (0.3, 30)]
     found = []
-    for row in table.itertuples():
-        rng = np.random.default_rng([*seed, row.Index])
-        rate = _rate(rng, row, known, shared, seen.get(row.Index))
+    for row, rng, rate in rates(seed, table, known):
         own = 1 - row.contamination
         times = _fire(rng, rate * own / (1 + row.bursts))
         follows = times[rng.random(times.size) < row.bursts]
@@ -248,6 +242,57 @@ def spikes(seed: list[int], table: pd.DataFrame, known: Bunch, drift: np.ndarray
     )
 
 
+def n_bins(seconds: float) -> int:
+    """How many bins of 5 ms a recording of so many seconds has."""
+    return round(seconds / COARSE) * round(COARSE / BIN)
+
+
+def rates(
+    seed: list[int], table: pd.DataFrame, known: Bunch, bins: np.ndarray | None = None
+) -> Iterator[tuple[NamedTuple, np.random.Generator, np.ndarray]]:
+    """Compute the rate of one unit after the other, before spikes are lost or taken for those of another unit.
+
+    Parameters
+    ----------
+    seed, table, known
+        As in `spikes`.
+    bins : ndarray of int, optional
+        Numbers of the bins of 5 ms that are wanted, rising. Default all of the recording.
+
+    Yields
+    ------
+    row : named tuple
+        Of ``table``.
+    rng : Generator
+        The unit's own, for what is drawn from the rate.
+    rate : ndarray, shape (n_bins,)
+        Hz. It is the same in a bin whichever others are wanted.
+    """
+    n_coarse = round(known.seconds / COARSE)
+    seen = {}
+    if known.rf_frames is not None:
+        fields = table[table["rf_gain"] > 0]
+        seen = dict(zip(fields.index, rf_drive(known.rf_frames, fields), strict=True))
+    together = np.random.default_rng([*seed, len(table)])
+    shared = [_wander(together, n_coarse, smooth) for smooth in (0.3, 30)]
+    bins = np.arange(n_bins(known.seconds)) if bins is None else bins
+    place = np.full(n_bins(known.seconds), -1)  # of each bin of the recording, among those that are wanted
+    place[bins] = np.arange(bins.size)
+    for row in table.itertuples():
+        rng = np.random.default_rng([*seed, row.Index])
+        yield row, rng, _rate(rng, row, known, shared, seen.get(row.Index), bins, place)
+
+
+def outlasting(rate: np.ndarray, unit: NamedTuple) -> tuple[np.ndarray, np.ndarray]:
+    """What refractory periods leave of a rate (Hz), in the mean: spikes of the unit itself, and of its neighbour.
+
+    Of a Poisson process the spikes that come sooner than a period after the last that was kept are lost, so that each
+    spike costs a period: r / (1 + r · period) are left.
+    """
+    own, foreign = rate * (1 - unit.contamination), rate * unit.contamination
+    return own / (1 + own * unit.refractory), foreign / (1 + foreign * unit.refractory)
+
+
 def response(time: np.ndarray, decay: float) -> np.ndarray:
     """The shape of a response: 0 before its onset, then t·exp(−t), with a peak of 1 after ``decay`` / 2 seconds."""
     steps = np.maximum(time, 0) / (decay / 2)
@@ -255,7 +300,13 @@ def response(time: np.ndarray, decay: float) -> np.ndarray:
 
 
 def _rate(
-    rng: np.random.Generator, row: NamedTuple, known: Bunch, shared: list[np.ndarray], seen: np.ndarray | None
+    rng: np.random.Generator,
+    row: NamedTuple,
+    known: Bunch,
+    shared: list[np.ndarray],
+    seen: np.ndarray | None,
+    bins: np.ndarray,
+    place: np.ndarray,
 ) -> np.ndarray:
     """A unit's rate (Hz) in bins of 5 ms; ``seen`` is how each frame of the receptive-field stimulus drives it."""
     loading = rng.normal([0.26, 0.12], [0.6, 0.25])
@@ -263,33 +314,38 @@ def _rate(
     level = np.exp(wander + loading @ shared)
     level *= row.rate / level.mean()
     level *= np.exp(row.block_gain * known.block)
-    answers = np.ones(level.size * round(COARSE / BIN))
+    answers = np.ones(bins.size)
     for variable, decay in DECAY.items():
         if gain := getattr(row, f"{variable}_gain"):
             events, side = known[variable], getattr(row, f"{variable}_side", 0)
             preferred = (side == 0) | (events["side"].to_numpy() == side)
             weights = gain * events["weight"].to_numpy() * np.where(preferred, 1, 0.1)
-            _add_responses(answers, events["time"].to_numpy() + getattr(row, f"{variable}_latency"), weights, decay)
+            onsets = events["time"].to_numpy() + getattr(row, f"{variable}_latency")
+            _add_responses(answers, place, onsets, weights, decay)
     if row.wheel_gain:
-        answers += row.wheel_gain * known.wheel[: answers.size] / 1.5
+        answers += row.wheel_gain * known.wheel[bins] / 1.5
     if seen is not None:
         onsets = known.rf_times + row.rf_latency
-        first, last = np.searchsorted(np.arange(answers.size) * BIN, onsets[[0, -1]])
-        answers[first:last] += row.rf_gain * np.interp(np.arange(first, last) * BIN, onsets, seen)
-    return np.maximum(answers, 0.05) * np.repeat(level, round(COARSE / BIN))
+        first, last = np.searchsorted(bins * BIN, onsets[[0, -1]])
+        answers[first:last] += row.rf_gain * np.interp(bins[first:last] * BIN, onsets, seen)
+    return np.maximum(answers, 0.05) * level[bins // round(COARSE / BIN)]
 
 
 def _events(time: np.ndarray, side: np.ndarray | int, weight: np.ndarray | float) -> pd.DataFrame:
     return pd.DataFrame({"time": np.asarray(time), "side": np.asarray(side), "weight": np.asarray(weight)})
 
 
-def _add_responses(answers: np.ndarray, onsets: np.ndarray, weights: np.ndarray, decay: float) -> None:
+def _add_responses(
+    answers: np.ndarray, place: np.ndarray, onsets: np.ndarray, weights: np.ndarray, decay: float
+) -> None:
+    """Add the responses to events; ``place`` is where each bin of the recording is in ``answers`` (−1: nowhere)."""
     length = round(4 * decay / BIN)
     first = (onsets / BIN).astype(int)
     bins = first[:, None] + np.arange(length)
     added = weights[:, None] * response((bins + 0.5) * BIN - onsets[:, None], decay)
-    inside = (bins >= 0) & (bins < answers.size)
-    answers += np.bincount(bins[inside], added[inside], minlength=answers.size)
+    inside = (bins >= 0) & (bins < place.size)
+    inside[inside] = place[bins[inside]] >= 0
+    answers += np.bincount(place[bins[inside]], added[inside], minlength=answers.size)
 
 
 def _fire(rng: np.random.Generator, rate: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from iblutil.util import Bunch
 from scipy.signal import lfilter
 from scipy.sparse import csr_array
 
+from ..analysis.regions import brain_regions
 from .task import CONTRASTS
 
 GABOR_REVISION = "#2025-12-05#"
@@ -161,10 +162,8 @@ def receptive_fields(
         ``'off'`` by black, ``'both'``, or empty) and ``rf_gain`` (the rate at the peak is 1 + gain times the rate at
         rest; 0 without a field).
     """
-    from iblatlas.regions import BrainRegions
-
     n = len(units)
-    names = BrainRegions().acronym2acronym(units["acronym"].to_numpy(), mapping="Beryl")
+    names = brain_regions().acronym2acronym(units["acronym"].to_numpy(), mapping="Beryl")
     area = pd.Index(areas).get_indexer(names)  # −1 for other areas, which takes the row that is appended
     share, latency = np.array([*areas.values(), (0.0, np.nan)])[area].T
     offsets = np.append(rng.normal(0, 8, (len(areas), 2)), [[0, 0]], axis=0)

@@ -8,6 +8,7 @@ import pandas as pd
 from scipy.ndimage import gaussian_filter1d
 
 from ..analysis.quality import SAMPLING_RATE
+from ..analysis.regions import brain_regions
 
 N_CHANNELS = 384
 N_SAMPLES, TROUGH_AT, N_NEAR = 82, 41, 32  # of a stored waveform: samples, sample of the trough, channels
@@ -96,8 +97,6 @@ def channels(rng: np.random.Generator, track: Track) -> pd.DataFrame:
         ``lateral_um``, ``axial_um`` (from the tip), ``ml``, ``ap``, ``dv`` (µm from bregma), ``atlas_id``,
         ``acronym``, ``labels`` (0 good, 1 dead, 2 noisy, 3 outside the brain).
     """
-    from iblatlas.regions import BrainRegions
-
     site = np.arange(N_CHANNELS)
     axial = 20.0 * (site // 2) + 20
     bottoms, acronyms = zip(*track.regions, strict=True)
@@ -115,7 +114,7 @@ def channels(rng: np.random.Generator, track: Track) -> pd.DataFrame:
             "ml": ml,
             "ap": ap,
             "dv": dv,
-            "atlas_id": BrainRegions().acronym2id(acronym),
+            "atlas_id": brain_regions().acronym2id(acronym),
             "acronym": acronym,
             "labels": labels,
         }

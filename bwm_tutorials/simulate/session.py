@@ -13,6 +13,7 @@ from . import encoder, mouse, neurons, passive, probe, task, video
 
 CAMERAS = tuple(video.CAMERAS)
 FULL = 60.0  # minutes of a recording that has room for the whole passive protocol; it is shortened in shorter ones
+AFTER_TASK = 10.0  # s that a recording lasts, at least, after the last trial may have ended
 
 Effects = str | Mapping[str, float] | None
 
@@ -86,54 +87,98 @@ def behave(
         it, or None), what was put in: ``truth_trials``; ``scene``, what happens in front of the cameras; ``drives``,
         what neurons may know of it all.
     """
-    # One stream of random numbers for each part: a change in one leaves the others as they were.
-    parts = ("task", "mouse", "wheel", "licks", "rig", "passive")
-    rng = {part: np.random.default_rng([seed, i]) for i, part in enumerate(parts)}
+    rng = streams(seed)
     seconds = minutes * 60.0
-    protocol, end_of_task = None, seconds - 10
+    protocol, end_of_task = None, seconds - AFTER_TASK
     if after:
         how = {"scale": min(1.0, minutes / FULL), "stimuli": after == "passive"}
         length = passive.protocol(deepcopy(rng["passive"]), 0.0, **how).intervals.loc["stop", "passiveProtocol"]
         protocol = passive.protocol(rng["passive"], seconds - length - 5, **how)
         end_of_task -= length + 5
 
+    acted = act(rng, minutes, end_of_task, skill=skill, drift=drift)
+    trials, truth = acted.trials, acted.truth_trials
+    position, drives = turn(rng, acted, seconds, protocol)
+    timestamps, edges = encoder.edges(position)
+    intervals, amplitudes = wheel.movements(*wheel.interpolate(timestamps, edges))
+    arousal = mouse.arousal(rng["mouse"], seconds, trials, truth["engaged"].to_numpy())
+    return Bunch(
+        trials=record(rng, trials, intervals, amplitudes),
+        wheel=Bunch(timestamps=timestamps, position=edges),
+        wheelMoves=Bunch(intervals=intervals, peakAmplitude=amplitudes),
+        passive=protocol,
+        truth_trials=truth,
+        scene=Bunch(seconds=seconds, wheel=position, licks=acted.licks, arousal=arousal, trials=trials),
+        drives=drives,
+    )
+
+
+def streams(seed: int) -> dict[str, np.random.Generator]:
+    """One stream of random numbers for each part of a session: a change in one leaves the others as they were."""
+    parts = ("task", "mouse", "wheel", "licks", "rig", "passive")
+    return {part: np.random.default_rng([seed, i]) for i, part in enumerate(parts)}
+
+
+def act(rng: dict[str, np.random.Generator], minutes: float, end_of_task: float, **how) -> Bunch:
+    """What the rig shows and the mouse does, before anything is recorded of it.
+
+    Parameters
+    ----------
+    rng : dict
+        As `streams` gives it.
+    minutes : float
+        Length of the recording.
+    end_of_task : float
+        s; a trial that would end later is not begun.
+    **how
+        What `mouse.decide` takes.
+
+    Returns
+    -------
+    Bunch
+        ``trials`` (as `task.run` gives them), ``truth_trials``, ``answer_onset`` (s; NaN for none), ``strokes`` of the
+        wheel in seconds of the recording, ``licks`` (s).
+    """
     shown = task.sequence(rng["task"], n_trials=int(minutes * 25) + 90)
-    decisions = mouse.decide(rng["mouse"], shown, skill, drift)
+    decisions = mouse.decide(rng["mouse"], shown, **how)
     answers, response = mouse.answer(rng["wheel"], decisions, shown["contrast"].to_numpy())
     after_response, before_stimulus = mouse.fidget(rng["wheel"], decisions)
     trials = task.run(rng["rig"], shown, decisions["choice"].to_numpy(), response, before_stimulus, after_response)
     trials = trials[trials["intervals_1"] < end_of_task]
     decisions = decisions.loc[trials.index]
-
     answers = _on_clock(answers, trials["stimOn_times"])
-    idle = mouse.idle(rng["wheel"], end_of_task, seconds)
+    idle = mouse.idle(rng["wheel"], end_of_task, minutes * 60.0)
     fidgets = [_on_clock(after_response, trials["response_times"]), _on_clock(before_stimulus, trials["intervals_0"])]
-    position = encoder.trace(pd.concat([answers, *fidgets, idle]), seconds)
-    position += mouse.tremble(rng["wheel"], seconds, encoder.FREQ)
-    timestamps, edges = encoder.edges(position)
-    intervals, amplitudes = wheel.movements(*wheel.interpolate(timestamps, edges))
-    first_edge = answers["duration"] * mouse.when_reached(wheel.RESOLUTION / answers["amplitude"].abs())
-    truth = decisions.drop(columns="choice").assign(
-        movement_onset=(answers["onset"] + first_edge).groupby(answers["trial"]).min().reindex(trials.index),
-        stimOn_times=trials["stimOn_times"],
+    onset = (answers["onset"] + mouse.first_edge(answers)).groupby(answers["trial"]).min()
+    return Bunch(
+        trials=trials,
+        truth_trials=decisions.drop(columns="choice").assign(
+            movement_onset=onset.reindex(trials.index), stimOn_times=trials["stimOn_times"]
+        ),
+        answer_onset=(trials["stimOn_times"] + decisions["decision_time"]).to_numpy(),
+        strokes=pd.concat([answers, *fidgets, idle]),
+        licks=mouse.lick_times(rng["licks"], trials),
     )
-    licks = mouse.lick_times(rng["licks"], trials)
-    arousal = mouse.arousal(rng["mouse"], seconds, trials, decisions["engaged"].to_numpy())
-    answer_onset = (trials["stimOn_times"] + decisions["decision_time"]).to_numpy()
-    drives = neurons.drives(trials, answer_onset, decisions["belief"].to_numpy(), position, licks, protocol)
+
+
+def turn(
+    rng: dict[str, np.random.Generator], acted: Bunch, seconds: float, protocol: Bunch | None, freq: int = encoder.FREQ
+) -> tuple[np.ndarray, Bunch]:
+    """The wheel's true position (rad, ``freq`` samples a second), and what neurons may know of a session."""
+    position = encoder.trace(acted.strokes, seconds, freq) + mouse.tremble(rng["wheel"], seconds, freq)
+    belief = acted.truth_trials["belief"].to_numpy()
+    return position, neurons.drives(acted.trials, acted.answer_onset, belief, position, acted.licks, protocol, freq)
+
+
+def record(
+    rng: dict[str, np.random.Generator], trials: pd.DataFrame, intervals: np.ndarray, amplitudes: np.ndarray
+) -> pd.DataFrame:
+    """The trials as they are stored, with the first of the wheel's movements in each, and some events lost."""
     recorded = _lose(rng["rig"], trials)
     recorded["firstMovement_times"] = wheel.first_movement_times(
         intervals, amplitudes, recorded["goCue_times"].to_numpy(), recorded["feedback_times"].to_numpy()
     )
-    return Bunch(
-        trials=recorded,
-        wheel=Bunch(timestamps=timestamps, position=edges),
-        wheelMoves=Bunch(intervals=intervals, peakAmplitude=amplitudes),
-        passive=protocol,
-        truth_trials=truth,
-        scene=Bunch(seconds=seconds, wheel=position, licks=licks, arousal=arousal, trials=trials),
-        drives=drives,
-    )
+    return recorded
 
 
 def pose(seed: int, recording: Bunch) -> Bunch:
