@@ -339,7 +339,7 @@ def contralateral(r: Recordings) -> float:
         good = insertion.clusters.index[insertion.clusters["label"] == 1]
         counts = bwm.spikes.counts_in_intervals(insertion.spikes, window, good).to_numpy()
         left, right = counts[:, strong["position"] < 0], counts[:, strong["position"] > 0]
-        tells = mannwhitneyu(left, right, axis=1).pvalue < 0.01
+        tells = mannwhitneyu(left, right, axis=1).pvalue < 0.05
         other = 1 if insertion.channels["x"].mean() < 0 else -1
         prefer.append((np.sign(right.mean(axis=1) - left.mean(axis=1)) == other)[tells])
     return np.concatenate(prefer).mean()
