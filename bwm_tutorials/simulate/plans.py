@@ -13,8 +13,9 @@ from .session import CAMERAS
 class SessionPlan:
     """One session that is to be made.
 
-    ``probes`` are names of `probe.TRACKS`; ``after`` and ``skill`` as in `recording.behave`; ``qc`` overrides the
-    quality of datasets whose path contains a text; ``corrected`` adds the files that later ones took the place of.
+    ``probes`` are names of `probe.TRACKS`; of each unit so many ``snippets`` are stored, as in `session.insert`;
+    ``after`` and ``skill`` as in `recording.behave`; ``qc`` overrides the quality of datasets whose path contains a
+    text; ``corrected`` adds the files that later ones took the place of.
     """
 
     lab: str
@@ -23,6 +24,7 @@ class SessionPlan:
     probes: tuple[str, ...]
     minutes: float = 22
     clusters: int = 60
+    snippets: int = 4
     cameras: tuple[str, ...] = ("left",)
     effects: str | None = "teaching"
     skill: float = 1.0
@@ -50,7 +52,9 @@ class SessionPlan:
 
 
 A, B, C = (f"{one_tables.SYNTHETIC_LAB}{suffix}" for suffix in ("", "_b", "_c"))
-MAIN = SessionPlan(A, "SIM-001", date(2001, 1, 8), ("parietal", "collicular"), 60, 100, CAMERAS, after="passive")
+MAIN = SessionPlan(
+    A, "SIM-001", date(2001, 1, 8), ("parietal", "collicular"), 60, 100, snippets=8, cameras=CAMERAS, after="passive"
+)
 NULL = replace(MAIN, subject="SIM-NULL", effects=None)
 """The same mouse on the same day, with neurons that know nothing of what it does."""
 
@@ -85,5 +89,7 @@ def audited(seed: int) -> tuple[SessionPlan, SessionPlan]:
 
     What no test of units needs is left out, for many of them are made.
     """
-    main = SessionPlan(A, f"SIM-{seed}", date(2001, 1, 8), ("parietal",), minutes=40, clusters=20, cameras=())
+    main = SessionPlan(
+        A, f"SIM-{seed}", date(2001, 1, 8), ("parietal",), minutes=40, clusters=20, snippets=0, cameras=()
+    )
     return main, replace(main, subject=f"{main.subject}-NULL", effects=None)

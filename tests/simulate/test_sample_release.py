@@ -1,5 +1,7 @@
 """The small release: ten sessions that differ as real ones do, read by IBL's loaders, with their corrections."""
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,7 @@ from one.alf.exceptions import ALFObjectNotFound
 
 import bwm_tutorials as bwm
 from bwm_tutorials.simulate.plans import MAIN, SAMPLE_RELEASE
+from bwm_tutorials.simulate.write import SORTING_REVISION
 
 loaders = pytest.importorskip("brainbox.io.one")
 
@@ -128,6 +131,34 @@ def test_session_loader_loads_all_of_it(sessions):
         if has["pupil"]:
             loader.load_pupil(snr_thresh=0)
             assert np.allclose(loader.pupil["pupilDiameter_raw"], session.pupil["pupilDiameter_raw"], equal_nan=True)
+
+
+def test_a_few_spikes_of_each_unit_are_stored_as_waveforms(sessions):
+    from ibldsp.waveform_extraction import WaveformsLoader
+
+    for session in sessions:
+        most = 8 if session.eid == MAIN.record.eid else 4
+        for probe in session.insertions:
+            folder = session.one.eid2path(session.eid) / probe.collection / SORTING_REVISION
+            stored = WaveformsLoader(folder)
+            n_spikes = probe.clusters["spike_count"]
+            assert stored.df_clusters["count"].to_dict() == n_spikes[n_spikes > 0].clip(upper=most).to_dict()
+            assert len(stored.templates) == stored.nu
+
+
+def test_waveforms_of_spikes_change_nothing_else(tmp_path):
+    from bwm_tutorials.simulate import sample
+    from bwm_tutorials.simulate.plans import SessionPlan
+
+    def files(snippets: int) -> dict[str, bytes]:
+        plan = SessionPlan("syntheticlab", "SIM-9", date(2001, 1, 8), ("frontal",), 3, 6, snippets, cameras=())
+        root = sample.build(tmp_path / str(snippets), name=str(snippets), plans=[plan])
+        return {file.name: file.read_bytes() for file in root.rglob("Subjects/**/*") if file.is_file()}
+
+    without, some = files(0), files(2)
+    added = {"traces.npy", "templates.npy", "channels.npz", "table.pqt"}
+    assert some.keys() - without.keys() == {f"waveforms.{name}" for name in added}
+    assert without.items() <= some.items()
 
 
 def test_receptive_field_stimulus_is_read_by_brainbox(small_release, sessions):
