@@ -100,10 +100,20 @@ def test_good_spikes_are_those_of_units_with_label_1(sorting, probe):
         assert np.array_equal(spikes[attribute][good], probe.good_spikes[attribute]), attribute
 
 
+def test_regions_of_clusters_are_those_of_iblatlas(sorting, probe):
+    from iblatlas.regions import BrainRegions
+
+    _, _, clusters, _ = sorting
+    for mapping in ("Beryl", "Cosmos"):
+        theirs = BrainRegions().acronym2acronym(clusters["acronym"], mapping=mapping)
+        assert np.array_equal(theirs, probe.clusters[mapping.lower()]) and len(set(theirs)) > 2, mapping
+
+
 def test_clusters(sorting, probe):
     _, _, clusters, _ = sorting
     ours = probe.clusters
-    for column in ("label", "firing_rate", "depths", "channels", "acronym", "atlas_id", "x", "y", "z", "cluster_id"):
+    place = ["depths", "channels", "acronym", "atlas_id", "x", "y", "z"]
+    for column in ["label", "firing_rate", *place, "cluster_id", "uuids"]:
         left, right = np.asarray(clusters[column]), ours[column].to_numpy()
         same = (
             (left == right).all() if left.dtype.kind in "OUS" else np.allclose(left.astype(float), right.astype(float))

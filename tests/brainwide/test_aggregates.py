@@ -87,12 +87,10 @@ def test_units_of_all_sessions_are_those_of_each_insertion(small_release):
         expected = insertion.clusters
         assert set(units["eid"]) == {insertion.eid}
         assert units["cluster_id"].tolist() == expected.index.tolist()
-        for column in [*datasets.METRICS, "channels", "depths", "acronym", "atlas_id", "x", "y", "z"]:
+        for column in [*datasets.METRICS, "channels", "depths", "acronym", "atlas_id", "x", "y", "z", "uuids"]:
             pd.testing.assert_series_equal(
                 units[column].reset_index(drop=True), expected[column].reset_index(drop=True), check_dtype=False
             )
-        (uuids,) = insertion.files.load(f"{insertion.collection}/clusters.uuids.csv")
-        assert units["uuids"].tolist() == uuids.tolist()
 
 
 def test_trials_of_all_sessions_are_those_of_each_session(small_release):
