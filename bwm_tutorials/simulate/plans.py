@@ -8,14 +8,23 @@ from ..recordings import one_tables
 from . import tables
 from .session import CAMERAS
 
+QUALITY = {
+    "Camera.dlc": "PASS",
+    "Camera.lightningPose": "PASS",
+    "Camera": "WARNING",
+    "_ibl_trials.table": "WARNING",
+}
+"""The quality that most sessions of the release have, by a text in the path: of what was tracked in a video, of the
+video itself, and of the task (which judges the rig, not the mouse)."""
+
 
 @dataclass(frozen=True)
 class SessionPlan:
     """One session that is to be made.
 
     ``probes`` are names of `probe.TRACKS`; of each unit so many ``snippets`` are stored, as in `session.insert`;
-    ``after`` and ``skill`` as in `recording.behave`; ``qc`` overrides the quality of datasets whose path contains a
-    text; ``corrected`` adds the files that later ones took the place of.
+    ``after`` and ``skill`` as in `recording.behave`; ``qc`` is the quality of datasets whose path contains a text,
+    before `QUALITY`; ``corrected`` adds the files that later ones took the place of.
     """
 
     lab: str
@@ -47,14 +56,15 @@ class SessionPlan:
             insertions={probe: one_tables.make_id(f"{name}/{probe}", synthetic=True) for probe in probes},
             model="3B2",  # Neuropixels 1.0
             qc="PASS",
-            qc_of=self.qc,
+            qc_of={**self.qc, **QUALITY, **self.qc},  # the first that fits counts
         )
 
 
 A, B, C = (f"{one_tables.SYNTHETIC_LAB}{suffix}" for suffix in ("", "_b", "_c"))
 MAIN = SessionPlan(
-    A, "SIM-001", date(2001, 1, 8), ("parietal", "collicular"), 60, 100, snippets=8, cameras=CAMERAS, after="passive"
-)
+    A, "SIM-001", date(2001, 1, 8), ("parietal", "collicular"), 60, 100, snippets=8, cameras=CAMERAS, after="passive",
+    qc={"rightCamera": "PASS", "bodyCamera": "FAIL"},
+)  # fmt: skip
 NULL = replace(MAIN, subject="SIM-NULL", effects=None)
 """The same mouse on the same day, with neurons that know nothing of what it does."""
 
@@ -64,15 +74,17 @@ SAMPLE_RELEASE = (
     # The mouse of the main session on a bad day.
     SessionPlan(A, "SIM-001", date(2001, 1, 10), ("frontal",), skill=0.35),
     # One mouse early, and a good deal better seven weeks later.
-    SessionPlan(A, "SIM-002", date(2001, 1, 15), ("frontal",), skill=0.6),
-    SessionPlan(A, "SIM-002", date(2001, 3, 5), ("frontal",), skill=1.2),
+    SessionPlan(A, "SIM-002", date(2001, 1, 15), ("frontal",), skill=0.6, qc={"_ibl_trials.table": "FAIL"}),
+    SessionPlan(
+        A, "SIM-002", date(2001, 3, 5), ("frontal",), skill=1.2, qc={"_ibl_trials.table": "PASS", "Camera": "PASS"}
+    ),
     # Both probes in the same regions.
-    SessionPlan(B, "SIM-003", date(2001, 1, 22), ("parietal", "parietal")),
+    SessionPlan(B, "SIM-003", date(2001, 1, 22), ("parietal", "parietal"), qc={"probe01": "WARNING", "Camera": "FAIL"}),
     # No body camera.
     SessionPlan(B, "SIM-003", date(2001, 1, 24), ("parietal", "pontine"), cameras=("left", "right"), after="passive"),
     # A left video so bad that nothing made of it may be used.
     SessionPlan(B, "SIM-004", date(2001, 2, 2), ("olfactory",), qc={"leftCamera": "CRITICAL", "licks": "CRITICAL"}),
-    SessionPlan(C, "SIM-005", date(2001, 2, 12), ("collicular", "olfactory")),
+    SessionPlan(C, "SIM-005", date(2001, 2, 12), ("collicular", "olfactory"), qc={"probe00": "FAIL"}),
     SessionPlan(C, "SIM-005", date(2001, 2, 14), ("pontine",), after="spontaneous"),
     # Each kind of correction that the release has seen, with what it took the place of.
     SessionPlan(C, "SIM-006", date(2001, 2, 26), ("collicular",), after="spontaneous", corrected=True),

@@ -93,6 +93,27 @@ def test_a_critical_video_can_be_neither_listed_nor_loaded(small_release):
     assert len(session.trials) and len(session.insertions)
 
 
+def test_quality_is_graded_as_in_the_release_and_only_one_video_is_critical(small_release, sessions):
+    """Tasks and videos mostly WARNING, what was tracked in them and probes mostly PASS; of each some that are not."""
+    parts = {
+        "task": r"_ibl_trials\.table",
+        "video": "Camera.times",
+        "pose": r"Camera\.(?:dlc|light)",
+        "probe": "spikes.times",
+    }
+    everything = [session.one.list_datasets(session.eid, details=True, qc="CRITICAL") for session in sessions]
+    table = pd.concat(everything)
+    usual = {part: table.loc[table["rel_path"].str.contains(path), "qc"] for part, path in parts.items()}
+    assert {part: qc.mode()[0] for part, qc in usual.items()} == {
+        "task": "WARNING", "video": "WARNING", "pose": "PASS", "probe": "PASS",
+    }  # fmt: skip
+    assert all({"WARNING", "FAIL", "PASS"} <= set(qc) for part, qc in usual.items() if part != "pose")
+    critical = table[table["qc"] == "CRITICAL"]
+    assert critical["rel_path"].str.contains("leftCamera|licks").all() and len(critical) == 6
+    hidden = [session.name for session, all in zip(sessions, everything, strict=True) if "CRITICAL" in set(all["qc"])]
+    assert hidden == ["SIM-004 2001-02-02"]
+
+
 def test_mice_differ_in_what_they_can_do():
     # Longer than the shortened sessions: a psychometric curve takes trials.
     from bwm_tutorials.simulate.session import behave
