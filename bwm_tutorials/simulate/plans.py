@@ -24,7 +24,8 @@ class SessionPlan:
 
     ``probes`` are names of `probe.TRACKS`; of each unit so many ``snippets`` are stored, as in `session.insert`;
     ``after`` and ``skill`` as in `recording.behave`; ``qc`` is the quality of datasets whose path contains a text,
-    before `QUALITY`; ``corrected`` adds the files that later ones took the place of.
+    before `QUALITY`; ``corrected`` adds the files that later ones took the place of; the tables of a ``stale`` session
+    are older than its files.
     """
 
     lab: str
@@ -40,6 +41,7 @@ class SessionPlan:
     after: str | None = None
     corrected: bool = False
     qc: dict[str, str] = field(default_factory=dict)
+    stale: bool = False
 
     @property
     def record(self) -> tables.SessionRecord:
@@ -57,6 +59,7 @@ class SessionPlan:
             model="3B2",  # Neuropixels 1.0
             qc="PASS",
             qc_of={**self.qc, **QUALITY, **self.qc},  # the first that fits counts
+            stale=self.stale,
         )
 
 
@@ -85,7 +88,8 @@ SAMPLE_RELEASE = (
     # A left video so bad that nothing made of it may be used.
     SessionPlan(B, "SIM-004", date(2001, 2, 2), ("olfactory",), qc={"leftCamera": "CRITICAL", "licks": "CRITICAL"}),
     SessionPlan(C, "SIM-005", date(2001, 2, 12), ("collicular", "olfactory"), qc={"probe00": "FAIL"}),
-    SessionPlan(C, "SIM-005", date(2001, 2, 14), ("pontine",), after="spontaneous"),
+    # Its files are up to date, and what ONE's tables say of it is not.
+    SessionPlan(C, "SIM-005", date(2001, 2, 14), ("pontine",), after="spontaneous", stale=True),
     # Each kind of correction that the release has seen, with what it took the place of.
     SessionPlan(C, "SIM-006", date(2001, 2, 26), ("collicular",), after="spontaneous", corrected=True),
 )

@@ -9,10 +9,13 @@ from helpers.sessions import of_subject
 from one.alf.exceptions import ALFObjectNotFound
 
 import bwm_tutorials as bwm
+from bwm_tutorials.recordings import files
 from bwm_tutorials.simulate.plans import MAIN, SAMPLE_RELEASE
 from bwm_tutorials.simulate.write import SORTING_REVISION
 
 loaders = pytest.importorskip("brainbox.io.one")
+
+STALE = "SIM-005 2001-02-14"
 
 
 @pytest.fixture(scope="module")
@@ -203,9 +206,33 @@ def test_only_the_spontaneous_part_of_some(small_release):
 
 
 def test_each_session_has_an_older_trials_table(sessions):
-    for session in sessions:
+    for session in (each for each in sessions if each.name != STALE):
         old = with_revision(session, "_ibl_trials.table.pqt", "2020-01-01")
         assert len(old) == len(session.trials) and not old.equals(session.trials[old.columns])
+
+
+def test_a_stale_table_hides_what_came_later(small_release):
+    session = of_subject(small_release, *STALE.split())
+    folder = small_release.eid2path(session.eid)
+    there = {file.relative_to(folder).as_posix() for file in folder.rglob("*/*") if file.is_file()}
+    table = small_release.list_datasets(session.eid, details=True, default_revisions_only=False).set_index("rel_path")
+    hidden = there - set(table.index)
+    assert "alf/#2025-03-03#/_ibl_trials.table.pqt" in hidden and "alf/_ibl_leftCamera.lightningPose.pqt" in hidden
+    assert set(table.index) < there and table.index[~table["default_revision"]].tolist() == [
+        "alf/_ibl_trials.table.pqt"
+    ]
+    assert session.has("pose", "left", "dlc") and not session.has("pose", "left") and not session.has("saturation")
+    assert session.trials["goCue_times"][:40].isna().all(), "they are those of before the correction"
+    new = pd.read_parquet(folder / "alf/#2025-03-03#/_ibl_trials.table.pqt")
+    assert len(new) == len(session.trials) and new["goCue_times"][:40].notna().any()
+
+
+def test_that_a_table_is_stale_is_said_once(small_release, said):
+    files._say_once.cache_clear()
+    for _ in range(2):
+        for eid in small_release.search():
+            assert bwm.Session(eid, small_release).has("trials")
+    assert said() == f"The tables mark no revision of 1 datasets of {STALE} as the default: the newest is taken."
 
 
 def test_gabors_were_one_off(small_release):
@@ -270,7 +297,7 @@ def test_either_sorting_is_loaded_by_ibls_loader(corrected):
 def test_saturation_is_told_in_samples_of_the_probe(sessions):
     from iblatlas.atlas import AllenAtlas
 
-    for session in sessions[:3]:
+    for session in [each for each in sessions if each.has("saturation")][:3]:
         for probe in session.insertions:
             folder = f"raw_ephys_data/{probe.name}"
             table = with_revision(session, "_iblqc_ephysSaturationAP.samples.pqt", collection=folder)
