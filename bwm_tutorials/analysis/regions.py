@@ -41,4 +41,14 @@ def inside(acronyms: pd.Series, region: str) -> pd.Series:
 
 def beryl(acronyms: pd.Series) -> pd.Series:
     """Return the region of each acronym in the Beryl mapping, by which the Brain Wide Map names regions."""
-    return pd.Series(brain_regions().acronym2acronym(acronyms.to_numpy(str), mapping="Beryl"), acronyms.index)
+    return _mapped(acronyms, "Beryl")
+
+
+def cosmos(acronyms: pd.Series) -> pd.Series:
+    """Return the part of the brain of each acronym, one of the ten of the Cosmos mapping; or root, or void."""
+    return _mapped(acronyms, "Cosmos")
+
+
+def _mapped(acronyms: pd.Series, mapping: str) -> pd.Series:
+    known = acronyms.unique().astype(str)  # looking up each unit's own takes minutes
+    return acronyms.map(dict(zip(known, brain_regions().acronym2acronym(known, mapping=mapping), strict=True)))

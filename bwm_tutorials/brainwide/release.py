@@ -12,7 +12,7 @@ from uuid import UUID
 
 import pandas as pd
 
-from ..analysis.regions import NOT_REGIONS, brain_regions, inside
+from ..analysis.regions import NOT_REGIONS, beryl, brain_regions, inside
 from ..console import say
 from ..errors import CorruptData, DataError, MissingDataset, Unreachable
 from ..recordings.insertion import Insertion
@@ -231,9 +231,7 @@ def selection(
     .. [1] int-brain-lab/paper-brain-wide-map: ``bwm_loading.filter_units_region``, and the counts in
        ``test_selection_criteria``, which `numbers` has by step.
     """
-    acronyms = units["acronym"].unique().astype(str)  # looking up each unit's own takes minutes
-    beryl = dict(zip(acronyms, brain_regions().acronym2acronym(acronyms, mapping="Beryl"), strict=True))
-    left = units.assign(Beryl=units["acronym"].map(beryl))
+    left = units.assign(Beryl=beryl(units["acronym"]))
     steps = {"all units": left}
     steps["good units"] = left = left[left["label"] >= min_label]
     steps["in grey matter"] = left = left[~left["Beryl"].isin(NOT_REGIONS)]

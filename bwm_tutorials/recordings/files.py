@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,8 @@ class SessionFiles:
         without = ~default.groupby(found["path"]).transform("any")
         if without.any() and "default_revision" in found:
             n = found.loc[without, "path"].nunique()
-            say(f"The tables mark no revision of {n} datasets of {self.name} as the default: the newest is taken.")
+            text = f"The tables mark no revision of {n} datasets of {self.name} as the default: the newest is taken."
+            _say_once(self.one.cache_dir, text)
         found = found[default | without].sort_values(["path", "revision"])
         return found.drop_duplicates("path", keep="last").set_index("path")
 
@@ -174,6 +175,12 @@ def or_none(load: Callable[[], Any]) -> Any:
     except MissingDataset as missing:
         say(str(missing))
         return None
+
+
+@cache
+def _say_once(folder: Path, text: str) -> None:
+    """Say something of a folder, once in a program: a loop over sessions opens each of them many times."""
+    say(text)
 
 
 def some(ids: list[UUID], most: int = 5) -> str:

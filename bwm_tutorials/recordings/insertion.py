@@ -10,7 +10,7 @@ from one.api import One
 
 import bwm_tutorials as bwm
 
-from ..analysis.regions import brain_regions
+from ..analysis.regions import beryl, brain_regions, cosmos
 from ..errors import CorruptData, UnknownSession
 from . import one_private
 from .datasets import SPIKE_ATTRIBUTES
@@ -106,7 +106,9 @@ class Insertion:
 
         The columns of the release's quality metrics (``label`` is the fraction of three criteria passed: 1 is
         good), ``channels`` (where the unit is largest), ``depths`` (µm from the tip), and from that channel
-        ``acronym``, ``atlas_id``, ``x``, ``y``, ``z`` (m).
+        ``acronym``, ``atlas_id``, ``x``, ``y``, ``z`` (m). ``beryl`` and ``cosmos`` are that region's names in the
+        coarser divisions of the atlas that analyses use; ``uuids`` are ids that no other unit has, None where the
+        session lacks them.
         """
         table, channels, depths = self.files.load(
             *(f"{self.collection}/clusters.{name}" for name in ("metrics.pqt", "channels.npy", "depths.npy"))
@@ -123,6 +125,9 @@ class Insertion:
                 f"have (units {', '.join(map(str, strays[:5]))}): {REMEDY}."
             )
         table[place] = self.channels.loc[table["channels"], place].to_numpy()
+        table["beryl"], table["cosmos"] = beryl(table["acronym"]), cosmos(table["acronym"])
+        ids = self.files.optional(f"{self.collection}/clusters.uuids.csv")
+        table["uuids"] = ids if ids is not None and len(ids) == len(table) else None  # else they are of another sorting
         return table.astype({"x": float, "y": float, "z": float, "atlas_id": int})
 
     @cached_property

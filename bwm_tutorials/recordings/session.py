@@ -16,7 +16,7 @@ from iblutil.util import Bunch
 from one.api import One
 
 from ..analysis.pose import frame_times
-from ..analysis.regions import NOT_REGIONS, beryl, brain_regions, inside
+from ..analysis.regions import NOT_REGIONS, brain_regions, inside
 from ..errors import CorruptData, DataError, MissingDataset, UnknownSession
 from . import one_private, one_tables
 from .datasets import CAMERAS, LABELS, TRACKERS
@@ -298,9 +298,7 @@ class Session:
         good = units[units["label"] == 1]
         found = good[inside(good["acronym"], region)]
         if found.empty:
-            has = [
-                f"{name} ({n})" for name, n in beryl(good["acronym"]).value_counts().items() if name not in NOT_REGIONS
-            ]
+            has = [f"{name} ({n})" for name, n in good["beryl"].value_counts().items() if name not in NOT_REGIONS]
             where = "any region" if region == "all" else f"the region {region!r}"
             if region != "all" and region not in brain_regions().acronym:
                 where += " (no acronym of the Allen atlas)"

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from iblutil.util import Bunch
 from scipy.ndimage import gaussian_filter1d
 
 from ..analysis.quality import SAMPLING_RATE
 from ..analysis.regions import brain_regions
 
 N_CHANNELS = 384
-N_SAMPLES, TROUGH_AT, N_NEAR = 82, 41, 32  # of a stored waveform: samples, sample of the trough, channels
+N_SAMPLES, TROUGH_AT, N_NEAR = 82, 41, 32  # of a mean waveform: samples, sample of the trough, channels
+SNIPPET, SNIPPET_TROUGH, SNIPPET_RADIUS = 128, 42, 200  # of that of one spike: samples, sample of the trough, µm
 # Noise of real channels, once what all share is taken away: V at these quantiles.
 NOISE_QUANTILES, NOISE = [0, 0.05, 0.5, 0.95, 1], [6e-6, 8e-6, 12e-6, 20e-6, 26e-6]
 
@@ -163,15 +165,77 @@ def waveforms(units: pd.DataFrame, sites: pd.DataFrame) -> tuple[np.ndarray, np.
     distance = np.linalg.norm(place[None] - own[:, None], axis=2)
     near = np.argsort(distance, axis=1, kind="stable")[:, :N_NEAR].astype(np.int32)
     distance = np.take_along_axis(distance, near, axis=1)[:, None, :]
-    # Farther off the spike is smaller, later and wider.
-    ms = (np.arange(N_SAMPLES) - TROUGH_AT)[None, :, None] / SAMPLING_RATE * 1000 - distance / 1000
+    ms = (np.arange(N_SAMPLES) - TROUGH_AT) / SAMPLING_RATE * 1000
+    return _shapes(units, distance, ms), near
+
+
+def snippets(
+    rng: np.random.Generator, spikes: pd.DataFrame, units: pd.DataFrame, sites: pd.DataFrame, number: int
+) -> Bunch:
+    """A few spikes of each unit as the voltage shows them, in the form of ``ibldsp.waveform_extraction``.
+
+    Parameters
+    ----------
+    rng : Generator
+    spikes : DataFrame
+        ``clusters``, ``samples`` and ``amps`` (V), in time.
+    units, sites : DataFrame
+        As for `waveforms`.
+    number : int
+        Of a unit that has so many spikes.
+
+    Returns
+    -------
+    Bunch
+        ``traces`` (V, float16; spikes × 40 channels × 128 samples, by unit and time; the trough lies at sample 42; NaN
+        beyond the ends of the probe); ``channels`` (spikes × 40), these channels in their order, 384 for none;
+        ``table``, whose each is; ``templates`` (V; units that fired × 40 × 128), the median of each unit's traces.
+    """
+    drawn = spikes.loc[rng.permutation(len(spikes))].groupby("clusters").head(number).sort_index()
+    drawn = drawn.assign(index=np.arange(len(drawn))).sort_values("clusters", kind="stable")
+    unit = drawn["clusters"].to_numpy().astype(np.int64)
+
+    place = sites[["lateral_um", "axial_um"]].to_numpy()
+    distance = np.linalg.norm(place[None] - place[units["channel"]][:, None], axis=2)
+    n_near = np.sum(np.linalg.norm(place[None] - place[:, None], axis=2) <= SNIPPET_RADIUS, axis=1).max()
+    near = np.sort(np.where(distance <= SNIPPET_RADIUS, np.arange(N_CHANNELS), N_CHANNELS), axis=1)[:, :n_near]
+    distance = np.take_along_axis(np.c_[distance, np.zeros(len(units))], near, axis=1)[:, None, :]
+    ms = (np.arange(SNIPPET) - SNIPPET_TROUGH) / SAMPLING_RATE * 1000
+    shapes = _shapes(units, distance, ms).transpose(0, 2, 1)[unit]
+    size = drawn["amps"].to_numpy() / units["amplitude"].to_numpy(np.float32)[unit]
+    level = np.append(_noise(rng), np.nan).astype(np.float32)[near[unit]]
+    noise = level[:, :, None] * rng.standard_normal(shapes.shape, np.float32)
+    traces = (size[:, None, None] * shapes + noise).astype(np.float16)
+    table = {
+        "index": drawn["index"].to_numpy(),
+        "sample": drawn["samples"].to_numpy(),
+        "cluster": unit,
+        "peak_channel": units["channel"].to_numpy()[unit],
+        "waveform_index": np.arange(len(unit)),
+        "index_within_clusters": drawn.groupby("clusters").cumcount().to_numpy(),
+    }
+    templates = [np.median(traces[unit == each].astype(np.float32), axis=0) for each in np.unique(unit)]
+    return Bunch(traces=traces, channels=near[unit], table=pd.DataFrame(table), templates=np.array(templates))
+
+
+def _shapes(units: pd.DataFrame, distance: np.ndarray, ms: np.ndarray) -> np.ndarray:
+    """The mean waveforms of units (V; units × samples × channels), so far off (µm) and so long after the trough."""
     late = units["trough_to_peak"].to_numpy()[:, None, None]
-    before = 0.08 * np.exp(-0.5 * ((ms + 0.25) / 0.12) ** 2)
-    trough = -np.exp(-0.5 * (ms / (0.04 + 0.1 * late + distance / 2000)) ** 2)
-    peak = 0.35 * np.exp(-0.5 * ((ms - late) / np.where(ms < late, 0.35 * late, 0.45)) ** 2)
-    shape = before + trough + peak
-    scale = units["amplitude"].to_numpy()[:, None, None] / np.ptp(shape[:, :, :1], axis=1, keepdims=True)
-    return (shape * scale * np.exp(-distance / 35)).astype(np.float32), near
+
+    def shape(distance: np.ndarray | float) -> np.ndarray:
+        # Farther off the spike is smaller, later and wider.
+        after = ms[None, :, None] - distance / 1000
+        before = 0.08 * np.exp(-0.5 * ((after + 0.25) / 0.12) ** 2)
+        trough = -np.exp(-0.5 * (after / (0.04 + 0.1 * late + distance / 2000)) ** 2)
+        return before + trough + 0.35 * np.exp(-0.5 * ((after - late) / np.where(after < late, 0.35 * late, 0.45)) ** 2)
+
+    scale = units["amplitude"].to_numpy()[:, None, None] / np.ptp(shape(0.0), axis=1, keepdims=True)
+    return (shape(distance) * scale * np.exp(-distance / 35)).astype(np.float32)
+
+
+def _noise(rng: np.random.Generator) -> np.ndarray:
+    """The noise of each channel, V."""
+    return np.exp(np.interp(rng.random(N_CHANNELS), NOISE_QUANTILES, np.log(NOISE)))
 
 
 def voltage(
@@ -204,7 +268,7 @@ def voltage(
         V, at 30 kHz.
     """
     n_samples = round((stop - start) * SAMPLING_RATE)
-    level = np.exp(np.interp(rng.random(N_CHANNELS), NOISE_QUANTILES, np.log(NOISE)))
+    level = _noise(rng)
     # With room at both ends for spikes that begin before or end after.
     volts = level * rng.normal(size=(n_samples + 2 * N_SAMPLES, N_CHANNELS))
     margin = (N_SAMPLES // 2 - 1) / SAMPLING_RATE

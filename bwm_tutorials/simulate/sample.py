@@ -183,7 +183,7 @@ def _insert(folder: Path, plan: "SessionPlan", recording: Bunch, seed: int) -> N
 
     def insertions() -> Iterator[tuple[str, Bunch]]:
         for number, (name, track) in enumerate(zip(plan.record.insertions, plan.probes, strict=True)):
-            insertion = insert(seed, number, track, recording, plan.clusters, plan.effects)
+            insertion = insert(seed, number, track, recording, plan.clusters, plan.effects, plan.snippets)
             yield name, insertion
             if plan.corrected:
                 add_older_sorting(alf / name, insertion, seed)
@@ -218,5 +218,5 @@ def _writing(folder: Path) -> Iterator[None]:
         reason = os.strerror(error.errno) if error.errno else "the disk seems to be full"
         raise DataError(
             f"The sample cannot be built in {folder} ({reason}): free some space (it takes 300 MB, the small release "
-            "400 MB, an audit 400 MB), or set the environment variable BWM_DATA to a folder that can be written to."
+            "500 MB, an audit 400 MB), or set the environment variable BWM_DATA to a folder that can be written to."
         ) from error

@@ -191,7 +191,9 @@ def film(seed: int, body: Bunch, camera: str) -> Bunch:
     return video.film(np.random.default_rng([seed, 51 + CAMERAS.index(camera)]), body, camera)
 
 
-def insert(seed: int, number: int, track: str, recording: Bunch, clusters: int, effects: Effects) -> Bunch:
+def insert(
+    seed: int, number: int, track: str, recording: Bunch, clusters: int, effects: Effects, snippets: int = 0
+) -> Bunch:
     """The first (0), second, … probe in a session whose behaviour is given; ``track`` is one of `probe.TRACKS`.
 
     Returns
@@ -199,7 +201,8 @@ def insert(seed: int, number: int, track: str, recording: Bunch, clusters: int, 
     Bunch
         ``channels``, ``spikes``, ``metrics`` (tables), ``waveforms`` (V; units × samples × channels) and
         ``waveform_channels``, ``peak_to_trough`` (ms), ``drift`` (times in s, µm), ``clock`` (samples of the probe,
-        s), ``saturation`` (table: start_sample, stop_sample), and what was put in: ``truth_units``.
+        s), ``saturation`` (table: start_sample, stop_sample), and what was put in: ``truth_units``. With ``snippets``,
+        so many spikes of each unit, as `probe.snippets` gives them.
     """
     seeds = [seed, 100 + number]
     place, tuning = (np.random.default_rng([*seeds, i]) for i in range(2))
@@ -218,12 +221,15 @@ def insert(seed: int, number: int, track: str, recording: Bunch, clusters: int, 
     waveforms, near = probe.waveforms(units, sites)
     metrics = quality_metrics(spikes, clusters)
     metrics["ks2_label"] = np.where(metrics["contamination"] > 0.1, "mua", "good")
+    # Units have the numbers below as random streams.
+    shown = probe.snippets(np.random.default_rng([*seeds, 10**6]), spikes, units, sites, snippets) if snippets else None
     return Bunch(
         channels=sites,
         spikes=spikes,
         metrics=metrics,
         waveforms=waveforms,
         waveform_channels=near,
+        snippets=shown,
         peak_to_trough=trough_to_peak(waveforms),
         drift=drift,
         clock=clock,

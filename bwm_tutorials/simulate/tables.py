@@ -10,13 +10,17 @@ import pandas as pd
 
 from ..recordings.one_tables import make_id, newest
 
+NEWER = r"#2025-|lightningPose|features|ROIMotionEnergy|Saturation"
+"""Files that came after the tables that the servers have of the release, which are of February 2025."""
+
 
 @dataclass(frozen=True)
 class SessionRecord:
     """What the tables say of one session besides its files.
 
     ``insertions`` maps the probe's name (``probe00``) to its pid, ``model`` is that of the probes; ``qc`` is the
-    quality of its datasets, but for those whose path contains a text in ``qc_of``.
+    quality of its datasets, but for those whose path contains a text in ``qc_of``. Of one that is ``stale`` the tables
+    say what they said before `NEWER` files came, which are there.
     """
 
     eid: str
@@ -30,6 +34,7 @@ class SessionRecord:
     model: str = ""
     qc: str = "NOT_SET"
     qc_of: dict[str, str] = field(default_factory=dict)
+    stale: bool = False
 
     @property
     def path(self) -> Path:
@@ -59,6 +64,13 @@ def dataset_records(root: Path, session: SessionRecord) -> list[dict]:
         }
         for rel, file, default in zip(rel_paths, files, newest(rel_paths), strict=True)
     ]
+
+
+def stale(datasets: pd.DataFrame) -> pd.DataFrame:
+    """A table of datasets as the servers' own are: nothing of what came later, and no trials marked as the default."""
+    old = datasets[~datasets["rel_path"].str.contains(NEWER)].copy()
+    old.loc[old["rel_path"].str.endswith("_ibl_trials.table.pqt"), "default_revision"] = False
+    return old
 
 
 def write(root: Path, sessions: Iterable[SessionRecord], created: str, main: str, **notes: object) -> None:
@@ -100,6 +112,8 @@ def write(root: Path, sessions: Iterable[SessionRecord], created: str, main: str
         ]
     ).astype({"number": "uint16"})
     datasets = pd.DataFrame([record for s in sessions for record in dataset_records(root, s)])
+    old = datasets["eid"].isin([s.eid for s in sessions if s.stale])
+    datasets = pd.concat([datasets[~old], stale(datasets[old])])
     insertions = pd.DataFrame(
         [
             {"eid": s.eid, "id": pid, "name": name, "model": s.model}

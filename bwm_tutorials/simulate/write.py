@@ -171,6 +171,11 @@ def _write_insertion(probe: Path, pid: str, insertion: Bunch) -> None:
     shapes = {"waveforms": insertion.waveforms, "waveformsChannels": insertion.waveform_channels}
     write_arrays(sorting, "clusters", shapes)
     write_arrays(sorting, "templates", {"amps": metrics["amp_median"].to_numpy()} | shapes)
+    if insertion.snippets:
+        arrays = {name: insertion.snippets[name] for name in ("traces", "templates")}
+        write_arrays(sorting, "waveforms", arrays)
+        np.savez(sorting / "waveforms.channels.npz", channels=insertion.snippets.channels)
+        _write_table(sorting / "waveforms.table.pqt", insertion.snippets.table)
     uuids = [one_tables.make_id(f"{pid}/{cluster}", synthetic=True) for cluster in metrics.index]
     pd.DataFrame({"uuids": uuids}).to_csv(sorting / "clusters.uuids.csv", index=False, lineterminator="\n")
     times, um = insertion.drift

@@ -7,6 +7,7 @@ import pytest
 
 from bwm_tutorials.analysis import pose, wheel
 from bwm_tutorials.paths import ROOT
+from bwm_tutorials.recordings.datasets import CAMERAS
 from bwm_tutorials.workshop import notebooks
 
 loaders = pytest.importorskip("brainbox.io.one")
@@ -49,6 +50,27 @@ def test_wheel_pose_and_licks(theirs, session):
         assert np.allclose(theirs.pose["leftCamera"][column], pose[column]), column
     theirs.load_licks()
     assert np.array_equal(np.ravel(theirs.licks), session.licks)
+    theirs.load_motion_energy(views=list(CAMERAS))
+    for camera in CAMERAS:
+        energy = session.motion_energy(camera)
+        assert np.array_equal(theirs.motion_energy[f"{camera}Camera"], energy), camera
+    theirs.load_pupil()
+    assert np.allclose(theirs.pupil["pupilDiameter_raw"], session.pupil["pupilDiameter_raw"], equal_nan=True)
+
+
+def test_the_session_loader_loads_all_at_once(sample, session):
+    loader = loaders.SessionLoader(one=sample, eid=session.eid)
+    loader.load_session_data()  # swallows what goes wrong, and says it here
+    lacking = loader.data_info.loc[~loader.data_info["is_loaded"], "name"].tolist()
+    assert set(lacking) <= {"pawstates"}, "which the release has of no session"
+
+
+def test_passive(sample, session):
+    frames = loaders.load_passive_rfmap(session.eid, sample)
+    assert np.array_equal(frames["frames"], session.passive.rf_frames)
+    assert np.array_equal(frames["times"], session.passive.rf_times)
+    gabors = sample.load_dataset(session.eid, "_ibl_passiveGabor.table.csv", collection="alf")
+    assert np.array_equal(gabors[[*session.passive.gabor]], session.passive.gabor)
 
 
 @pytest.fixture(scope="module")
@@ -78,10 +100,20 @@ def test_good_spikes_are_those_of_units_with_label_1(sorting, probe):
         assert np.array_equal(spikes[attribute][good], probe.good_spikes[attribute]), attribute
 
 
+def test_regions_of_clusters_are_those_of_iblatlas(sorting, probe):
+    from iblatlas.regions import BrainRegions
+
+    _, _, clusters, _ = sorting
+    for mapping in ("Beryl", "Cosmos"):
+        theirs = BrainRegions().acronym2acronym(clusters["acronym"], mapping=mapping)
+        assert np.array_equal(theirs, probe.clusters[mapping.lower()]) and len(set(theirs)) > 2, mapping
+
+
 def test_clusters(sorting, probe):
     _, _, clusters, _ = sorting
     ours = probe.clusters
-    for column in ("label", "firing_rate", "depths", "channels", "acronym", "atlas_id", "x", "y", "z", "cluster_id"):
+    place = ["depths", "channels", "acronym", "atlas_id", "x", "y", "z"]
+    for column in ["label", "firing_rate", *place, "cluster_id", "uuids"]:
         left, right = np.asarray(clusters[column]), ours[column].to_numpy()
         same = (
             (left == right).all() if left.dtype.kind in "OUS" else np.allclose(left.astype(float), right.astype(float))
@@ -94,6 +126,46 @@ def test_channels(sorting, probe):
     for column in ("x", "y", "z", "axial_um", "lateral_um", "rawInd", "atlas_id"):
         assert np.allclose(channels[column], probe.channels[column]), column
     assert (channels["acronym"] == probe.channels["acronym"]).all()
+
+
+@pytest.fixture(scope="module")
+def stored(sorting):
+    """Waveforms of single spikes, as IBL's loader has them: what it is, traces, table, channels."""
+    reader = sorting[0].raw_waveforms()
+    return reader, *reader.load_waveforms()
+
+
+def test_waveforms_of_spikes_have_the_form_of_the_release(stored):
+    reader, traces, _, _ = stored
+    assert reader.data_version == 2 and reader.wfs_dtype == np.float16
+    assert (reader.nu, reader.max_wf, reader.nc, reader.ns) == (100, 8, 40, 128) and traces.shape == (800, 40, 128)
+    some, table, _ = reader.load_waveforms(labels=[3, 50], indices=[0, 2])
+    assert table["cluster"].tolist() == [3, 3, 50, 50] and np.array_equal(some, traces[[24, 26, 400, 402]], True)
+
+
+def test_waveforms_are_of_spikes_of_their_unit_on_the_channels_around_it(stored, probe):
+    from ibldsp.utils import make_channel_index
+
+    _, traces, table, channels = stored
+    (samples,) = probe.files.load(f"{probe.collection}/spikes.samples.npy")
+    fired = {*zip(samples, probe.spikes.clusters, strict=True)}
+    assert {*zip(table["sample"], table["cluster"], strict=True)} <= fired
+    assert np.array_equal(table["peak_channel"], probe.clusters.loc[table["cluster"], "channels"])
+    around = make_channel_index(probe.channels[["lateral_um", "axial_um"]].to_numpy())
+    assert np.array_equal(channels, around[table["peak_channel"]])
+    assert np.array_equal(np.isnan(traces).all(axis=2), channels == len(probe.channels))
+
+
+def test_waveforms_of_spikes_go_with_the_mean_waveform_of_their_unit(sorting, stored, probe):
+    _, traces, table, channels = stored
+    templates = sorting[0].load_spike_sorting_object("waveforms")["templates"]
+    assert np.array_equal(templates, np.median(traces.reshape(100, 8, 40, 128), axis=1), equal_nan=True)
+    own = templates[np.arange(100), np.argmax(channels[::8] == table["peak_channel"].to_numpy()[::8, None], axis=1)]
+    mean, inside = probe.waveforms.waveforms[:, :, 0], slice(1, 83)  # troughs at samples 41 and 42
+    alike = np.array([np.corrcoef(*pair)[0, 1] for pair in zip(own[:, inside], mean, strict=True)])
+    assert np.median(alike) > 0.97 and alike[probe.clusters["label"] == 1].min() > 0.75
+    off = np.nanstd(traces.astype(np.float32) - np.repeat(templates, 8, axis=0), axis=(1, 2))
+    assert 6e-6 < np.median(off) < 26e-6, "the noise of a real channel"
 
 
 def test_metrics_are_what_the_spikes_give_by_brainbox(session):

@@ -139,9 +139,10 @@ def test_good_units_of_a_region_of_any_level(session):
 def test_root_and_void_are_no_regions(session):
     other = bwm.Session(session.eid, session.one)
     first, second = other.insertions
-    first.clusters["acronym"] = np.where(first.clusters.index % 2, "root", "void")
+    names = np.where(first.clusters.index % 2, "root", "void")
+    first.clusters["acronym"], first.clusters["beryl"] = names, names
     assert set(other.good_units().index.get_level_values("probe")) == {"probe01"}
-    second.clusters["acronym"] = "root"
+    second.clusters[["acronym", "beryl"]] = "root"
     with pytest.raises(MissingDataset, match="no good units in any region; it has none at all"):
         other.good_units()
 

@@ -30,6 +30,7 @@ from one.converters import session_record2path
 import bwm_tutorials as bwm
 from bwm_tutorials.recordings import index, one_tables
 from bwm_tutorials.recordings.remote import aws, base, openalyx
+from bwm_tutorials.simulate import tables
 
 MINE = {"username": "student", "password": "a pass phrase"}
 TOKEN = "5eed5eed5eed"
@@ -263,15 +264,12 @@ def upload(url: str, root: Path) -> None:
 
 
 STALE_SINCE = "2025-02-20"  # when the real tables of the release were made
-NEWER = r"#2025-|lightningPose|features|ROIMotionEnergy|Saturation"  # what came after
 
 
 def stale(datasets: pd.DataFrame) -> pd.DataFrame:
-    """A table of datasets as the real one is: nothing of what came later, and no trials marked as the default."""
-    old = datasets[~datasets["rel_path"].str.contains(NEWER)].copy()
-    superseded = old["rel_path"].str.endswith("_ibl_trials.table.pqt")
+    """A table of datasets as the real one is; what was patched has another md5 than it says, too."""
+    old = tables.stale(datasets)
     patched = old["rel_path"].str.endswith("wheelMoves.peakAmplitude.npy")
-    old.loc[superseded, "default_revision"] = False
     old.loc[patched, "hash"] = "0" * 32
     return old
 

@@ -672,3 +672,15 @@ def test_unit_that_metrics_were_not_computed_for_has_none(tmp_path):
     clusters = record_probe(tmp_path, files).clusters
     assert clusters["channels"].tolist() == [0, 1, 3]
     assert clusters["label"].tolist()[::2] == [1, 1 / 3] and np.isnan(clusters.loc[1, "label"])
+
+
+@pytest.mark.parametrize(
+    "written, known", [(b"uuids\na\nb\nc\n", ["a", "b", "c"]), (b"uuids\na\nb\n", None), (b"", None)]
+)
+def test_units_have_their_ids_where_the_sorting_has_one_for_each(written, known, tmp_path):
+    files = probe_files("alf/probe00/pykilosort", 4)
+    if written:
+        files["alf/probe00/pykilosort/clusters.uuids.csv"] = written
+    clusters = record_probe(tmp_path, files).clusters
+    assert clusters["uuids"].tolist() == (known or [None] * 3)
+    assert clusters["beryl"].tolist() == ["CP"] * 3 and clusters["cosmos"].tolist() == ["CNU"] * 3

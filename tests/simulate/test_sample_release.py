@@ -1,5 +1,7 @@
 """The small release: ten sessions that differ as real ones do, read by IBL's loaders, with their corrections."""
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,9 +9,13 @@ from helpers.sessions import of_subject
 from one.alf.exceptions import ALFObjectNotFound
 
 import bwm_tutorials as bwm
+from bwm_tutorials.recordings import files
 from bwm_tutorials.simulate.plans import MAIN, SAMPLE_RELEASE
+from bwm_tutorials.simulate.write import SORTING_REVISION
 
 loaders = pytest.importorskip("brainbox.io.one")
+
+STALE = "SIM-005 2001-02-14"
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +53,9 @@ def test_tables_answer_the_searches_of_the_release(small_release):
     assert len(one.search(datasets="_ibl_bodyCamera.times.npy")) == 1
     assert len(one.search(datasets="_ibl_passiveRFM.times.npy")) == 2
     assert len(one.search(datasets="_ibl_passivePeriods.intervalsTable.csv")) == 4
-    assert len(one.search(datasets="_ibl_leftCamera.dlc.pqt")) == 3, "four have a left camera, and one video is CRITICAL"
+    assert len(one.search(datasets="_ibl_leftCamera.dlc.pqt")) == 3, (
+        "four have a left camera, and one video is CRITICAL"
+    )
     assert len(one.search_insertions(name="probe01")) == 4
     pids, details = one.search_insertions(model="3B2", subject="SIM-005", details=True)
     assert len(pids) == 3 and {row["subject"] for row in details} == {"SIM-005"}
@@ -90,6 +98,27 @@ def test_a_critical_video_can_be_neither_listed_nor_loaded(small_release):
     assert len(session.trials) and len(session.insertions)
 
 
+def test_quality_is_graded_as_in_the_release_and_only_one_video_is_critical(small_release, sessions):
+    """Tasks and videos mostly WARNING, what was tracked in them and probes mostly PASS; of each some that are not."""
+    parts = {
+        "task": r"_ibl_trials\.table",
+        "video": "Camera.times",
+        "pose": r"Camera\.(?:dlc|light)",
+        "probe": "spikes.times",
+    }
+    everything = [session.one.list_datasets(session.eid, details=True, qc="CRITICAL") for session in sessions]
+    table = pd.concat(everything)
+    usual = {part: table.loc[table["rel_path"].str.contains(path), "qc"] for part, path in parts.items()}
+    assert {part: qc.mode()[0] for part, qc in usual.items()} == {
+        "task": "WARNING", "video": "WARNING", "pose": "PASS", "probe": "PASS",
+    }  # fmt: skip
+    assert all({"WARNING", "FAIL", "PASS"} <= set(qc) for part, qc in usual.items() if part != "pose")
+    critical = table[table["qc"] == "CRITICAL"]
+    assert critical["rel_path"].str.contains("leftCamera|licks").all() and len(critical) == 6
+    hidden = [session.name for session, all in zip(sessions, everything, strict=True) if "CRITICAL" in set(all["qc"])]
+    assert hidden == ["SIM-004 2001-02-02"]
+
+
 def test_mice_differ_in_what_they_can_do():
     # Longer than the shortened sessions: a psychometric curve takes trials.
     from bwm_tutorials.simulate.session import behave
@@ -130,6 +159,34 @@ def test_session_loader_loads_all_of_it(sessions):
             assert np.allclose(loader.pupil["pupilDiameter_raw"], session.pupil["pupilDiameter_raw"], equal_nan=True)
 
 
+def test_a_few_spikes_of_each_unit_are_stored_as_waveforms(sessions):
+    from ibldsp.waveform_extraction import WaveformsLoader
+
+    for session in sessions:
+        most = 8 if session.eid == MAIN.record.eid else 4
+        for probe in session.insertions:
+            folder = session.one.eid2path(session.eid) / probe.collection / SORTING_REVISION
+            stored = WaveformsLoader(folder)
+            n_spikes = probe.clusters["spike_count"]
+            assert stored.df_clusters["count"].to_dict() == n_spikes[n_spikes > 0].clip(upper=most).to_dict()
+            assert len(stored.templates) == stored.nu
+
+
+def test_waveforms_of_spikes_change_nothing_else(tmp_path):
+    from bwm_tutorials.simulate import sample
+    from bwm_tutorials.simulate.plans import SessionPlan
+
+    def files(snippets: int) -> dict[str, bytes]:
+        plan = SessionPlan("syntheticlab", "SIM-9", date(2001, 1, 8), ("frontal",), 3, 6, snippets, cameras=())
+        root = sample.build(tmp_path / str(snippets), name=str(snippets), plans=[plan])
+        return {file.name: file.read_bytes() for file in root.rglob("Subjects/**/*") if file.is_file()}
+
+    without, some = files(0), files(2)
+    added = {"traces.npy", "templates.npy", "channels.npz", "table.pqt"}
+    assert some.keys() - without.keys() == {f"waveforms.{name}" for name in added}
+    assert without.items() <= some.items()
+
+
 def test_receptive_field_stimulus_is_read_by_brainbox(small_release, sessions):
     seen = [s for s in sessions if s.available.loc["passive", "present"] and s.passive.rf_times is not None]
     assert len(seen) == 2
@@ -151,9 +208,33 @@ def test_only_the_spontaneous_part_of_some(small_release):
 
 
 def test_each_session_has_an_older_trials_table(sessions):
-    for session in sessions:
+    for session in (each for each in sessions if each.name != STALE):
         old = with_revision(session, "_ibl_trials.table.pqt", "2020-01-01")
         assert len(old) == len(session.trials) and not old.equals(session.trials[old.columns])
+
+
+def test_a_stale_table_hides_what_came_later(small_release):
+    session = of_subject(small_release, *STALE.split())
+    folder = small_release.eid2path(session.eid)
+    there = {file.relative_to(folder).as_posix() for file in folder.rglob("*/*") if file.is_file()}
+    table = small_release.list_datasets(session.eid, details=True, default_revisions_only=False).set_index("rel_path")
+    hidden = there - set(table.index)
+    assert "alf/#2025-03-03#/_ibl_trials.table.pqt" in hidden and "alf/_ibl_leftCamera.lightningPose.pqt" in hidden
+    assert set(table.index) < there and table.index[~table["default_revision"]].tolist() == [
+        "alf/_ibl_trials.table.pqt"
+    ]
+    assert session.has("pose", "left", "dlc") and not session.has("pose", "left") and not session.has("saturation")
+    assert session.trials["goCue_times"][:40].isna().all(), "they are those of before the correction"
+    new = pd.read_parquet(folder / "alf/#2025-03-03#/_ibl_trials.table.pqt")
+    assert len(new) == len(session.trials) and new["goCue_times"][:40].notna().any()
+
+
+def test_that_a_table_is_stale_is_said_once(small_release, said):
+    files._say_once.cache_clear()
+    for _ in range(2):
+        for eid in small_release.search():
+            assert bwm.Session(eid, small_release).has("trials")
+    assert said() == f"The tables mark no revision of 1 datasets of {STALE} as the default: the newest is taken."
 
 
 def test_gabors_were_one_off(small_release):
@@ -218,7 +299,7 @@ def test_either_sorting_is_loaded_by_ibls_loader(corrected):
 def test_saturation_is_told_in_samples_of_the_probe(sessions):
     from iblatlas.atlas import AllenAtlas
 
-    for session in sessions[:3]:
+    for session in [each for each in sessions if each.has("saturation")][:3]:
         for probe in session.insertions:
             folder = f"raw_ephys_data/{probe.name}"
             table = with_revision(session, "_iblqc_ephysSaturationAP.samples.pqt", collection=folder)

@@ -114,8 +114,22 @@ def _cues_of_others(session: Session) -> int:
     return sum(_with_cue(other) for other in ten(session) if other.eid != most_corrected(session).eid)
 
 
+def _cues_of_the_script(session: Session) -> int:
+    corrected = most_corrected(session).eid
+    return sum(_with_cue(other) for other in ten(session) if other.eid != corrected and _is_marked(other))
+
+
 def _cues_of_all_listed(session: Session) -> int:
-    return _cues_of_others(session) + sum(_with_cue_before(other) for other in ten(session))
+    return _cues_of_others(session) + sum(_with_cue_before(other) for other in ten(session) if _is_marked(other))
+
+
+def _is_marked(session: Session) -> bool:
+    """True if the tables mark the trials as the default; False if they are stale."""
+    return bool(session.datasets["default_revision"].get(f"alf/{TRIALS}", False))
+
+
+def _cues_where_marked(session: Session) -> int:
+    return sum(_with_cue(other) for other in ten(session) if _is_marked(other))
 
 
 def _n_listed(session: Session, **terms) -> int:
@@ -224,13 +238,18 @@ EXERCISES = {
         ask="Number of trials with a go cue time in all `sessions` together.",
         solve=trials_with_cue,
         code="sum(s.trials['goCue_times'].notna().sum() for s in sessions)",
-        hint="How many files does the script read, and how many sessions are there? Of the session that it passes "
+        hint="How many files does the script read, and how many sessions are there? Of those that it passes "
         "over, look at the trials in `lists`, and at what `one.list_datasets` gives now.",
         mistakes=(
             Mistake(
-                _cues_of_others,
-                "That is what the script prints: it passes over a session, because its list has no trials that are "
-                "marked as the default.",
+                _cues_of_the_script,
+                "That is what the script prints: it passes over sessions whose lists have no trials that are marked as "
+                "the default.",
+            ),
+            Mistake(
+                _cues_where_marked,
+                "The colleague's list is mended. Of another session ONE's own tables are stale and mark no trials as "
+                "the default: a Session takes the newest that they have.",
             ),
             Mistake(
                 lambda session: _cues_of_others(session) + _with_cue_before(most_corrected(session)),
@@ -244,7 +263,8 @@ EXERCISES = {
             ),
         ),
         tolerance=0,
-        fault="One list is older than the correction of the trials: it has only the old file, not marked as the "
-        "default, so the script passes over that session. The newest file in this list would give old numbers.",
+        fault="Lists that are older than the correction of the trials have only the old file, not marked as the "
+        "default, so the script passes over these sessions. The newest file in the colleague's list would give old "
+        "numbers.",
     ),
 }
