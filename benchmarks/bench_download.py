@@ -15,7 +15,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-import servers
+from helpers import servers
 from one.remote import aws as theirs
 
 from bwm_tutorials.recordings.remote import aws, download

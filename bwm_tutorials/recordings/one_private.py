@@ -85,7 +85,7 @@ def whole_table(loaded: pd.DataFrame | None, file: Path, needed: list[str]) -> p
     loaded = NO_INSERTIONS.copy() if loaded is None else loaded
     if missing := [name for name in needed if name not in loaded]:
         raise ValueError(f"{file.name} has no column {', '.join(missing)}")
-    return loaded[~loaded.index.duplicated()]
+    return loaded if loaded.index.is_unique else loaded[~loaded.index.duplicated()]
 
 
 class CheckedOne(One):

@@ -60,7 +60,7 @@ class AwsOne(base.RemoteOne):
     def _known(self) -> pd.DataFrame:
         """Quality and md5 of files by their ids, as the release's tables have them."""
         table = parquet.load(Path(self.cache_dir, index.FOLDER, base.KNOWN))[0].droplevel("eid")[["hash", "qc"]]
-        return table[~table.index.duplicated()]
+        return table if table.index.is_unique else table[~table.index.duplicated()]
 
 
 class Bucket:

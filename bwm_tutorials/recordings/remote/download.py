@@ -197,19 +197,20 @@ def _fetch(web: requests.Session, file: File, root: Path, bar: tqdm, stop: threa
         shown = position
 
     def attempt(url: str) -> Other | None:
-        part = None if stop.is_set() else _stream(web, url, file, whose, show, stop)
-        if part is None:
-            return None
         try:
-            other = _checked(part, file, seen)
-        except Failed:
-            _discard(_parts(file.path))  # from the beginning next time, whoever began it
-            raise
-        try:
+            part = None if stop.is_set() else _stream(web, url, file, whose, show, stop)
+            if part is None:
+                return None
+            try:
+                other = _checked(part, file, seen)
+            except Failed:
+                _discard(_parts(file.path))  # from the beginning next time, whoever began it
+                raise
             os.replace(part, file.path)
         except FileNotFoundError as error:  # another program has cleared up
             if _lacks(file):
                 raise Failed("another program has removed what had arrived") from error
+            other = None
         _discard(_parts(file.path))
         return other
 
