@@ -21,7 +21,7 @@
 # |---|---|
 # | You need | a little Python (there is a test below); no neuroscience |
 # | Time | 12 minutes to read, 8 to practise |
-# | Data | the synthetic sample (260 MB, built on this computer) and a small real recording (2 MB, in the repository) |
+# | Data | the synthetic sample (300 MB, built on this computer) and a small real recording (2 MB, in the repository) |
 # | Where you are | the first lesson of every path |
 
 # %% [markdown] tags=["teacher"]

@@ -21,7 +21,7 @@
 # |---|---|
 # | You need | [lesson 00](00_start_here.ipynb) |
 # | Time | 25 minutes to read, 20 to practise; the extras another 30 |
-# | Data | the synthetic sample (260 MB, built on this computer) |
+# | Data | the synthetic sample (300 MB, built on this computer) |
 # | Where you are | second on the student's path: **01** → 03 → 04 → 05 → 06 → 07 |
 #
 # Words in *italics* are in the [glossary](glossary.md).

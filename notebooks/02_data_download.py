@@ -21,7 +21,7 @@
 # |---|---|
 # | You need | [lesson 00](00_start_here.ipynb); [lesson 01](01_data_structure.ipynb) helps |
 # | Time | 25 minutes to read, 20 to practise; the extras another 35 |
-# | Data | a small synthetic release: ten sessions of six mice (410 MB, built on this computer in about a minute) |
+# | Data | a small synthetic release: ten sessions of six mice (500 MB, built on this computer in about a minute) |
 # | Where you are | second on the postdoc's path: 00 → **02** → 05 → 06 → 09 |
 #
 # Words in *italics* are in the [glossary](glossary.md). No network is needed: what you type here works on the real

@@ -21,7 +21,7 @@
 # |---|---|
 # | You need | [lesson 00](00_start_here.ipynb); [lesson 01](01_data_structure.ipynb) helps |
 # | Time | 25 minutes to read, 20 to practise; the extras another 40 |
-# | Data | the synthetic sample (260 MB, built on this computer) and a real mouse (2 MB, in the repository) |
+# | Data | the synthetic sample (300 MB, built on this computer) and a real mouse (2 MB, in the repository) |
 # | Where you are | third on the student's path: 00 → 01 → **03** → 04 → 05; second of the class |
 #
 # Words in *italics* are in the [glossary](glossary.md).

@@ -21,7 +21,7 @@
 # |---|---|
 # | You need | [lesson 00](00_start_here.ipynb); [lesson 03](03_decision_task.ipynb) helps |
 # | Time | 25 minutes to read, 20 to practise; the extras another 30 |
-# | Data | the synthetic sample (260 MB, built on this computer); Extra B builds ten short sessions (420 MB, a minute) |
+# | Data | the synthetic sample (300 MB, built on this computer); Extra B builds ten more sessions (500 MB, a minute) |
 # | Where you are | fourth on the student's path: 00 → 01 → 03 → **04** → 05 → 06 → 07 |
 #
 # Words in *italics* are in the [glossary](glossary.md).
@@ -383,7 +383,7 @@ if wheel:
 # In 62 sessions of the release, all of one laboratory, the recorded wheel had its sign flipped: the task was not
 # affected, the file was [3]. A revision of 2024-05-06 corrects it. Could you have found it without being told?
 #
-# `connect("sample-release")` has ten short synthetic sessions. In those of one mouse the wheel was flipped, and
+# `connect("sample-release")` has ten synthetic sessions. In those of one mouse the wheel was flipped, and
 # corrected later. Here are all of them as they were on 2024-01-01.
 
 # %% tags=["extra"]

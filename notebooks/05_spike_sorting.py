@@ -21,7 +21,7 @@
 # |---|---|
 # | You need | [lesson 00](00_start_here.ipynb); sections 5 and 6 of [lesson 01](01_data_structure.ipynb) help |
 # | Time | 25 minutes to read, 20 to practise; the extras another 40 |
-# | Data | the synthetic sample (260 MB, built on this computer) and 120 s of a real probe (1 MB, in the repository) |
+# | Data | the synthetic sample (300 MB, built on this computer) and 120 s of a real probe (1 MB, in the repository) |
 # | Where you are | on every path: student 04 → **05** → 06; postdoc 02 → **05** → 06; class 03 → **05** → 06 |
 
 # %% [markdown] tags=["teacher"]

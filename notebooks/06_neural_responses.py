@@ -21,7 +21,7 @@
 # |---|---|
 # | You need | [00](00_start_here.ipynb), [03](03_decision_task.ipynb), [04](04_wheel_and_reaction_times.ipynb) |
 # | Time | 25 minutes to read, 20 to practise; the extras another 30 |
-# | Data | the synthetic sample (260 MB, built on this computer) |
+# | Data | the synthetic sample (300 MB, built on this computer) |
 # | Where you are | sixth on the student's path: 03 → 04 → 05 → **06** → 07; last of the class |
 #
 # Words in *italics* are in the [glossary](glossary.md).

@@ -21,7 +21,7 @@
 # |---|---|
 # | You need | [00](00_start_here.ipynb), [04](04_wheel_and_reaction_times.ipynb), [06](06_neural_responses.ipynb) |
 # | Time | 25 minutes to read, 20 to practise; the extras another 30 |
-# | Data | the synthetic sample (260 MB, built on this computer) |
+# | Data | the synthetic sample (300 MB, built on this computer) |
 # | Where you are | seventh on the student's path: 04 → 05 → 06 → **07** → 08 |
 #
 # Words in *italics* are in the [glossary](glossary.md).

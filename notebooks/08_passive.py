@@ -21,7 +21,7 @@
 # |---|---|
 # | You need | lessons [00](00_start_here.ipynb) and [06](06_neural_responses.ipynb) |
 # | Time | 25 minutes to read, 20 to practise; the extras another 25 |
-# | Data | the synthetic sample (260 MB, built on this computer) |
+# | Data | the synthetic sample (300 MB, built on this computer) |
 # | Where you are | eighth on the student's path: 06 → 07 → **08** → 09 |
 
 # %% [markdown] tags=["teacher"]

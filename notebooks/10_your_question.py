@@ -21,7 +21,7 @@
 # |---|---|
 # | You need | lessons [03](03_decision_task.ipynb), [05](05_spike_sorting.ipynb), [06](06_neural_responses.ipynb) |
 # | Time | 20 minutes to read, 25 to practise; then as long as you like |
-# | Data | the synthetic sample (260 MB, built on this computer) |
+# | Data | the synthetic sample (300 MB, built on this computer) |
 # | Where you are | last on every path: from here on the questions are yours |
 
 # %% [markdown] tags=["teacher"]

@@ -25,7 +25,7 @@ def connect(
     ----------
     source : str or Path, optional
         ``'sample'`` (the synthetic sample, built on first use; the default, unless the environment variable
-        ``BWM_SOURCE`` names another), ``'sample-release'`` (ten short synthetic sessions of six mice, built on first
+        ``BWM_SOURCE`` names another), ``'sample-release'`` (ten synthetic sessions of six mice, built on first
         use), ``'real'`` (the small real excerpt that comes with the project), ``'aws'`` (the 459 sessions of the
         Brain Wide Map from the AWS Open Data bucket, without an account), ``'openalyx'`` (the same through IBL's
         public database, with an account), or the path of a folder with ONE tables.

@@ -33,8 +33,8 @@ class SessionPlan:
     day: date
     probes: tuple[str, ...]
     minutes: float = 44
-    clusters: int = 36
-    snippets: int = 4
+    clusters: int = 30
+    snippets: int = 2
     cameras: tuple[str, ...] = ()
     effects: str | None = "teaching"
     skill: float = 1.0
@@ -65,7 +65,7 @@ class SessionPlan:
 
 A, B, C = (f"{one_tables.SYNTHETIC_LAB}{suffix}" for suffix in ("", "_b", "_c"))
 MAIN = SessionPlan(
-    A, "SIM-001", date(2001, 1, 8), ("parietal", "collicular"), 60, 100, snippets=8, cameras=CAMERAS, after="passive",
+    A, "SIM-001", date(2001, 1, 8), ("parietal", "collicular"), 60, 100, snippets=6, cameras=CAMERAS, after="passive",
     qc={"rightCamera": "PASS", "bodyCamera": "FAIL"},
 )  # fmt: skip
 NULL = replace(MAIN, subject="SIM-NULL", effects=None)
@@ -97,10 +97,10 @@ SAMPLE_RELEASE = (
     ),
     SessionPlan(C, "SIM-005", date(2001, 2, 12), ("collicular", "olfactory"), qc={"probe00": "FAIL"}),
     # Its files are up to date, and what ONE's tables say of it is not.
-    SessionPlan(C, "SIM-005", date(2001, 2, 14), ("pontine",), 48, after="spontaneous", stale=True),
+    SessionPlan(C, "SIM-005", date(2001, 2, 14), ("pontine",), 44, after="spontaneous", stale=True),
     # Each kind of correction that the release has seen, with what it took the place of.
     SessionPlan(
-        C, "SIM-006", date(2001, 2, 26), ("collicular",), 50, cameras=("left",), after="spontaneous", corrected=True
+        C, "SIM-006", date(2001, 2, 26), ("collicular",), 46, cameras=("left",), after="spontaneous", corrected=True
     ),
 )
 
