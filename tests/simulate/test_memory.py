@@ -150,3 +150,28 @@ def test_a_null_twin_has_the_same_trials_and_knows_nothing():
     error = rates["null"].std() / np.sqrt(len(rates))
     assert error < 0.012 and abs(rates["null"].mean() - 0.05) < 3.3 * error
     assert rates["power"].mean() > 0.25 and rates["naive"].mean() > 0.12
+
+
+@pytest.mark.parametrize("drift", [0, 1.5, 2.5])
+def test_the_bias_drifts_as_much_as_it_is_told_to_and_slowly(drift):
+    truth, chosen = [], []
+    for seed in range(500, 512):
+        recording = memory.behave(seed, drift=drift)
+        truth.append(recording.truth_trials)
+        nothing = recording.trials["contrastLeft"].fillna(recording.trials["contrastRight"]) == 0
+        chosen.append(recording.trials["choice"][nothing & (recording.trials["choice"] != 0)] == -1)
+    bias = pd.concat([table["bias"] for table in truth])
+    # Some fifty independent stretches: their standard deviation is known to a tenth.
+    assert bias.std() == pytest.approx(drift, rel=0.25)
+    later = pd.concat([table["bias"].shift(20) for table in truth])
+    if drift:
+        assert bias.corr(later) > 0.8
+    # Where nothing is seen, the bias and the belief decide, as the truth has it.
+    right, p = (
+        pd.concat(chosen),
+        pd.concat([table["p_right"][each.index] for table, each in zip(truth, chosen, strict=True)]),
+    )
+    assert abs(right.mean() - p.mean()) < 3 * np.sqrt(p.mean() * (1 - p.mean()) / len(p))
+    odds = pd.concat([table["bias"][each.index] for table, each in zip(truth, chosen, strict=True)])
+    if drift:
+        assert right[(odds > drift / 2).to_numpy()].mean() - right[(odds < -drift / 2).to_numpy()].mean() > 0.3
