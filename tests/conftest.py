@@ -131,7 +131,7 @@ def small_release(built_once):
 
 @pytest.fixture(scope="session")
 def plain(small_release) -> bwm.Session:
-    """A session of one probe and the left camera, without a passive protocol."""
+    """A session of one probe, without a camera and without a passive protocol."""
     return of_subject(small_release, "SIM-002", "2001-01-15")
 
 

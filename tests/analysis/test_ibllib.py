@@ -138,9 +138,9 @@ def stored(sorting):
 def test_waveforms_of_spikes_have_the_form_of_the_release(stored):
     reader, traces, _, _ = stored
     assert reader.data_version == 2 and reader.wfs_dtype == np.float16
-    assert (reader.nu, reader.max_wf, reader.nc, reader.ns) == (100, 8, 40, 128) and traces.shape == (800, 40, 128)
+    assert (reader.nu, reader.max_wf, reader.nc, reader.ns) == (100, 6, 40, 128) and traces.shape == (600, 40, 128)
     some, table, _ = reader.load_waveforms(labels=[3, 50], indices=[0, 2])
-    assert table["cluster"].tolist() == [3, 3, 50, 50] and np.array_equal(some, traces[[24, 26, 400, 402]], True)
+    assert table["cluster"].tolist() == [3, 3, 50, 50] and np.array_equal(some, traces[[18, 20, 300, 302]], True)
 
 
 def test_waveforms_are_of_spikes_of_their_unit_on_the_channels_around_it(stored, probe):
@@ -159,12 +159,12 @@ def test_waveforms_are_of_spikes_of_their_unit_on_the_channels_around_it(stored,
 def test_waveforms_of_spikes_go_with_the_mean_waveform_of_their_unit(sorting, stored, probe):
     _, traces, table, channels = stored
     templates = sorting[0].load_spike_sorting_object("waveforms")["templates"]
-    assert np.array_equal(templates, np.median(traces.reshape(100, 8, 40, 128), axis=1), equal_nan=True)
-    own = templates[np.arange(100), np.argmax(channels[::8] == table["peak_channel"].to_numpy()[::8, None], axis=1)]
+    assert np.array_equal(templates, np.median(traces.reshape(100, 6, 40, 128), axis=1), equal_nan=True)
+    own = templates[np.arange(100), np.argmax(channels[::6] == table["peak_channel"].to_numpy()[::6, None], axis=1)]
     mean, inside = probe.waveforms.waveforms[:, :, 0], slice(1, 83)  # troughs at samples 41 and 42
     alike = np.array([np.corrcoef(*pair)[0, 1] for pair in zip(own[:, inside], mean, strict=True)])
-    assert np.median(alike) > 0.97 and alike[probe.clusters["label"] == 1].min() > 0.75
-    off = np.nanstd(traces.astype(np.float32) - np.repeat(templates, 8, axis=0), axis=(1, 2))
+    assert np.median(alike) > 0.97 and alike[probe.clusters["label"] == 1].min() > 0.6
+    off = np.nanstd(traces.astype(np.float32) - np.repeat(templates, 6, axis=0), axis=(1, 2))
     assert 6e-6 < np.median(off) < 26e-6, "the noise of a real channel"
 
 

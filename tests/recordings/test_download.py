@@ -470,7 +470,8 @@ def test_what_was_planned_and_fetched_is_all_that_is_read(what, aws_door):
 
 def test_everything_is_a_plan_too_and_what_is_lacking_is_named(small_release, plain):
     planned = bwm.download_plan(small_release, plain.eid, what="all")
-    assert planned.lacking == ("passive",) and "has no passive" in str(planned)
+    assert planned.lacking == ("licks", "pupil", "passive", "pose", "dlc", "motion_energy")
+    assert "has no licks, pupil, passive" in str(planned)
     assert planned.files.index.is_unique and planned.to_fetch == 0
     planned.get()
     with refused(DataError, "'spykes'", "spikes", "list_datasets"):
