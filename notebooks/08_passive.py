@@ -361,8 +361,8 @@ else:
     print(f"{session.name} has no spikes in a receptive-field mapping.")
 
 # %% [markdown] tags=["extra"]
-# <details><summary>What we saw</summary>5 %, on average. Of 60 units that is 3, and chance alone gives anything from none
-# to 7.</details>
+# <details><summary>What we saw</summary>5 %, on average. Of 60 units that is 3, and chance alone gives anything from
+# none to 7.</details>
 
 # %% [markdown] tags=["extra"]
 # ## Extra B · The table that was one off

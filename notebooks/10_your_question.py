@@ -89,7 +89,7 @@ session.get(lambda session: bwm.questions.also_in_window(session.trials, VARIABL
 #
 # | to tell apart | trials compared are alike in | null | beware of |
 # |---|---|---|---|
-# | choice | stimulus side, block | choices shuffled among them | the movement; contrast, outcome, reaction time; a slow bias |
+# | choice | stimulus side, block | choices shuffled among them | the movement, slow bias; contrast, outcome, latency |
 # | stimulus side | choice, block | sides shuffled among them | the movement, once it has begun |
 # | feedback | choice, block | outcomes shuffled among them | licks; side and contrast, reaction time |
 # | block, `probabilityLeft` .2 or .8 | – | *pseudosessions* | stimuli in the window: their side comes with the block |

@@ -65,8 +65,8 @@ EXERCISES = {
         mistakes=(
             Mistake(
                 lambda session: 0,
-                "One in twenty tests of nothing has p below .05, on average: that is what p means. It is p_adjusted, corrected "
-                "for the number of units, that often leaves none.",
+                "One in twenty tests of nothing has p below .05, on average: that is what p means. It is p_adjusted, "
+                "corrected for the number of units, that often leaves none.",
                 "Where there is nothing, no p lies below .05.",
             ),
             Mistake(
