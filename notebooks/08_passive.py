@@ -58,8 +58,8 @@ session
 # **Remember?** (1) Lesson 06: a unit fires after the stimulus. Why need it not answer the stimulus? (2) Lesson 03:
 # which null do blocks need, and why?
 #
-# <details><summary>Answers</summary>(1) The wheel often moves in the same window. (2) Pseudosessions: blocks and rates
-# are both slow, and agree by accident.</details>
+# <details><summary>Answers</summary>(1) The wheel often moves in the same window. (2) Pseudosessions: blocks are slow,
+# and so are choices and rates, so they agree by accident.</details>
 
 # %% [markdown]
 # ## 1 · When nothing is asked
@@ -121,7 +121,7 @@ check("08.1", answer)
 probes = session.get("insertions")
 mapped = "RFM" in has and bool(probes)
 if probes:
-    probe = probes[-1]
+    probe = probes[0]
     spikes = probe.good_spikes
 if mapped:
     flashes = bwm.passive.flashes(times, frames)
@@ -188,8 +188,9 @@ if mapped:
     fig = bwm.plots.best_pixels(fields, chance, probe.truth if truth else None)
 
 # %% [markdown]
-# Each side of the brain sees the other side of the screen. On the left, what is filled lies beyond what chance gives. A
-# unit without a field here need not be blind: it may fire too little in five minutes, or look beside the screen.
+# Each side of the brain sees the other side of the screen. On the left, what is filled lies beyond what chance gives.
+# Still, one that lies far from the rest may be one of the few that the correction lets through. A unit without a field
+# here need not be blind: it may fire too little in five minutes, or look beside the screen.
 #
 # ## 5 · The same stimulus, and no decision
 #
@@ -280,7 +281,8 @@ else:
 
 # %% [markdown]
 # Both shares are of p below .05, and hold the 5 % that come by chance. If fewer units respond to the gabor than know
-# it, that is power: 179 gabors, many of them faint, and slow units. "Inside the null" is no evidence, for or against.
+# it, that is power: 179 gabors, many of them faint, and slow units. A share "inside the null" is no evidence, for or
+# against.
 #
 # ## Recap
 #
@@ -357,6 +359,10 @@ if mapped:
     print("before the flash:", (p < 0.05).sum(), "of", len(p), "units have p below .05")
 else:
     print(f"{session.name} has no spikes in a receptive-field mapping.")
+
+# %% [markdown] tags=["extra"]
+# <details><summary>What we saw</summary>5 %, on average. Of 60 units that is 3, and chance alone gives anything from
+# none to 7.</details>
 
 # %% [markdown] tags=["extra"]
 # ## Extra B · The table that was one off

@@ -21,7 +21,7 @@
 # |---|---|
 # | You need | [lesson 02](02_data_download.ipynb); [05](05_spike_sorting.ipynb) and [08](08_passive.ipynb) help |
 # | Time | 25 minutes to read, 20 to practise; the extras another 25 |
-# | Data | the small synthetic release (410 MB, built on this computer), and what is published of the real one |
+# | Data | the small synthetic release (490 MB, built on this computer), and what is published of the real one |
 # | Where you are | last on the postdoc's path: 00 → 02 → 05 → 06 → **09** |
 
 # %% [markdown] tags=["teacher"]
@@ -170,7 +170,7 @@ for name, path in added.items():
 # Sessions with passive times and no replay are what 2025-Q3 added: of 459 sessions, 424 have the times and 352 the rest
 # as well [3].
 #
-# **The sorting of May 2024.** After years of recording, all probes were sorted again by one version of the sorter [4].
+# **The sorting of May 2024.** All probes were sorted again by one version of the sorter [4].
 # Before, the pages gave 376,730 units for the same 699 insertions, 45,085 of them good; since then 621,733 and 75,708
 # [1]. Here is a probe that kept both, in `corrected`, the session with most *superseded* (replaced) files.
 
@@ -275,8 +275,8 @@ pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
 # %% [markdown]
 # The middle row is the trap: nobody had that wheel on that day. Nor does a day hide what was only added. And an
-# *index*, the list of a session's files, can be older than they are: by one of February 2025 you load trials from
-# before 2025-03-03, or none, whatever day you name (lesson 02, section 3).
+# *index*, the list of a session's files, can be older than they are (a sentence says where): by one of February 2025
+# you load trials from before 2025-03-03, or none, whatever day you name (lesson 02, section 3).
 #
 # So for a paper keep the list of your files with their *md5*, a checksum of the content (lesson 02, Extra D), and say
 # which *tag* (the release's name in the database, `Brainwidemap`), which day and which revisions.

@@ -89,7 +89,7 @@ session.get(lambda session: bwm.questions.also_in_window(session.trials, VARIABL
 #
 # | to tell apart | trials compared are alike in | null | beware of |
 # |---|---|---|---|
-# | choice | stimulus side, block | choices shuffled among them | the movement; contrast, outcome, reaction time |
+# | choice | stimulus side, block | choices shuffled among them | the movement, slow bias; contrast, outcome, latency |
 # | stimulus side | choice, block | sides shuffled among them | the movement, once it has begun |
 # | feedback | choice, block | outcomes shuffled among them | licks; side and contrast, reaction time |
 # | block, `probabilityLeft` .2 or .8 | – | *pseudosessions* | stimuli in the window: their side comes with the block |
@@ -174,10 +174,10 @@ if nothing is not None:
     bwm.plots.p_values({"naive": naive(null), "ours": nothing}, "the null session")
 
 # %% [markdown]
-# There are two ways to be wrong. A unit that drifts may agree with a slow variable by accident: a null session shows
-# that. A unit that knows something else, which goes along with the variable, is no accident, and where nothing is known
-# it cannot be seen: the filled orange diamonds above. In our window the naive test finds what chance gives in nothing,
-# so (a). From .4 to .1 s before the stimulus it finds more, for choices follow the blocks, and are slow, too.
+# There are two ways to be wrong. A unit that drifts may agree with a slow variable by accident, also where nothing is
+# known. Choices are a little slow: they follow the blocks, and a bias that drifts. So over many null sessions the naive
+# test finds somewhat more than chance gives; one session hardly shows it. A unit that knows something else, which goes
+# along with the variable, is no accident, and a null session cannot show it: the filled orange diamonds above. So (a).
 #
 # **Exercise 10.1.** How many units of the null session have p below .05 by `analysis`, not corrected? (The checks of
 # this lesson hold for the question as it came.)
@@ -187,7 +187,7 @@ answer = ...
 check("10.1", answer)
 
 # %% [markdown]
-# Even 11 of them would be chance: units of a session share its trials (the grey bar of section 5).
+# Even twice 5 % would be chance: units of a session share its trials (the grey bar of section 5).
 #
 # **Exercise 10.2, a hunt.** This script looks for the best window, unit by unit, and flags far too many where there is
 # nothing. Mend it. How many are left?
@@ -203,7 +203,7 @@ answer = ...
 check("10.2", answer)
 
 # %% [markdown]
-# What is left is again what chance gives. Whoever looks first has tried more windows than are reported: hence the
+# What is left is nearer to 5 %. Whoever looks first has tried more windows than are reported: hence the
 # prediction of section 1.
 #
 # ## 5 · What was found

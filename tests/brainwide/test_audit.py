@@ -181,7 +181,7 @@ def test_a_planted_fault_is_found_and_its_cure_is_cleared(effect, wrong, why, ri
 
 
 def test_the_audit_of_lesson_10_shows_what_a_null_session_does_not():
-    """Its naive test finds nothing in nothing, and takes the stimulus for the choice."""
+    """Its naive test passes in null sessions, and takes the stimulus for the choice."""
     cells = [cell.source for cell in notebooks.read_source(LESSON_10).cells]
     (code,) = (cell for cell in cells if "def analysis(" in cell)
     (block,) = re.findall(r"```python\n(.+?)```", next(cell for cell in cells if "**Audit it.**" in cell), re.DOTALL)

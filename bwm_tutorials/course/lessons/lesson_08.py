@@ -65,7 +65,7 @@ def _passive(session: Session, part: str, what: str):
 
 
 def _spikes(session: Session):
-    return insertion(session, -1).good_spikes
+    return insertion(session, 0).good_spikes
 
 
 def _frames(session: Session) -> np.ndarray:

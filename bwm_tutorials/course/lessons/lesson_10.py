@@ -65,7 +65,8 @@ EXERCISES = {
         mistakes=(
             Mistake(
                 lambda session: 0,
-                "One in twenty tests of nothing has p below .05, on average: that is what p means.",
+                "One in twenty tests of nothing has p below .05, on average: that is what p means. It is p_adjusted, "
+                "corrected for the number of units, that often leaves none.",
                 "Where there is nothing, no p lies below .05.",
             ),
             Mistake(
@@ -75,10 +76,6 @@ EXERCISES = {
             Mistake(
                 lambda session: round((_analysis(session.null)["p"] < 0.05).mean(), 2),
                 "That is their fraction; the question asks for their number.",
-            ),
-            Mistake(
-                lambda session: _below(_analysis(session.null)["p_adjusted"]),
-                "That is by p_adjusted, which is corrected for the number of units; the question asks for p.",
             ),
             Mistake(
                 lambda session: _below(_naive(session.null)["p"]),
@@ -123,8 +120,8 @@ EXERCISES = {
         mistakes=(
             Mistake(
                 lambda session: "a",
-                "In a null session the naive test flags no more than chance, too, and here it is wrong. A null session "
-                "shows what drifts and is slow; it has nothing that goes along with the choice.",
+                "In a null session the naive test may find no more than chance, too, and here it is wrong. A null "
+                "session shows what drifts and is slow; it has nothing that goes along with the choice.",
                 "A test that finds no more than chance in a null session is right.",
             ),
             Mistake(
