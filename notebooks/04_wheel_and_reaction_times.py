@@ -384,7 +384,8 @@ if wheel:
 # affected, the file was [3]. A revision of 2024-05-06 corrects it. Could you have found it without being told?
 #
 # `connect("sample-release")` has ten synthetic sessions. In those of one mouse the wheel was flipped, and
-# corrected later. Here are all of them as they were on 2024-01-01.
+# corrected later. Here are all of them as they were on 2024-01-01. (The tables of one session are older than a
+# correction of its trials. The loader says so, and takes the newest file.)
 
 # %% tags=["extra"]
 mice, turns = bwm.connect("sample-release"), {}

@@ -81,7 +81,7 @@ from bwm_tutorials.simulate.probe import voltage
 if probe:
     spikes, clusters, channels = probe.spikes, probe.clusters, probe.channels
     largest = clusters.sort_values(["label", "amp_median"]).index[-1]  # of the good units
-    start = spikes["times"][spikes["clusters"] == largest][100] - 0.02  # s; one of its spikes, and 20 ms before
+    start = spikes["times"][spikes["clusters"] == largest][400] - 0.02  # s; one of its spikes, and 20 ms before
     volts = voltage(np.random.default_rng(1), spikes, probe.waveforms, start, start + 0.04)
     near = range(max(clusters["channels"][largest] - 50, 0), min(clusters["channels"][largest] + 50, 384))
     fig = bwm.plots.voltage(volts, start, near, channels, spikes, clusters)
@@ -93,7 +93,7 @@ if probe:
 # Sizes are from trough to peak. Of 30 µV some 20 are trough, less than twice the noise: such spikes are lost first,
 # those of 60 sometimes. A spike can also be given to the wrong unit, and two neurons be taken for one.
 #
-# **Modify.** Draw another moment: put another number in place of 100.
+# **Modify.** Draw another moment: put another number in place of 400.
 
 # %% [markdown]
 # ## 2 · Spikes, clusters, channels

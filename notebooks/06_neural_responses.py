@@ -28,7 +28,7 @@
 
 # %% [markdown] tags=["teacher"]
 # **Teacher's notes.** 45 minutes: 10 for the histogram and its exercise, 10 for the events and the handles, 15 for the
-# test with hunt and exercise, 10 for the block. Before section 4 ask: "name three things that happen within .13 s of
+# test with hunt and exercise, 10 for the block. Before section 4 ask: "name three things that happen within .15 s of
 # the stimulus." Do not skip section 5: its figure is the one that people remember. When late, leave out the handles.
 #
 # Misconceptions (wrong beliefs to listen for), each recognised by an exercise:
@@ -144,7 +144,7 @@ bwm.widgets.peth_explorer(session, probe) if probes else None
 
 # %%
 on = trials["stimOn_times"]
-response, baseline = (0.03, 0.13), (-0.1, 0.0)
+response, baseline = (0.05, 0.15), (-0.1, 0.0)
 truth = session.get("truth")
 if probes:
     tests = bwm.responses.responsive_units(spikes, on, response, baseline)
@@ -175,7 +175,7 @@ check("06.2", answer)
 # stimulus" is another matter. In many trials the wheel moves within the window.
 #
 # **Exercise 06.3.** Repeat the test in those trials only in which the first movement comes later than .15 s after the
-# stimulus. How many units have `p_adjusted` below .05 now? `on.where(...)` keeps the times of some trials and makes the
+# stimulus, when the window is over. How many units have `p_adjusted` below .05 now? `on.where(...)` keeps the times of some trials and makes the
 # others NaN, which are left out.
 
 # %%
@@ -188,8 +188,11 @@ answer = ...
 check("06.3", answer)
 
 # %% [markdown]
-# What is lost may be units that follow the movement, or power: fewer trials are left, and of weaker stimuli.
-# **Modify.** Take as many trials, chosen by chance (`on.sample(292)`), to see what fewer trials alone do.
+# What is lost may be units that follow the movement, or power: fewer trials are left, and of weaker stimuli. What is
+# kept may still belong to the movement: some units fire before the wheel turns.
+#
+# **Modify.** Take as many trials, chosen by chance (`on.sample((latency > 0.15).sum())`), to see what fewer trials
+# alone do.
 #
 # ## 5 · The block trap
 #
@@ -254,9 +257,10 @@ if rows:
     fig = bwm.plots.scorecard(rows)
 
 # %% [markdown]
-# If more units respond after the stimulus than know it, section 4 says why. And see how wide the null of the block is.
-# All units of a session share one sequence of blocks, so they are wrong together: a share that is far from 5 % in one
-# session need not mean a thing. The published shares are of other tests each, and not to be mixed: [1] of a strict one,
+# Two shares that are alike need not be of the same units. The figure of section 3 says how many of those that respond
+# know the stimulus; section 4 says why others respond. And see how wide the null of the block is. All units of a session
+# share one sequence of blocks, so they are wrong together: a share that is far from 5 % in one session need not mean a
+# thing. The published shares are of other tests each, and not to be mixed: [1] of a strict one,
 # [2] of a looser one of its preprint.
 #
 # ## Recap
@@ -454,7 +458,7 @@ if probes:
 # good = probe.clusters.query("label == 1").index
 # binned = {"pre_time": 0.2, "post_time": 0.5, "bin_size": 0.01, "smoothing": 0}
 # peths, _ = calculate_peths(spikes.times, spikes.clusters, good, events, **binned)
-# windows = {"pre_time": (0.1, 0), "post_time": (0.03, 0.13)}
+# windows = {"pre_time": (0.1, 0), "post_time": (0.05, 0.15)}
 # ids, _, p, _ = responsive_units(spikes.times, spikes.clusters, events, **windows)
 # ```
 

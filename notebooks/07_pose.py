@@ -130,6 +130,9 @@ if left is not None:
 # *Lightning Pose*, whose likelihoods are not on the scale of DeepLabCut, for which .9 is the custom. A threshold of 0
 # takes nothing, and 1 all that is not certain. Look at each point before you choose one.
 #
+# A paw is another case: it can be hidden. Then its likelihood falls, and its place is a guess. A mask takes such frames
+# out and leaves holes, not at random: a moving paw is hidden more often than a resting one.
+#
 # **Modify.** Go through a trial; the cell needs a running notebook. Find a moment at which a paw lets go of the wheel
 # and reaches back.
 
@@ -225,6 +228,10 @@ if left is not None and wheel and probe:
           f"{(follows['p_adjusted'] < 0.05).sum()} when corrected")  # fmt: skip
 
 # %% [markdown]
+# These are all frames, also those in which the paw is hidden. **Modify.** Take the speed of
+# `bwm.pose.likelihood_filter(left)` in its place. The guesses are gone, and with them much of the fastest movement:
+# neither number is the right one.
+#
 # Then: which units tell the choice? And which still do among trials of equal movement, in ten classes from slow to
 # fast, or from left to right?
 #
@@ -292,7 +299,8 @@ if rows:
     fig = bwm.plots.scorecard(rows)
 
 # %% [markdown]
-# So a unit that follows the paw need not "encode the paw": wheel, paw and whatever else moves go together.
+# So a unit that follows the paw need not "encode the paw": wheel, paw and whatever else moves go together. And a unit
+# that is not found may follow the wheel all the same: one third of a second of each trial tells little.
 #
 # ## Recap
 #

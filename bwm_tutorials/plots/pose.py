@@ -193,7 +193,8 @@ def choice_at_equal_movement(
         if known is not None:
             ax.barh(-row, (units & ~known).sum(), left=right.sum(), color=ORANGE, hatch="///", edgecolor="w", lw=0,
                     label="nothing of the choice put in")  # fmt: skip
-        ax.text(units.sum(), -row, f"  {units.sum()} units, {n_pairs:,} pairs of trials", va="center", fontsize=8)
+        beside = f"  {units.sum()} {'unit' if units.sum() == 1 else 'units'}, {n_pairs:,} pairs of trials"
+        ax.text(units.sum(), -row, beside, va="center", fontsize=8)
     ax.set_yticks(-np.arange(len(pairs)), list(pairs))
     ax.set(xlabel=f"units that tell the choice (of {n}, corrected)", xlim=(0, n))
     handles, labels = ax.get_legend_handles_labels()

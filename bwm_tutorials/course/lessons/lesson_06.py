@@ -12,8 +12,8 @@ from ...errors import MissingDataset
 from ...recordings.session import Session
 from ..exercise import Exercise, Mistake, insertion
 
-RESPONSE, BASELINE = (0.03, 0.13), (-0.1, 0.0)  # s from the stimulus
-LATE = 0.15  # s from the stimulus, from which a movement cannot make the response
+RESPONSE, BASELINE = (0.05, 0.15), (-0.1, 0.0)  # s from the stimulus
+LATE = 0.15  # s from the stimulus: the window's end, so that no turn of the wheel lies within
 
 
 def highest_rate(session: Session) -> float:
