@@ -175,8 +175,8 @@ check("06.2", answer)
 # stimulus" is another matter. In many trials the wheel moves within the window.
 #
 # **Exercise 06.3.** Repeat the test in those trials only in which the first movement comes later than .15 s after the
-# stimulus, when the window is over. How many units have `p_adjusted` below .05 now? `on.where(...)` keeps the times of some trials and makes the
-# others NaN, which are left out.
+# stimulus, when the window is over. How many units have `p_adjusted` below .05 now? `on.where(...)` keeps the times of
+# some trials and makes the others NaN, which are left out.
 
 # %%
 if "firstMovement_times" in trials:
@@ -258,10 +258,10 @@ if rows:
 
 # %% [markdown]
 # Two shares that are alike need not be of the same units. The figure of section 3 says how many of those that respond
-# know the stimulus; section 4 says why others respond. And see how wide the null of the block is. All units of a session
-# share one sequence of blocks, so they are wrong together: a share that is far from 5 % in one session need not mean a
-# thing. The published shares are of other tests each, and not to be mixed: [1] of a strict one,
-# [2] of a looser one of its preprint.
+# know the stimulus; section 4 says why others respond. And see how wide the null of the block is. All units of a
+# session share one sequence of blocks, so they are wrong together: a share that is far from 5 % in one session need not
+# mean a thing. The published shares are of other tests each, and not to be mixed: [1] of a strict one, [2] of a looser
+# one of its preprint.
 #
 # ## Recap
 #

@@ -368,9 +368,8 @@ def test_another_session_takes_the_place_of_the_former(session, sample, monkeypa
     shown.set(session=str(other))
     gc.collect()
     assert [[ref() is not None for ref in refs] for refs in loaded] == [[False] * 3, [True] * 3]
-    assert shown.words.startswith(
-        f"SIM-NULL 2001-01-08 (synthetic). {len(bwm.trials.select(session.trials))} of {len(session.trials)} trials fit."
-    )
+    fits, trials = bwm.trials.select(session.trials), session.trials
+    assert shown.words.startswith(f"SIM-NULL 2001-01-08 (synthetic). {len(fits)} of {len(trials)} trials fit.")
     assert shown["trial"].value == 0
 
 
