@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 from iblutil.util import Bunch
 
+from ..console import say
 from ..errors import DataError
 from ..paths import claim, data_folder, remove
 from . import tables
@@ -64,6 +65,8 @@ def ensure(
             if rebuild or not is_complete(folder, name):
                 for left_over in folder.glob(f".building-{name}-*"):  # of a build that was killed: we hold the lock
                     remove(left_over)
+                if _version(folder / name) not in (None, VERSION):
+                    say(f"{folder / name} is of another version of the simulation: it is built again.")
                 build(folder / name, seed, name, plans)
     return folder / name / "one"
 
@@ -72,12 +75,22 @@ def is_complete(folder: Path | None = None, name: str = "sample") -> bool:
     """True if the folder holds the whole sample of this version: every file that was built, in full length."""
     built = (folder or data_folder()) / name
     try:
-        stamp = json.loads((built / _STAMP).read_text(encoding="utf-8"))
-        return stamp["version"] == VERSION and all(
-            (built / file).stat().st_size == size for file, size in stamp["files"].items()
-        )
-    except (OSError, ValueError, LookupError, TypeError):
+        files = _stamp(built)["files"].items()
+        return _version(built) == VERSION and all((built / file).stat().st_size == size for file, size in files)
+    except (OSError, LookupError, TypeError, AttributeError):
         return False
+
+
+def _stamp(built: Path) -> dict:
+    """What a folder says of itself that was built whole; empty if it says nothing."""
+    try:
+        return dict(json.loads((built / _STAMP).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def _version(built: Path) -> int | None:
+    return _stamp(built).get("version")
 
 
 def build(

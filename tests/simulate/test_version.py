@@ -7,13 +7,14 @@ After a change that is meant, raise ``sample.VERSION`` and write the record agai
 import hashlib
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from bwm_tutorials.paths import ROOT
-from bwm_tutorials.simulate import sample
+from bwm_tutorials.simulate import plans, sample
 
 RECORD = ROOT / "tests" / "simulate" / "sample.json"
 SMALL = {"seed": 2, "minutes": 12, "clusters": 20}
@@ -46,11 +47,16 @@ def test_the_version_is_raised_when_what_is_built_changes(small_sample):
     assert changed == [], "raise sample.VERSION and write the record again, as the top of this file says"
 
 
-def test_a_sample_of_an_older_version_is_built_again(small_sample, tmp_path, monkeypatch):
-    built = sample.build(tmp_path / "sample", **SMALL)
-    assert sample.is_complete(tmp_path)
+def test_a_sample_of_an_older_version_is_built_again_and_that_is_said(tmp_path, monkeypatch, said):
+    few = [replace(plans.MAIN, minutes=12, clusters=4, cameras=(), after=None)]
+    built = sample.ensure(tmp_path, plans=few, seed=2)
+    assert sample.is_complete(tmp_path) and said() == ""
     monkeypatch.setattr(sample, "VERSION", sample.VERSION + 1)
-    assert not sample.is_complete(tmp_path) and digests(built) == digests(small_sample)
+    assert not sample.is_complete(tmp_path)
+    before = digests(built)
+    assert sample.ensure(tmp_path, plans=few, seed=2) == built and sample.is_complete(tmp_path)
+    assert said() == f"{tmp_path / 'sample'} is of another version of the simulation: it is built again."
+    assert digests(built) == before
 
 
 if __name__ == "__main__":
