@@ -224,8 +224,8 @@ fig = bwm.plots.scorecard(rows | {"threshold (% contrast)": threshold})
 # %% [markdown]
 # With such a *scorecard* an inference ends in these lessons: what was found, what was put in, what the same analysis
 # finds where there is nothing (the *null*), and what is known of real mice. All contrasts together tell more than 0 %
-# alone, whose null is wide: few trials. To lie inside the null is not to have no effect: one session has few blocks, and
-# a mouse whose bias drifts may lean the other way in some of them. In 53 mice, 90 % of thresholds lie between 8 and
+# alone, whose null is wide: few trials. To lie inside the null is not to have no effect: one session has few blocks,
+# and a mouse whose bias drifts may lean the other way in some of them. In 53 mice, 90 % of thresholds lie between 8 and
 # 22 % [4]. As for the blocks, real mice are rewarded in 58.7 % of trials of 0 % contrast [2]; a mouse that ignores the
 # blocks would be in half.
 
@@ -344,7 +344,7 @@ check("03.4", answer)
 # A mouse may learn from the sides of the stimuli, or from its own choices. The two are alike, since most choices are
 # right. Fit both kernels, and compare likelihoods. Real mice follow their own choices rather [3]; the simulated one
 # learns from the stimuli, so here is a point in which it is not like them. But its bias drifts, and a drifting mouse
-# repeats itself: its choices foretell its choices, whatever it learns from. In one session either kernel may fit better.
+# repeats itself: its choices foretell its choices, whatever it learns from. In one session either may fit better.
 
 # %% tags=["extra"]
 chosen = bwm.trials.chosen_side(trials)

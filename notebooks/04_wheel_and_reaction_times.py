@@ -226,7 +226,7 @@ if wheel:
     start, stop = trials["firstMovement_times"], trials["response_times"]
     turned = bwm.wheel.displacement(wheel.timestamps, wheel.position, start, stop)
     towards = np.sign(turned) == bwm.trials.stimulus_side(trials)
-    print(towards[early].mean())
+    print(round(towards[early].mean(), 3))
 
 # %%
 answer = ...

@@ -130,8 +130,8 @@ if left is not None:
 # *Lightning Pose*, whose likelihoods are not on the scale of DeepLabCut, for which .9 is the custom. A threshold of 0
 # takes nothing, and 1 all that is not certain. Look at each point before you choose one.
 #
-# A paw is another case: it can be hidden. Then its likelihood falls, and its place is a guess. A mask takes such frames
-# out and leaves holes, not at random: a moving paw is hidden more often than a resting one.
+# A paw can be hidden. Then its likelihood falls, and its place is a guess. A mask leaves holes there, not at random: a
+# moving paw is hidden more often.
 #
 # **Modify.** Go through a trial; the cell needs a running notebook. Find a moment at which a paw lets go of the wheel
 # and reaches back.
@@ -228,9 +228,8 @@ if left is not None and wheel and probe:
           f"{(follows['p_adjusted'] < 0.05).sum()} when corrected")  # fmt: skip
 
 # %% [markdown]
-# These are all frames, also those in which the paw is hidden. **Modify.** Take the speed of
-# `bwm.pose.likelihood_filter(left)` in its place. The guesses are gone, and with them much of the fastest movement:
-# neither number is the right one.
+# **Modify.** Take the speed of `bwm.pose.likelihood_filter(left)` in its place: guesses are gone, and with them much of
+# the fastest movement.
 #
 # Then: which units tell the choice? And which still do among trials of equal movement, in ten classes from slow to
 # fast, or from left to right?

@@ -203,10 +203,6 @@ EXERCISES = {
                 lambda session: _sided(session, slice(None), slice(None)),
                 "That is what the script prints: the trials that chose the side also test it, so chance counts twice.",
             ),
-            Mistake(
-                lambda session: _sided(session, slice(1, None, 2), slice(0, None, 2)),
-                "The even trials are to choose the side, and the odd ones to test it.",
-            ),
         ),
         tolerance=0,
         fault="The trials that choose the side test it as well, so that chance counts twice.",

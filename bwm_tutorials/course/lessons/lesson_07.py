@@ -81,13 +81,6 @@ def _agreement(session: Session, paw: str, what: object) -> float:
     return np.corrcoef(what(left, "paw_r", "left"), seen)[0, 1]
 
 
-def _without_hidden_frames(session: Session) -> float:
-    left, right = session.pose("left", keypoints="paw_r"), session.pose("right", keypoints="paw_l")
-    near = pose.speed(pose.likelihood_filter(left), "paw_r", "left")
-    far = pose.speed(pose.likelihood_filter(right), "paw_l", "right")
-    return pd.Series(near).corr(pd.Series(np.interp(left["times"], right["times"], far)))
-
-
 def _along_x(table: pd.DataFrame, paw: str, camera: str) -> np.ndarray:
     return pose.velocity(table, paw, camera)["x"].to_numpy()
 
@@ -201,10 +194,6 @@ EXERCISES = {
             Mistake(
                 lambda session: _agreement(session, "paw_l", _along_x),
                 "That is the velocity along x. The question asks for the speed, which takes in y and has no sign.",
-            ),
-            Mistake(
-                _without_hidden_frames,
-                "It is the same paw, but frames of low likelihood are left out. The question asks for all frames.",
             ),
             Mistake(
                 _frame_by_frame,
