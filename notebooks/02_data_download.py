@@ -113,8 +113,8 @@ fig = bwm.plots.what_sessions_have(has)
 # %% [markdown]
 # What is missing was not recorded, not released, failed a check of its quality (Extra C), or is not in a table that is
 # older than the files. One session of the synthetic release has such a table, and the loader says so. So begin with
-# the question and count what it needs, before you load anything. An insertion needs its own spikes *and* what you want of its
-# session.
+# the question and count what it needs, before you load anything. An insertion needs its own spikes *and* what you want
+# of its session.
 #
 # **Exercise 02.1.** You want to relate spikes to the movements of the paws, as the left video's Lightning Pose (a
 # program that finds body parts in video) tracks them. In how many insertions of `sessions` can you? `s.insertions`
