@@ -161,8 +161,8 @@ listed[["rel_path", "default_revision", "file_size"]]
 # people who fetched them found them to be of February 2025, and no trials table in them marked as the default. With
 # these tables, they report, plain ONE gave trials of one column and no warning, because it leaves out what it does not
 # find. Where no default is marked, `Session` takes the newest file of the index, and says so. One session of the
-# synthetic release has such an index: see what was printed in section 1. Whether there is a newer file, only a new index
-# can tell (Extra D).
+# synthetic release has such an index: see what was printed in section 1. Whether there is a newer file, only a new
+# index can tell (Extra D).
 #
 # **Exercise 02.2.** What do the trials of all `sessions` cost together, in MB, to two decimals? What would all 459
 # sessions cost at this rate?
