@@ -322,7 +322,8 @@ files.groupby("measurement", sort=False).first()[["file", "unit", "sampled", "le
 # ## Extra D · The tables behind ONE
 #
 # ONE does not look into folders. It searches three tables at the root of the cache: sessions, datasets, insertions. A
-# stale table makes loaders give less than the folder holds.
+# stale table makes loaders give less than the folder holds. `qc` is what was thought of a file's quality: one that is
+# marked FAIL is still loaded. Extra C of [lesson 02](02_data_download.ipynb) tells more.
 
 # %% tags=["extra"]
 session.datasets[["rel_path", "file_size", "qc"]].head()

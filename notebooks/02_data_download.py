@@ -111,10 +111,9 @@ has = pd.concat([s.available["present"] for s in sessions], axis=1, keys=[s.name
 fig = bwm.plots.what_sessions_have(has)
 
 # %% [markdown]
-# What is missing was not recorded, not released, failed a check of its quality (Extra C), or is not in a table that is
-# older than the files. One session of the synthetic release has such a table, and the loader says so. So begin with
-# the question and count what it needs, before you load anything. An insertion needs its own spikes *and* what you want
-# of its session.
+# What is missing was not recorded, not released, or failed a check of its quality (Extra C). So begin with the question
+# and count what it needs, before you load anything. An insertion needs its own spikes *and* what you want of its
+# session.
 #
 # **Exercise 02.1.** You want to relate spikes to the movements of the paws, as the left video's Lightning Pose (a
 # program that finds body parts in video) tracks them. In how many insertions of `sessions` can you? `s.insertions`
@@ -161,8 +160,9 @@ listed[["rel_path", "default_revision", "file_size"]]
 # An index that is older than a correction knows only the old file. IBL's own tables of the release are such an index:
 # people who fetched them found them to be of February 2025, and no trials table in them marked as the default. With
 # these tables, they report, plain ONE gave trials of one column and no warning, because it leaves out what it does not
-# find. Where no default is marked, `Session` takes the newest file of the index, and says so. Whether there is a newer
-# one, only a new index can tell (Extra D).
+# find. Where no default is marked, `Session` takes the newest file of the index, and says so. One session of the
+# synthetic release has such an index: see what was printed in section 1. Whether there is a newer file, only a new
+# index can tell (Extra D).
 #
 # **Exercise 02.2.** What do the trials of all `sessions` cost together, in MB, to two decimals? What would all 459
 # sessions cost at this rate?
@@ -252,7 +252,7 @@ fig = bwm.plots.psychometric({s.label: bwm.trials.psychometric(table.loc[s.eid])
 bwm.plots.stamp(session)
 
 # %% [markdown]
-# **Modify.** In the loop, put `.licks` in place of `.trials`, with new `tables` and `failed`. Which session fails?
+# **Modify.** In the loop, put `.licks` in place of `.trials`, with new `tables` and `failed`. Which sessions fail?
 #
 # **Exercise 02.3, a hunt.** This script counts the lick times of all sessions. It keeps the errors, as it should; its
 # number is wrong. Mend it, and give the right one. A session without licks adds none.
@@ -363,7 +363,7 @@ else:
 # | `subject="sim-001"` | capitals count | `subject="SIM-001"` |
 # | `datasets="spikes.times"` | a file needs its whole name | `datasets="spikes.times.npy"` |
 # | `datasets="trials.table.pqt"` | with its namespace | `datasets="_ibl_trials.table.pqt"` |
-# | `datasets="licks.times.npy"`, and one session is missing | its licks are CRITICAL, or were never made | Extra C |
+# | `datasets="licks.times.npy"`, and a session is missing | its licks are CRITICAL, or were never made | Extra C |
 # | `date_range="2001-02"` | two full dates, or one | `date_range=["2001-02-01", "2001-02-28"]` |
 # | `dataset_qc_lte="PASS"` alone | it judges the datasets that you name | `datasets=..., dataset_qc_lte="PASS"` |
 # | `datasets=...`, from a server | only sessions whose index is here are searched | first `bwm-tutorials data index` |

@@ -13,7 +13,7 @@
 #
 # - read the trials table without the usual slips: sides, contrasts, choices, outcomes, blocks;
 # - fit a psychometric curve, and say what its four numbers mean and which of them the data hold;
-# - show that a mouse uses the blocks, against the null that blocks need;
+# - test whether a mouse uses the blocks, against the null that blocks need;
 # - choose which trials to keep, and say what that costs.
 
 # %% [markdown]
@@ -198,7 +198,8 @@ print("in pseudosessions:", shift(right, pseudo, up_to=100).round(2)[:10], "…"
 
 # %% [markdown]
 # In the simulated mouse the probability of each choice is known, `p_right`, because the choice was drawn from it. The
-# same functions, given probabilities for choices, say what was put in. Of a real mouse nobody knows.
+# same functions, given probabilities for choices, say what was put in. Its bias drifts, and the drift counts as put in,
+# for or against the blocks. Of a real mouse nobody knows.
 
 # %%
 put_in = {}
@@ -224,10 +225,9 @@ fig = bwm.plots.scorecard(rows | {"threshold (% contrast)": threshold})
 # %% [markdown]
 # With such a *scorecard* an inference ends in these lessons: what was found, what was put in, what the same analysis
 # finds where there is nothing (the *null*), and what is known of real mice. All contrasts together tell more than 0 %
-# alone, whose null is wide: few trials. To lie inside the null is not to have no effect: one session has few blocks,
-# and a mouse whose bias drifts may lean the other way in some of them. In 53 mice, 90 % of thresholds lie between 8 and
-# 22 % [4]. As for the blocks, real mice are rewarded in 58.7 % of trials of 0 % contrast [2]; a mouse that ignores the
-# blocks would be in half.
+# alone, whose null is wide: few trials. To lie inside the null is not to have no effect: one session may be too short
+# to tell, and a drift can hide it. In 53 mice, 90 % of thresholds lie between 8 and 22 % [4]. As for the blocks, real
+# mice are rewarded in 58.7 % of trials of 0 % contrast [2]; a mouse that ignores the blocks would be in half.
 
 # %% [markdown]
 # ## 5 · Which trials to keep
@@ -246,8 +246,8 @@ else:
 
 # %% [markdown]
 # Read the columns downwards. Late trials are mostly of weak contrasts, in which belief matters most, and of a tired
-# mouse; early ones can be of any. What goes is no random sample of what was: say in your paper how many trials you
-# kept, and of which kind.
+# mouse. Early ones may have another pattern. What goes is no random sample of what was: say in your paper how many
+# trials you kept, and of which kind.
 #
 # **Exercise 03.3.** Count by hand, from the columns and not with `bwm_mask`: in how many trials does the first movement
 # begin .08 to 2 s after the stimulus?
@@ -269,8 +269,16 @@ fig = bwm.plots.psychometric({name: bwm.trials.psychometric(part) for name, part
 bwm.plots.stamp(session)
 
 # %% [markdown]
-# **Modify.** Compute `block_shift` and its null for `real`. Then open a bad day: give `bwm.Session` the eid of
-# 2020-09-02, from `bwm.connect("real").search(date_range="2020-09-02")`.
+# **Modify.** Compute `block_shift` and its null for `real`. Does the shift lie outside?
+#
+# <details><summary>What we saw</summary>
+#
+# It does. The day has many trials, so its null is narrow.
+#
+# </details>
+#
+# Then open a bad day: give `bwm.Session` the eid of 2020-09-02, from
+# `bwm.connect("real").search(date_range="2020-09-02")`.
 #
 # ## Recap
 #
@@ -343,8 +351,9 @@ check("03.4", answer)
 #
 # A mouse may learn from the sides of the stimuli, or from its own choices. The two are alike, since most choices are
 # right. Fit both kernels, and compare likelihoods. Real mice follow their own choices rather [3]; the simulated one
-# learns from the stimuli, so here is a point in which it is not like them. But its bias drifts, and a drifting mouse
-# repeats itself: its choices foretell its choices, whatever it learns from. In one session either may fit better.
+# learns from the stimuli, so here is a point in which it is not like them.
+#
+# **Predict.** Its bias drifts as well. Which of the two memories gains from that?
 
 # %% tags=["extra"]
 chosen = bwm.trials.chosen_side(trials)
@@ -352,9 +361,16 @@ fits = {name: bwm.priors.fit_kernel(trials, past) for name, past in (("stimuli",
 pd.DataFrame(fits).round(2)
 
 # %% [markdown] tags=["extra"]
+# <details><summary>After you have run it</summary>
+#
+# That of choices. A drift makes each choice like the last ones, so they foretell it, though nothing is learned from
+# them. Where the likelihoods differ by less than 2, take neither side.
+#
+# </details>
+#
 # How much likelier does the memory of sides make the choices than the curve alone? Part of that needs no memory of
 # single trials, only of the block. Hence the null: the sides stay in their blocks, but in another order. What was put
-# in is more than any kernel can find, for it knows in which trials the mouse was not engaged.
+# in is more than any kernel can find, for it knows where the bias stood, and in which trials the mouse was not engaged.
 
 # %% tags=["extra"]
 orders = bwm.blocks.shuffled_within_blocks(actual, n=20, seed=1)

@@ -248,13 +248,13 @@ EXERCISES = {
             ),
             Mistake(
                 _cues_where_marked,
-                "The colleague's list is mended. Of another session ONE's own tables are stale and mark no trials as "
-                "the default: a Session takes the newest that they have.",
+                "The colleague's list is mended. Another session is still passed over: its own index is older than the "
+                "correction, and marks no trials as the default. A Session takes the newest file in it.",
             ),
             Mistake(
                 lambda session: _cues_of_others(session) + _with_cue_before(most_corrected(session)),
-                "All sessions are in it, but one by its old trials. The newest file in an old list is still old: ask "
-                "for the list as it is now.",
+                "All sessions are in it, but that of the colleague's list by its old trials. The newest file in an old "
+                "list is still old: ask for the list as it is now.",
             ),
             Mistake(
                 _cues_of_all_listed,
@@ -265,6 +265,6 @@ EXERCISES = {
         tolerance=0,
         fault="Lists that are older than the correction of the trials have only the old file, not marked as the "
         "default, so the script passes over these sessions. The newest file in the colleague's list would give old "
-        "numbers.",
+        "numbers. Of the other session the index knows no newer file: its old numbers are the best to be had.",
     ),
 }
