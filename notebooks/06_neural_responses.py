@@ -353,7 +353,7 @@ check("06.4", answer)
 # ## Extra C · Two more traps
 #
 # **Exercise 06.5, a hunt.** Each unit fires more for one side. This script chooses that side, and tests whether the
-# unit really does, one-sided. It finds too many, in the null session as well. Choose in the even trials and test in the
+# unit really does, one-sided. It finds too many. Choose in the even trials and test in the
 # odd ones. How many units are left?
 
 # %% tags=["extra"]
@@ -442,8 +442,9 @@ if probes:
     print(begins[tests["p_adjusted"] < 0.05].dropna(subset="found (s)").round(3))
 
 # %% [markdown] tags=["extra"]
-# A threshold is passed after the response has begun, the later the weaker it is: latencies by it are too long. And a
-# unit of the movement may seem to answer sooner than one that sees, where the wheel was on its way already.
+# A threshold is passed after the response has begun, the later the weaker it is: latencies by it are too long. Noise
+# can pass it too early. And a unit of the movement may seem to answer sooner than one that sees, where the wheel was on
+# its way already.
 
 # %% [markdown] tags=["extra"]
 # **With IBL's own tools.** brainbox, a part of ibllib, which is not installed with the lessons, computes the same rates

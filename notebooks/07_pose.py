@@ -228,8 +228,8 @@ if left is not None and wheel and probe:
           f"{(follows['p_adjusted'] < 0.05).sum()} when corrected")  # fmt: skip
 
 # %% [markdown]
-# **Modify.** Take the speed of `bwm.pose.likelihood_filter(left)` in its place: guesses are gone, and with them much of
-# the fastest movement.
+# **Modify.** Take the speed of `bwm.pose.likelihood_filter(left)` in its place: guesses are gone, and with them some of
+# the movement.
 #
 # Then: which units tell the choice? And which still do among trials of equal movement, in ten classes from slow to
 # fast, or from left to right?
