@@ -6,6 +6,7 @@ Like `workshop.environment` this needs the standard library alone, in the syntax
 from __future__ import annotations
 
 import sys
+from functools import lru_cache
 
 _PLAIN = {"−": "-", "–": "-", "✓": "ok", "✗": "NO", "→": "->", "…": "...", "■": "x", "□": "o", "\N{MICRO SIGN}": "u"}
 
@@ -13,6 +14,12 @@ _PLAIN = {"−": "-", "–": "-", "✓": "ok", "✗": "NO", "→": "->", "…": 
 def say(text: str) -> None:
     """Print a text, in plain signs where the terminal has no others."""
     print(printable(text), flush=True)
+
+
+@lru_cache(maxsize=None)
+def say_once(text: str, of: object = None) -> None:
+    """Print a text once in a program, for each thing that it is said of."""
+    say(text)
 
 
 def printable(text: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
-from functools import cache, cached_property
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from one.alf.io import load_file_content
 from one.api import One
 from one.converters import session_record2path
 
-from ..console import say
+from ..console import say, say_once
 from ..errors import CorruptData, DataError, MissingDataset, cause
 from . import datasets, one_private, one_tables
 from .local import REMEDY, whole_files
@@ -52,7 +52,7 @@ class SessionFiles:
         if without.any() and "default_revision" in found:
             n = found.loc[without, "path"].nunique()
             text = f"The tables mark no revision of {n} datasets of {self.name} as the default: the newest is taken."
-            _say_once(self.one.cache_dir, text)
+            say_once(text, self.one.cache_dir)  # a loop over sessions opens each of them many times
         found = found[default | without].sort_values(["path", "revision"])
         return found.drop_duplicates("path", keep="last").set_index("path")
 
@@ -175,12 +175,6 @@ def or_none(load: Callable[[], Any]) -> Any:
     except MissingDataset as missing:
         say(str(missing))
         return None
-
-
-@cache
-def _say_once(folder: Path, text: str) -> None:
-    """Say something of a folder, once in a program: a loop over sessions opens each of them many times."""
-    say(text)
 
 
 def some(ids: list[UUID], most: int = 5) -> str:

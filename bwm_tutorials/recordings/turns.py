@@ -5,12 +5,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from ..console import say
+from ..console import say_once
 
 FOLDER = ".locks"
 PATIENCE = 60  # s that another program may stand still
@@ -35,7 +34,7 @@ def alone(
                 lock.acquire(timeout=1)
                 break
             except Timeout:
-                _say_that_another_writes(root)
+                say_once(f"Another program is fetching into {root}; waiting for it …")
             if (now := state()) != before:
                 before, since = now, time.monotonic()
     try:
@@ -45,8 +44,3 @@ def alone(
             with suppress(OSError):
                 file.unlink()
             lock.release()
-
-
-@cache
-def _say_that_another_writes(root: Path) -> None:
-    say(f"Another program is fetching into {root}; waiting for it …")

@@ -9,7 +9,7 @@ from helpers.sessions import of_subject
 from one.alf.exceptions import ALFObjectNotFound
 
 import bwm_tutorials as bwm
-from bwm_tutorials.recordings import files
+from bwm_tutorials import console
 from bwm_tutorials.simulate.plans import MAIN, SAMPLE_RELEASE
 from bwm_tutorials.simulate.write import SORTING_REVISION
 
@@ -230,7 +230,7 @@ def test_a_stale_table_hides_what_came_later(small_release):
 
 
 def test_that_a_table_is_stale_is_said_once(small_release, said):
-    files._say_once.cache_clear()
+    console.say_once.cache_clear()
     for _ in range(2):
         for eid in small_release.search():
             assert bwm.Session(eid, small_release).has("trials")
