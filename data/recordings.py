@@ -346,7 +346,7 @@ def contralateral(r: Recordings) -> float:
 
 
 def left_side(r: Recordings) -> float:
-    """Of the probes that reach no hindbrain and no cerebellum, the share that lie on the left."""
+    """Of the probes that do not reach the hindbrain, the share that lie on the left."""
     of = [i for i in r.insertions if not inside(i.channels["acronym"], "HB").any()]
     return np.mean([insertion.channels["x"].mean() < 0 for insertion in of])
 

@@ -13,7 +13,7 @@ from iblutil.util import Bunch
 from scipy.signal import lfilter
 from scipy.sparse import csr_array
 
-from ..analysis.regions import brain_regions
+from ..analysis.regions import beryl
 from .task import CONTRASTS
 
 GABOR_REVISION = "#2025-12-05#"
@@ -163,8 +163,9 @@ def receptive_fields(
         rest; 0 without a field).
     """
     n = len(units)
-    names = brain_regions().acronym2acronym(units["acronym"].to_numpy(), mapping="Beryl")
-    area = pd.Index(areas).get_indexer(names)  # −1 for other areas, which takes the row that is appended
+    area = pd.Index(areas).get_indexer(
+        beryl(units["acronym"])
+    )  # −1 for other areas, which takes the row that is appended
     share, latency = np.array([*areas.values(), (0.0, np.nan)])[area].T
     offsets = np.append(rng.normal(0, 8, (len(areas), 2)), [[0, 0]], axis=0)
     elevation, place = (np.array([0, azimuth]) + offsets[area] + rng.normal(0, 6, (n, 2))).T

@@ -160,9 +160,7 @@ def waveforms(units: pd.DataFrame, sites: pd.DataFrame) -> tuple[np.ndarray, np.
     near : ndarray, shape (n_units, 32), int32
         The channels, nearest first.
     """
-    place = sites[["lateral_um", "axial_um"]].to_numpy()
-    own = place[units["channel"]]
-    distance = np.linalg.norm(place[None] - own[:, None], axis=2)
+    distance = _apart(sites)[units["channel"]]
     near = np.argsort(distance, axis=1, kind="stable")[:, :N_NEAR].astype(np.int32)
     distance = np.take_along_axis(distance, near, axis=1)[:, None, :]
     ms = (np.arange(N_SAMPLES) - TROUGH_AT) / SAMPLING_RATE * 1000
@@ -195,9 +193,9 @@ def snippets(
     drawn = drawn.assign(index=np.arange(len(drawn))).sort_values("clusters", kind="stable")
     unit = drawn["clusters"].to_numpy().astype(np.int64)
 
-    place = sites[["lateral_um", "axial_um"]].to_numpy()
-    distance = np.linalg.norm(place[None] - place[units["channel"]][:, None], axis=2)
-    n_near = np.sum(np.linalg.norm(place[None] - place[:, None], axis=2) <= SNIPPET_RADIUS, axis=1).max()
+    apart = _apart(sites)
+    distance = apart[units["channel"]]
+    n_near = np.sum(apart <= SNIPPET_RADIUS, axis=1).max()
     near = np.sort(np.where(distance <= SNIPPET_RADIUS, np.arange(N_CHANNELS), N_CHANNELS), axis=1)[:, :n_near]
     distance = np.take_along_axis(np.c_[distance, np.zeros(len(units))], near, axis=1)[:, None, :]
     ms = (np.arange(SNIPPET) - SNIPPET_TROUGH) / SAMPLING_RATE * 1000
@@ -216,6 +214,12 @@ def snippets(
     }
     templates = [np.median(traces[unit == each].astype(np.float32), axis=0) for each in np.unique(unit)]
     return Bunch(traces=traces, channels=near[unit], table=pd.DataFrame(table), templates=np.array(templates))
+
+
+def _apart(sites: pd.DataFrame) -> np.ndarray:
+    """How far (µm) each channel is from each."""
+    place = sites[["lateral_um", "axial_um"]].to_numpy()
+    return np.linalg.norm(place[None] - place[:, None], axis=2)
 
 
 def _shapes(units: pd.DataFrame, distance: np.ndarray, ms: np.ndarray) -> np.ndarray:

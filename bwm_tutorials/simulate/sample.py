@@ -65,7 +65,7 @@ def ensure(
             if rebuild or not is_complete(folder, name):
                 for left_over in folder.glob(f".building-{name}-*"):  # of a build that was killed: we hold the lock
                     remove(left_over)
-                if _version(folder / name) not in (None, VERSION):
+                if _stamp(folder / name).get("version", VERSION) != VERSION:
                     say(f"{folder / name} is of another version of the simulation: it is built again.")
                 build(folder / name, seed, name, plans)
     return folder / name / "one"
@@ -75,8 +75,10 @@ def is_complete(folder: Path | None = None, name: str = "sample") -> bool:
     """True if the folder holds the whole sample of this version: every file that was built, in full length."""
     built = (folder or data_folder()) / name
     try:
-        files = _stamp(built)["files"].items()
-        return _version(built) == VERSION and all((built / file).stat().st_size == size for file, size in files)
+        stamp = _stamp(built)
+        return stamp["version"] == VERSION and all(
+            (built / file).stat().st_size == size for file, size in stamp["files"].items()
+        )
     except (OSError, LookupError, TypeError, AttributeError):
         return False
 
@@ -87,10 +89,6 @@ def _stamp(built: Path) -> dict:
         return dict(json.loads((built / _STAMP).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return {}
-
-
-def _version(built: Path) -> int | None:
-    return _stamp(built).get("version")
 
 
 def build(
