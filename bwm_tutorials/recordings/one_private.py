@@ -125,9 +125,8 @@ class CheckedOne(One):
         # Every load call of ONE comes through here before a file is read. ONE itself leaves out what is not there,
         # and reads what is not whole.
         table = pd.DataFrame([datasets]) if isinstance(datasets, pd.Series) else datasets
-        sizes = [
-            path.stat().st_size for path in self.whole(table)
-        ]  # of which ONE would warn where the tables are wrong
+        # ONE would warn of a size that is wrong in the tables alone.
+        sizes = [path.stat().st_size for path in self.whole(table)]
         table = table.rename_axis(index=["id", "eid"][: table.index.nlevels][::-1]).assign(file_size=sizes)
         return super()._check_filesystem(table, offline=True, update_exists=False, check_hash=False)
 

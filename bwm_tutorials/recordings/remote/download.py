@@ -257,7 +257,8 @@ def _stream(
     web: requests.Session, url: str, file: File, whose: str, show: Callable[[int], None], stop: threading.Event
 ) -> Path | None:
     """Bring what a server has of a file, and return where it is; None if it was stopped."""
-    begun, start = _begun(file.path), _arrived(file)
+    begun = _begun(file.path)
+    start = _size(begun) if begun else 0
     if begun and start == file.size:  # it was stopped before it was given its name
         return begun
     version = _version(begun, file.path) if begun else ""
