@@ -47,10 +47,11 @@ class Listing(NamedTuple):
 
     def of(self, path: str) -> dict:
         """The newest file of a path."""
-        found = [each for each in self.paths() if one_tables.without_revision(each) == path]
-        if not found:
+        paths = self.paths()
+        found = np.array([each for each in paths if one_tables.without_revision(each) == path])
+        if not found.size:
             raise MissingDataset(f"the bucket has no {path} below {self.prefix}")
-        return self.paths()[max(found, key=lambda each: ("#" in each, each))]
+        return paths[found[one_tables.newest(found)].item()]
 
 
 class Table(NamedTuple):
