@@ -1,10 +1,12 @@
-"""Other programs that build recordings at the same time."""
+"""Other programs: that build recordings at the same time, on a small disk, or with no more rights than anyone."""
 
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+import pytest
 
 SMALL = """
 import os, sys, time
@@ -40,6 +42,23 @@ def result(process: subprocess.Popen) -> str:
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     return out
+
+
+def on_small_disk(folder: Path, megabytes: int) -> list[str]:
+    """What a command begins with for which a folder is a real file system of this size, that only it sees."""
+    mount = f'mount -t tmpfs -o size={megabytes}m tmpfs \'{folder}\' && exec "$0" "$@"'
+    alone = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount]
+    if sys.platform != "linux" or subprocess.run([*alone, "true"], capture_output=True).returncode:
+        pytest.skip("this computer does not let a test mount a small file system")
+    return alone
+
+
+def like_anyone() -> list[str]:
+    """What a command begins with that may not write where it is forbidden, whoever runs the tests."""
+    before = ["unshare", "--user"] if os.geteuid() == 0 else []
+    if before and subprocess.run([*before, "true"], capture_output=True).returncode:
+        pytest.skip("root writes where it wants to")
+    return before
 
 
 def wait_for(*files: Path) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers.hand_made import edit, refused
+from helpers.programs import on_small_disk
 from helpers.repository import SOURCES as LESSONS
 from helpers.servers import Door, edit_index, free_port
 from helpers.sessions import of_subject
@@ -405,11 +406,7 @@ print(len(files), all((original / f.relative_to(one.cache_dir)).read_bytes() == 
 """
     data = door.root.parent
     data.mkdir()
-    mount = f'mount -t tmpfs -o size=1m tmpfs \'{data}\' && exec "$0" "$@"'
-    alone = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount]
-    if sys.platform != "linux" or subprocess.run([*alone, "true"], capture_output=True).returncode:
-        pytest.skip("this computer does not let a test mount a small file system")
-    *_, said, only_whole_files = result(program(door, code, *alone)).splitlines()
+    *_, said, only_whole_files = result(program(door, code, *on_small_disk(data, 1))).splitlines()
     assert "free some space" in said and "BWM_DATA" in said and said.count(". ") == 0, said
     assert only_whole_files == "2 True"
     assert ("to be fetched" in said) == look_first

@@ -5,15 +5,13 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers.hand_made import MOUSE, TABLE, TRIALS, edit, link, passive_files, record_session, refused, video_files
-from helpers.programs import program, result, wait_for
+from helpers.programs import like_anyone, on_small_disk, program, result, wait_for
 from one.alf.exceptions import ALFObjectNotFound
 
 import bwm_tutorials as bwm
@@ -453,11 +451,7 @@ def test_full_disk_is_named_and_nothing_is_left(tmp_path):
     """On a real file system of 2 MB, which only the program sees."""
     data = tmp_path / "data"
     data.mkdir()
-    mount = f'mount -t tmpfs -o size=2m tmpfs \'{data}\' && exec "$0" "$@"'
-    alone = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
-    if sys.platform != "linux" or subprocess.run([*alone, mount, "true"], capture_output=True).returncode:
-        pytest.skip("this computer does not let a test mount a small file system")
-    said, left = result(program(TRY + "print(os.listdir(data))", data, *alone, mount)).splitlines()
+    said, left = result(program(TRY + "print(os.listdir(data))", data, *on_small_disk(data, 2))).splitlines()
     assert said.startswith(f"The sample cannot be built in {data} (") and said.count(". ") == 0, said
     assert "free some space" in said and "BWM_DATA" in said
     assert left == "['.sample.lock']"
@@ -465,9 +459,7 @@ def test_full_disk_is_named_and_nothing_is_left(tmp_path):
 
 @pytest.mark.skipif(os.name == "nt", reason="folders are not made read-only this way on Windows")
 def test_read_only_folder_with_a_complete_sample_works_and_another_is_named(tmp_path, pristine):
-    root_is_like_anyone = ["unshare", "--user"] if os.geteuid() == 0 else []
-    if root_is_like_anyone and subprocess.run([*root_is_like_anyone, "true"], capture_output=True).returncode:
-        pytest.skip("root writes where it wants to")
+    no_more_rights = like_anyone()
     data = tmp_path / "data"
     shutil.copytree(pristine / "sample", data / "complete" / "sample")  # and no lock, as whoever copies it by hand
     shutil.copytree(pristine, data / "old")
@@ -478,7 +470,7 @@ def test_read_only_folder_with_a_complete_sample_works_and_another_is_named(tmp_
         folder.chmod(0o555)
     try:
         code = f"sys.argv += ['complete', 'old', 'empty', 'none']\n{TRY}"
-        works, *errors = result(program(code, data, *root_is_like_anyone)).splitlines()
+        works, *errors = result(program(code, data, *no_more_rights)).splitlines()
     finally:
         for folder in folders:
             folder.chmod(0o755)

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from helpers import servers
 from helpers.hand_made import edit, refused
+from helpers.programs import like_anyone, on_small_disk
 from helpers.servers import Answer, Door
 
 import bwm_tutorials as bwm
@@ -240,9 +241,7 @@ def run(door: Door, code: str, *before: str) -> list[str]:
 @pytest.mark.skipif(os.name == "nt", reason="folders are not made read-only this way on Windows")
 @pytest.mark.parametrize("kept", [True, False], ids=["a token is kept", "none is kept"])
 def test_read_only_folder_is_read_with_an_account(kept, door, wheel):
-    root_is_like_anyone = ["unshare", "--user"] if os.geteuid() == 0 else []
-    if root_is_like_anyone and subprocess.run([*root_is_like_anyone, "true"], capture_output=True).returncode:
-        pytest.skip("root writes where it wants to")
+    no_more_rights = like_anyone()
     assert len(bwm.Session(one=door.connect()).wheel.position)
     if not kept:
         shutil.rmtree(door.root / ".one", ignore_errors=True)
@@ -251,9 +250,9 @@ def test_read_only_folder_is_read_with_an_account(kept, door, wheel):
     for folder in folders:
         folder.chmod(0o555)
     try:
-        assert run(door, PROGRAM, *root_is_like_anyone) == [str(len(wheel))]
+        assert run(door, PROGRAM, *no_more_rights) == [str(len(wheel))]
         licks = PROGRAM.replace("wheel.position", "licks")
-        (sentence,) = run(door, licks, *root_is_like_anyone)
+        (sentence,) = run(door, licks, *no_more_rights)
     finally:
         for folder in folders:
             folder.chmod(0o755)
@@ -291,11 +290,7 @@ def test_update_on_a_full_disk_keeps_what_there_is(door):
     """On a real file system of 3 MB, which only the program sees, and which is full."""
     data = door.root.parent
     data.mkdir()
-    mount = f'mount -t tmpfs -o size=3m tmpfs \'{data}\' && exec "$0" "$@"'
-    alone = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount]
-    if sys.platform != "linux" or subprocess.run([*alone, "true"], capture_output=True).returncode:
-        pytest.skip("this computer does not let a test mount a small file system")
-    *_, sentence, same, parts = run(door, UPDATE, *alone)
+    *_, sentence, same, parts = run(door, UPDATE, *on_small_disk(data, 3))
     assert sentence.startswith(f"Nothing can be written to {door.root} (") and "free some space" in sentence
     assert same == "True 10" and parts == "[]"
 

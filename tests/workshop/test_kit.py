@@ -14,6 +14,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from helpers.programs import on_small_disk
 from helpers.repository import copy_what_needs_nothing, repository_files, write_tiny_wheel
 from packaging.requirements import Requirement
 from packaging.tags import compatible_tags, cpython_tags, mac_platforms
@@ -127,11 +128,9 @@ def test_stick_that_is_too_small_is_named(root, tmp_path):
     """On a real file system of 2 MB, which only the program sees."""
     folder = tmp_path / "stick"
     folder.mkdir()
-    mount = f'mount -t tmpfs -o size=2m tmpfs \'{folder}\' && exec "$0" "$@"'
-    alone = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount]
-    if sys.platform != "linux" or subprocess.run([*alone, "true"], capture_output=True).returncode:
-        pytest.skip("this computer does not let a test mount a small file system")
-    done = subprocess.run([*alone, sys.executable, "-c", WRITE, root, folder], capture_output=True, text=True)
+    done = subprocess.run(
+        [*on_small_disk(folder, 2), sys.executable, "-c", WRITE, root, folder], capture_output=True, text=True
+    )
     said = done.stderr.strip()
     assert said.startswith(f"The kit cannot be written to {folder} (No space left on device): ")
     assert said.count(". ") == 0 and "free some space" in said
