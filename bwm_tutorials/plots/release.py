@@ -141,7 +141,7 @@ def wheel_versions(turned: pd.DataFrame, choice: pd.Series) -> Figure:
         clockwise = "as it should be: a report of left is a fall" if r < 0 else "flipped"
         say(minus(f"{version}: correlation of turn and choice {r:.2f}, {clockwise}."))
     axes[0, 0].set(ylabel="trials")
-    axes[0, 0].legend(fontsize=8)
+    axes[0, 0].legend(fontsize=8, loc="upper left", bbox_to_anchor=(0.08, 1))  # beside the bars
     return fig
 
 
