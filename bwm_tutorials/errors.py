@@ -43,6 +43,10 @@ class CorruptData(DataError):
     """A file is not what its table says: truncated, altered, or not a plain array."""
 
 
+class TooFew(DataError, ValueError):
+    """The recording has what is asked for, but too little of it, or too much alike, to compute with."""
+
+
 def cause(error: Exception) -> str:
     """What a library says of an error, without the second sentence and what follows it."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
