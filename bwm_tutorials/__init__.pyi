@@ -14,6 +14,7 @@ from .analysis import wheel as wheel
 from .brainwide.auditing import audit as audit
 from .course.checking import exercises as exercises
 from .course.export import export as export
+from .course.lacking import keep_going as keep_going
 from .course.learner.progress import progress as progress
 from .course.learner.saves import restore as restore
 from .course.learner.saves import save as save

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..console import printable
-from ..errors import MissingDataset, UnknownExercise
+from ..errors import DataError, UnknownExercise
 from ..recordings.session import Session
 from .exercise import CORRECT, NOT_APPLICABLE, NOT_ATTEMPTED, NOT_YET, Exercise, exercises_of
+from .lacking import lacks
 from .learner.progress import record
 
 MISTAKE_TOLERANCE = 0.01  # relative: a mistake is recognised also when its result was rounded
@@ -94,7 +95,7 @@ def evaluate(key: str, exercise: Exercise, answer: Any, session: Session) -> Out
         return Outcome(key, CORRECT, "")
     rtol = MISTAKE_TOLERANCE if exercise.tolerance else 0  # a count is not rounded
     for mistake in exercise.mistakes:
-        with suppress(MissingDataset, LookupError):  # what the mistake needs may not be there
+        with suppress(DataError, LookupError):  # what the mistake needs may not be there
             if _same(value, mistake.answer(session), rtol=rtol):
                 return Outcome(key, NOT_YET, mistake.hint)
     return Outcome(key, NOT_YET, exercise.hint)
@@ -104,12 +105,12 @@ def _solve(exercise: Exercise, session: Session) -> tuple[float | str, str]:
     """The solution's answer and "", or NaN and the sentence that says what the session lacks."""
     try:
         expected = exercise.solve(session)
-    except MissingDataset as lacking:
-        return np.nan, str(lacking)
-    except KeyError as lacking:
-        return np.nan, f"The trials of {session.name} have no {lacking.args[0]}."
     except IndexError:
         expected = np.nan
+    except (DataError, KeyError) as error:
+        if not (lacking := lacks(error)):
+            raise
+        return np.nan, lacking
     if expected != expected:  # NaN
         return np.nan, f"{session.name} has no trial that this could be computed on."
     return expected, ""

@@ -6,14 +6,18 @@ the tests of the simulation follow from this one table.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import cache
 from itertools import groupby
 
 import pandas as pd
 
 CAMERAS = ("left", "right", "body")
 TRACKERS = ("lightningPose", "dlc")
-SORTINGS = ("alf/{probe}/pykilosort", "alf/{probe}")
-"""Collections of a probe's spikes: that of the release, and where an older sorting left them."""
+SORTINGS = ("alf/{probe}/pykilosort", "alf/{probe}/iblsorter", "alf/{probe}")
+"""Collections of a probe's spikes: that of the release, and where newer and older sortings leave them."""
+OLDER = {"alf/_ibl_trials.table.pqt": "alf/_ibl_trials.choice.npy"}
+"""What tells that an older recording has something that it keeps in other files than the release."""
 SPIKE_ATTRIBUTES = ("times", "clusters", "amps", "depths")
 
 
@@ -96,6 +100,8 @@ METRICS = {
     "max_confidence": "%", "min_contamination": "%", "n_spikes_below2": "pairs", "firing_rate": "Hz",
     "label": "fraction of criteria passed", "bitwise_fail": "bits of criteria failed", "ks2_label": "the sorter's own",
 }  # fmt: skip
+NO_NUMBERS = ("id", METRICS["ks2_label"])
+"""Units of columns that may hold words."""
 POINTS = {"*_x": "px", "*_y": "px", "*_likelihood": "0 to 1"}
 
 
@@ -108,11 +114,11 @@ def _of_camera(camera: str) -> Dataset:
     return D(path, "when each frame was taken", "s", "<f8", "times", "finite sorted", **SESSION)
 
 
-def _of_channels(folder: str, **more) -> Iterator[Dataset]:
+def _of_channels(folder: str, n: str, **more) -> Iterator[Dataset]:
     for attribute, holds, unit, dtype, shape in (
-        ("localCoordinates", "where each channel lies on the probe: across and along it", "µm", "<f8", "channels 2"),
-        ("mlapdv", "where in the brain, from bregma: to the right, to the front, upwards", "µm", "<f8", "channels 3"),
-        ("brainLocationIds_ccf_2017", "its region", "id of the Allen atlas", "<i8 <i4", "channels"),
+        ("localCoordinates", "where each channel lies on the probe: across and along it", "µm", "<f8", f"{n} 2"),
+        ("mlapdv", "where in the brain, from bregma: to the right, to the front, upwards", "µm", "<f8", f"{n} 3"),
+        ("brainLocationIds_ccf_2017", "its region", "id of the Allen atlas", "<i8 <i4", n),
     ):
         yield D(f"{folder}.{attribute}.npy", holds, unit, dtype, shape, "finite", **more)
 
@@ -178,13 +184,13 @@ REGISTRY: tuple[Measurement, ...] = (
         {"times": "s", "clusters": "id", "amps": "V", "depths": "µm", "templates": "id", "samples": "samples"}, "",
         "good", **SESSION)),
     M("clusters", "each unit", "how well it is isolated, and where it lies", "05",
-      D("{spikes}/clusters.metrics.pqt", "quality metrics", METRICS, "", "clusters", revision="2024-05-06",
+      D("{spikes}/clusters.metrics.pqt", "quality metrics", METRICS, "", "rated", revision="2024-05-06",
         values={"label": (0, 1 / 3, 2 / 3, 1)}),
       D("{spikes}/clusters.channels.npy", "the channel where it is largest", "channel", "<i8 <i4 <u2", "clusters"),
       D("{spikes}/clusters.depths.npy", "where along the probe, from the tip", "µm", "<f4 <f8", "clusters"),
       D("{spikes}/clusters.uuids.csv", "an id that no other unit has", {"uuids": "id"}, "", "clusters", optional=True),
-      *_of_channels("alf/{probe}/electrodeSites", optional=True),
-      *_of_channels("{spikes}/channels"),
+      *_of_channels("alf/{probe}/electrodeSites", "sites", optional=True),
+      *_of_channels("{spikes}/channels", "channels"),
       D("{spikes}/channels.rawInd.npy", "the channel's number in the raw recording", "channel", "<i8 <i4", "channels"),
       D("{spikes}/channels.labels.npy", "0 good, 1 dead, 2 noisy, 3 outside of the brain", "label", "<i8 <f8",
         "channels", "finite", optional=True)),
@@ -247,6 +253,15 @@ def _labels() -> dict[str, str]:
 
 LABELS = _labels()
 """What a session may have, but for its probes: as a table calls it, and the file that tells that it is there."""
+
+
+@cache
+def described(path: str) -> Dataset | None:
+    """Return what is known of a file, by its path in the session's folder; None if nothing is."""
+    names = dict.fromkeys(("camera", "probe"), "*") | {"spikes": "alf/*"}
+    every = [*(dataset for each in REGISTRY for dataset in each.datasets), *ALSO]
+    fitting = [dataset for dataset in every if fnmatchcase(path, dataset.path.format(**names))]
+    return max(fitting, key=lambda dataset: len(dataset.path), default=None)
 
 
 def paths(name: str, **place: str) -> Iterator[str]:

@@ -1,12 +1,12 @@
 """The files of one session: which there are, and their content, verified before it is read."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 import pandas as pd
@@ -15,9 +15,12 @@ from one.api import One
 from one.converters import session_record2path
 
 from ..console import say, say_once
-from ..errors import CorruptData, DataError, MissingDataset, cause
-from . import datasets, one_private, one_tables
+from ..errors import CorruptData, DataError, MissingDataset, TooFew, cause
+from . import contracts, datasets, one_private, one_tables
 from .local import REMEDY, whole_files
+
+TASK = r"^alf/(?:(task_\d+)/)?"
+"""Where newer recordings of one's own have what belongs to the task: in a folder for each task of the session."""
 
 
 class SessionFiles:
@@ -36,6 +39,8 @@ class SessionFiles:
 
     def __init__(self, one: One, eid: str, details: Any, name: str):
         self.one, self.eid, self.details, self.name = one, eid, details, name
+        self.aloud = True
+        self.found: dict[str, tuple[str, str]] = {}  # what is wrong with files, and what was done about it
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -43,7 +48,7 @@ class SessionFiles:
         found = self.one.list_datasets(self.eid, details=True, keep_eid_index=True).reset_index()
         found = found[found["exists"].astype(bool)]
         found = found.assign(
-            path=found["rel_path"].map(one_tables.without_revision),
+            path=found["rel_path"].map(one_tables.without_revision).str.replace(TASK, "alf/", regex=True),
             revision=found["rel_path"].str.extract("#(.+)#", expand=False).fillna(""),
             session_path=session_record2path(self.details).as_posix(),
         )
@@ -51,10 +56,13 @@ class SessionFiles:
         without = ~default.groupby(found["path"]).transform("any")
         if without.any() and "default_revision" in found:
             n = found.loc[without, "path"].nunique()
-            text = f"The tables mark no revision of {n} datasets of {self.name} as the default: the newest is taken."
+            what = "1 dataset" if n == 1 else f"{n} datasets"
+            text = f"The tables mark no revision of {what} of {self.name} as the default: the newest is taken."
             say_once(text, self.one.cache_dir)  # a loop over sessions opens each of them many times
-        found = found[default | without].sort_values(["path", "revision"])
-        return found.drop_duplicates("path", keep="last").set_index("path")
+        # Of several tasks of a session the first: its folder sorts first, and so comes last here.
+        found = found[default | without].assign(task=found["rel_path"].str.extract(TASK, expand=False).fillna(""))
+        found = found.sort_values(["path", "task", "revision"], ascending=[True, False, True])
+        return found.drop_duplicates("path", keep="last").drop(columns="task").set_index("path")
 
     @cached_property
     def probes(self) -> dict[str, str]:
@@ -64,7 +72,7 @@ class SessionFiles:
     @cached_property
     def available(self) -> pd.DataFrame:
         """What the session has and lacks, as `Session.available` gives it."""
-        wanted = dict(datasets.LABELS)
+        wanted = {label: self._telling(path) for label, path in datasets.LABELS.items()}
         for probe in self.probes:
             wanted[f"insertion {probe}"] = f"{self.collection(probe)}/spikes.times.npy"
         present = self.table.reindex(wanted.values())
@@ -80,24 +88,42 @@ class SessionFiles:
     def __contains__(self, path: str) -> bool:
         return path in self.table.index
 
+    def _telling(self, path: str) -> str:
+        """The file that tells that a measurement is there: this one, or what older recordings have in its place."""
+        return path if path in self else datasets.OLDER.get(path, path)
+
     def collection(self, probe: str) -> str:
         """Return the folder of a probe's spikes: that of the release, else where an older sorting left them."""
         folders = [folder.format(probe=probe) for folder in datasets.SORTINGS]
         return next((f for f in folders if self.table.index.str.startswith(f"{f}/").any()), folders[-1])
 
-    def of(self, name: str) -> list[tuple[UUID, UUID]]:
-        """Return the (eid, id) of the files that a measurement reads, of each camera and probe that has it."""
-        places = {
+    def places(self, name: str) -> list[dict[str, str]]:
+        """Return what a measurement may be of: each camera, or each probe with the folder of its spikes."""
+        return {
             "session": [{}],
             "camera": [{"camera": camera} for camera in datasets.CAMERAS],
             "probe": [{"probe": probe, "spikes": self.collection(probe)} for probe in self.probes],
-        }
-        found: set[str] = set()
-        for place in places[datasets.BY_NAME[name].place]:
-            first, *others = datasets.paths(name, **place)
-            if first in self:
-                found.update([first], *map(self.matching, others))
-        return self.table[self.table.index.isin(found)].set_index(["eid", "id"]).index.to_list()
+        }[datasets.BY_NAME[name].place]
+
+    def _rows(self, name: str, place: Mapping[str, str]) -> pd.DataFrame:
+        """The rows of a measurement's files; none unless the first is there, which tells that the session has it."""
+        first, *others = datasets.paths(name, **place)
+        found = {self._telling(first)}.union(*map(self.matching, others))
+        return self.table[self.table.index.isin(found if self._telling(first) in self else set())]
+
+    def are_here(self, name: str, **place: str) -> bool:
+        """Tell whether all that the session has of a measurement is on this computer."""
+        rows = self._rows(name, place)
+        return bool(len(rows)) and all(map(self.is_here, rows.index))
+
+    def is_here(self, path: str) -> bool:
+        """Tell whether the session has a file and it is on this computer, whole or not."""
+        return path in self and Path(self.one.cache_dir, *self.table.loc[path, ["session_path", "rel_path"]]).exists()
+
+    def of(self, name: str) -> list[tuple[UUID, UUID]]:
+        """Return the (eid, id) of the files that a measurement reads, of each camera and probe that has it."""
+        rows = pd.concat([self._rows(name, place) for place in self.places(name)] or [self.table[:0]])
+        return rows[~rows.index.duplicated()].set_index(["eid", "id"]).index.to_list()
 
     def has(self, name: str, *of: str) -> bool:
         """Tell whether the session has a measurement, as `Session.has` does."""
@@ -109,7 +135,7 @@ class SessionFiles:
         if unknown := [each for each in of if each not in kinds]:
             raise DataError(f"{name} is not of {unknown[0]!r}; it is of {', '.join(kinds) or 'the whole session'}.")
         places = [{"camera": each, "probe": each, "spikes": self.collection(each)} for each in of or kinds or [""]]
-        return any(next(datasets.paths(name, **place)) in self for place in places)
+        return any(self._telling(next(datasets.paths(name, **place))) in self for place in places)
 
     def matching(self, pattern: str) -> list[str]:
         """Return the paths that fit a pattern with ``*``."""
@@ -118,7 +144,10 @@ class SessionFiles:
     def missing(self, what: str) -> MissingDataset:
         """Return the error that says that the session has no such thing, and what it has."""
         has = [label for label, present in self.available["present"].items() if present]
-        return MissingDataset(f"{self.name} has no {what}; it has {', '.join(has) or 'no datasets at all'}.")
+        name = datasets.LABELS.get(what, what).rpartition("/")[2]
+        elsewhere = sorted(path for path in self.table.index if path.endswith(f"/{name}"))
+        seen = f" (but {elsewhere[0]})" if elsewhere else ""
+        return MissingDataset(f"{self.name} has no {what}{seen}; it has {', '.join(has) or 'no datasets at all'}.")
 
     def paths(self, paths: Sequence[str], called: str = "") -> list[Path]:
         """Return where files are, all of them there and whole; fetched first if the source can.
@@ -137,6 +166,8 @@ class SessionFiles:
         CorruptData
             A file is not what the tables say.
         """
+        if not paths:
+            return []
         for path in paths:
             if path not in self:
                 raise self.missing(called if called and not self.available["present"].get(called) else path)
@@ -144,20 +175,79 @@ class SessionFiles:
         with self.reading(called or paths[0]):
             return whole_files(self.one, self.table.loc[list(paths)].set_index(["eid", "id"]))
 
-    def load(self, *paths: str, called: str = "") -> list:
-        """Return the content of files, as `paths` finds them."""
-        return [self._read(path, file) for path, file in zip(paths, self.paths(paths, called), strict=True)]
+    def load(
+        self, *paths: str, also: Sequence[str] = (), called: str = "", reader: Callable[[Path], Any] = load_file_content
+    ) -> list:
+        """Return the content of files, each held against what the registry says of it.
 
-    def optional(self, path: str):
-        """Return the content of a file, or None if the session lacks it; said, where it is listed and nobody has it."""
-        return or_none(lambda: self.load(path)[0]) if path in self else None
+        Parameters
+        ----------
+        *paths : str
+            In the session's folder, without revision.
+        also : sequence of str
+            Files that the others can do without: None in their place where one is not there, or is not what it should
+            be; that is said, and kept in ``found``.
+        called : str
+            What it is that they hold, for the error if the session has none of it.
+        reader : callable
+            Reads a file.
 
-    def _read(self, path: str, file: Path):
+        Raises
+        ------
+        MissingDataset
+            The session has no such file.
+        CorruptData
+            A file is not what the tables or the registry say, or has not the length of the others.
+        """
+        there = [path for path in also if path in self]
+        contents: dict[str, Any] = {}
+        try:
+            files = self._located([*paths, *there], paths, called)
+            for path in paths:
+                contents[path] = self._checked(path, files[path], reader, contents)
+        except CorruptData as broken:
+            if str(broken) not in [problem for problem, _ in self.found.values()]:
+                self.found[called or paths[0]] = (str(broken), "refused")
+            raise
+        for path in there:
+            try:
+                contents[path] = self._checked(path, files.get(path) or self.paths([path])[0], reader, contents)
+            except DataError as lost:
+                self.note(path, str(lost), "left out")
+        return [contents.get(path) for path in [*paths, *also]]
+
+    def _located(self, every: Sequence[str], needed: Sequence[str], called: str) -> dict[str, Path]:
+        """Where files are: all of them, fetched together if the source can; or those that are needed."""
+        with suppress(DataError if len(every) > len(needed) else ()):
+            return dict(zip(every, self.paths(every, called), strict=True))
+        return dict(zip(needed, self.paths(needed, called), strict=True))
+
+    def refuse(self, path: str, wrong: str) -> NoReturn:
+        """Raise CorruptData for a file that is whole, and not what it should be."""
+        self.found[path] = (f"{wrong}: correct the file, or take another revision.", "refused")
+        raise CorruptData(self.found[path][0])
+
+    def note(self, path: str, problem: str, then: str) -> None:
+        """Keep what was found wrong with a file, and what was done; said once."""
+        self.found[path] = (problem, then)
+        if self.aloud:
+            say_once(problem, self.eid)
+
+    def _checked(self, path: str, file: Path, reader: Callable[[Path], Any], others: Mapping[str, Any]) -> Any:
+        """Return the content of a file if it is what the registry says, and as long as others of its object."""
         with self.reading(path):
-            content = load_file_content(file)
+            content = reader(file)
             if content is None:  # an empty file, or json that is none
                 raise ValueError("there is nothing in it")
-        return content
+        known = {each: (datasets.described(each), of) for each, of in [*others.items(), (path, content)]}
+        known = {each: pair for each, pair in known.items() if pair[0] is not None}
+        if wrong := path in known and (contracts.breach(*known[path]) or contracts.unequal(known).get(path)):
+            self.refuse(path, f"{path} of {self.name} {wrong}")
+        return contracts.native(content)
+
+    def optional(self, path: str) -> Any:
+        """Return the content of a file, or None if the session lacks it or it is not what it should be."""
+        return self.load(also=[path])[0]
 
     @contextmanager
     def reading(self, what: str) -> Iterator[None]:
@@ -169,11 +259,11 @@ class SessionFiles:
 
 
 def or_none(load: Callable[[], Any]) -> Any:
-    """Return what is loaded, or print what is missing and return None."""
+    """Return what is loaded, or print what is missing, or not what it should be, and return None."""
     try:
         return load()
-    except MissingDataset as missing:
-        say(str(missing))
+    except (MissingDataset, CorruptData, TooFew) as lacking:
+        say(str(lacking))
         return None
 
 

@@ -11,11 +11,10 @@ from one.api import One
 import bwm_tutorials as bwm
 
 from ..analysis.regions import beryl, brain_regions, cosmos
-from ..errors import CorruptData, UnknownSession
+from ..errors import UnknownSession, no_attribute
 from . import one_private
 from .datasets import SPIKE_ATTRIBUTES
 from .files import or_none, some, to_uuid
-from .local import REMEDY
 from .sources import connect
 
 
@@ -54,6 +53,11 @@ class Insertion:
         self.eid, self.files = self.session.eid, self.session.files
         self.collection = self.files.collection(name)
 
+    def __getattr__(self, name: str):
+        if hasattr(type(self), name):
+            return object.__getattribute__(self, name)
+        raise no_attribute(self, name)
+
     def __repr__(self) -> str:
         return f"Insertion({self.session.name} {self.name}, pid {self.pid})"
 
@@ -63,15 +67,36 @@ class Insertion:
 
         What an older sorting lacks (``amps``, ``depths``) is left out.
         """
-        attributes = [a for a in SPIKE_ATTRIBUTES if a == "times" or f"{self.collection}/spikes.{a}.npy" in self.files]
-        arrays = self.files.load(*(f"{self.collection}/spikes.{a}.npy" for a in attributes))
-        return Bunch(zip(attributes, arrays, strict=True))
+        times, clusters, *also = (f"{self.collection}/spikes.{attribute}.npy" for attribute in SPIKE_ATTRIBUTES)
+        arrays = self.files.load(times, clusters, also=also)
+        spikes = {a: array for a, array in zip(SPIKE_ATTRIBUTES, arrays, strict=True) if array is not None}
+        return self._known(times, spikes)
 
     @cached_property
     def good_spikes(self) -> Bunch:
         """The spikes of units that pass every quality criterion (label 1), a third of the memory of all."""
-        (table,) = self.files.load(f"{self.collection}/passingSpikes.table.pqt")
-        return Bunch({a: table[a].to_numpy() for a in SPIKE_ATTRIBUTES})
+        path = f"{self.collection}/passingSpikes.table.pqt"
+        (table,) = self.files.load(path)
+        return self._known(path, {a: table[a].to_numpy() for a in SPIKE_ATTRIBUTES if a in table})
+
+    @cached_property
+    def _n_units(self) -> int | None:
+        """How many clusters there are; None if it is not known on this computer, for it is no reason to fetch."""
+        path = f"{self.collection}/clusters.channels.npy"
+        (channels,) = self.files.load(also=[path if self.files.is_here(path) else ""])
+        return None if channels is None else len(channels)
+
+    def _known(self, path: str, spikes: dict[str, np.ndarray]) -> Bunch:
+        """Spikes, if their units are among the clusters; what they miss of the task is said."""
+        of = f"{self.session.name} {self.name}"
+        if (n := self._n_units) is not None and (most := spikes["clusters"].max(initial=0)) >= n:
+            self.files.refuse(path, f"{path} of {of} has spikes of unit {most} where units are 0 to {n - 1}")
+        trials = self.session.__dict__.get("trials")  # if they are loaded, for the same reason
+        end = spikes["times"].max(initial=0)
+        if trials is not None and "stimOn_times" in trials and (n := int((trials["stimOn_times"] > end).sum())):
+            text = f"The spikes of {of} end at {end:.0f} s: {n} of {len(trials)} trials begin later, and have none."
+            self.files.note(path, text, "noted")
+        return Bunch(spikes)
 
     @cached_property
     def channels(self) -> pd.DataFrame:
@@ -85,19 +110,25 @@ class Insertion:
         channels = f"{self.collection}/channels"
         sites = f"alf/{self.name}/electrodeSites"
         sites = sites if f"{sites}.mlapdv.npy" in self.files else channels
-        local, mlapdv, atlas_id, raw, *labels = self.files.load(
+        local, mlapdv, atlas_id, raw, labels = self.files.load(
             *(f"{sites}.{a}.npy" for a in ("localCoordinates", "mlapdv", "brainLocationIds_ccf_2017")),
             f"{channels}.rawInd.npy",
-            *([f"{channels}.labels.npy"] if f"{channels}.labels.npy" in self.files else []),
+            also=[f"{channels}.labels.npy"],
         )
         table = pd.DataFrame({"lateral_um": local[:, 0], "axial_um": local[:, 1]})
         # The sorter may have left channels out that the alignment has.
         table["rawInd"] = raw if len(raw) == len(table) else np.arange(len(table))
         table[["x", "y", "z"]] = mlapdv / 1e6
         table["atlas_id"] = atlas_id
-        table["acronym"] = brain_regions().id2acronym(atlas_id)
-        if labels and len(raw) == len(table):
-            (table["labels"],) = labels
+        known = np.isin(atlas_id, brain_regions().id)
+        table["acronym"] = np.where(known, brain_regions().id2acronym(np.where(known, atlas_id, 0)), "void")
+        if not known.all():
+            strange = ", ".join(map(str, np.unique(atlas_id[~known])[:5]))
+            text = f"The Allen atlas has no region {strange}, where {self.session.name} {self.name} has"
+            text += f" {(~known).sum()} channels: they are taken to be in none (void)."
+            self.files.note(f"{sites}.brainLocationIds_ccf_2017.npy", text, "mended")
+        if labels is not None and len(raw) == len(table):
+            table["labels"] = labels
         return table.rename_axis("channel")
 
     @cached_property
@@ -110,8 +141,9 @@ class Insertion:
         coarser divisions of the atlas that analyses use; ``uuids`` are ids that no other unit has, None where the
         session lacks them.
         """
-        table, channels, depths = self.files.load(
-            *(f"{self.collection}/clusters.{name}" for name in ("metrics.pqt", "channels.npy", "depths.npy"))
+        table, channels, depths, ids = self.files.load(
+            *(f"{self.collection}/clusters.{name}" for name in ("metrics.pqt", "channels.npy", "depths.npy")),
+            also=[f"{self.collection}/clusters.uuids.csv"],  # else they are of another sorting
         )
         if "cluster_id" in table:  # an older table may lack units
             table = table.set_index("cluster_id", drop=False).reindex(np.arange(len(channels)))
@@ -120,14 +152,14 @@ class Insertion:
         table["depths"] = depths
         place = ["acronym", "atlas_id", "x", "y", "z"]
         if strays := table.index[~table["channels"].isin(self.channels.index)].to_list():
-            raise CorruptData(
+            self.files.refuse(
+                f"{self.collection}/clusters.channels.npy",
                 f"clusters.channels of {self.session.name} {self.name} puts units on channels that the probe does not "
-                f"have (units {', '.join(map(str, strays[:5]))}): {REMEDY}."
+                f"have (units {', '.join(map(str, strays[:5]))})",
             )
         table[place] = self.channels.loc[table["channels"], place].to_numpy()
         table["beryl"], table["cosmos"] = beryl(table["acronym"]), cosmos(table["acronym"])
-        ids = self.files.optional(f"{self.collection}/clusters.uuids.csv")
-        table["uuids"] = ids if ids is not None and len(ids) == len(table) else None  # else they are of another sorting
+        table["uuids"] = None if ids is None else ids
         return table.astype({"x": float, "y": float, "z": float, "atlas_id": int})
 
     @cached_property
@@ -138,6 +170,9 @@ class Insertion:
         shapes, near = self.files.load(
             *(f"{self.collection}/clusters.{name}.npy" for name in ("waveforms", "waveformsChannels"))
         )
+        if (n := self._n_units) not in (None, len(shapes)):
+            path = f"{self.collection}/clusters.waveforms.npy"
+            self.files.refuse(path, f"{path} of {self.session.name} has {len(shapes)} units of {n}")
         return Bunch(waveforms=shapes, channels=near)
 
     @cached_property

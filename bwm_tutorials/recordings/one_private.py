@@ -21,9 +21,8 @@ from one.alf.path import ALFPath
 from one.api import One, OneAlyx
 from one.webclient import AlyxClient
 
-from . import index, turns
+from . import index, one_tables, turns
 
-NO_INSERTIONS = pd.DataFrame({"name": []}, index=pd.MultiIndex.from_arrays([[], []], names=["eid", "id"]))
 NEEDED = {"sessions": ["lab", "subject", "date", "number"], "datasets": ["rel_path"], "insertions": ["name"]}
 """Tables, and columns without which nothing can be found."""
 _HOME = threading.RLock()  # where ONE keeps its parameters is a matter of the whole process
@@ -40,8 +39,20 @@ def datasets_table(one: One) -> pd.DataFrame:
 
 
 def insertions_table(one: One) -> pd.DataFrame:
-    """Return the table of insertions that an instance has in memory, by eid and pid; empty if it has none."""
-    return one._cache.get("insertions", NO_INSERTIONS)
+    """Return the table of insertions that an instance has in memory, by eid and pid.
+
+    Of a folder without such a table, insertions are the probes whose folders hold spikes; their pids are made up, and
+    the same each time.
+    """
+    if "insertions" not in one._cache:
+        files = one._cache["datasets"]["rel_path"]
+        names = files.str.extract(r"^alf/([^/#]+)/(?:.+/)?spikes\.times\.", expand=False).dropna()
+        found = names.rename("name").reset_index()[["eid", "name"]].drop_duplicates()
+        synthetic = found["eid"].astype(str).str.startswith(one_tables.SYNTHETIC_PREFIX)
+        pids = (one_tables.make_id(f"{e}/{name}", s) for (e, name), s in zip(found.to_numpy(), synthetic, strict=True))
+        found["id"] = [*map(UUID, pids)]
+        one._cache["insertions"] = found.set_index(["eid", "id"]).sort_index()
+    return one._cache["insertions"]
 
 
 def has_session(one: One, eid: UUID) -> bool:
@@ -76,13 +87,11 @@ def paths(one: One, datasets: pd.DataFrame) -> list[Path | None]:
 
 def whole_table(loaded: pd.DataFrame | None, file: Path, needed: list[str]) -> pd.DataFrame:
     """Return a table as ONE loaded it; read anew where ONE passes it over, because others have saved it again."""
-    if file.exists() and (loaded is None or loaded.empty):
+    if loaded is None or loaded.empty:
         loaded = pd.read_parquet(file)
         if isinstance(loaded.index, pd.RangeIndex) and {"id"} <= set(loaded):
             loaded = loaded.set_index([name for name in ("eid", "id") if name in loaded])
         loaded = cast_index_object(loaded.rename(columns={"project": "projects"}), UUID).sort_index()
-    # A folder without the table has sessions without probes; ONE's own calls would ask for a network.
-    loaded = NO_INSERTIONS.copy() if loaded is None else loaded
     if missing := [name for name in needed if name not in loaded]:
         raise ValueError(f"{file.name} has no column {', '.join(missing)}")
     return loaded if loaded.index.is_unique else loaded[~loaded.index.duplicated()]
@@ -100,8 +109,10 @@ class CheckedOne(One):
     def __init__(self, root: Path):
         One.__init__(self, cache_dir=root)
         for name, needed in NEEDED.items():
-            self._cache[name] = whole_table(self._cache.get(name), root / f"{name}.pqt", needed)
+            if (file := root / f"{name}.pqt").exists():
+                self._cache[name] = whole_table(self._cache.get(name), file, needed)
         self._cache["datasets"] = index.completed(self._cache["datasets"])
+        insertions_table(self)  # that a folder has to have; ONE's own calls would ask for a network
         dates = self._cache["sessions"]["date"]
         self._cache["sessions"]["date"] = pd.to_datetime(dates).dt.date if len(dates) else dates
 

@@ -3,8 +3,8 @@
 Nothing is read before it is asked for, and what was read once is kept.
 """
 
-import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,13 @@ from one.api import One
 
 from ..analysis.pose import frame_times
 from ..analysis.regions import NOT_REGIONS, brain_regions, inside
-from ..errors import CorruptData, DataError, MissingDataset, UnknownSession
+from ..errors import CorruptData, DataError, MissingDataset, UnknownSession, no_attribute
 from . import one_private, one_tables
-from .datasets import CAMERAS, LABELS, TRACKERS
+from .datasets import CAMERAS, LABELS, REGISTRY, TRACKERS
 from .files import SessionFiles, or_none, some, to_uuid
 from .insertion import Insertion
 from .sources import connect
+from .trials import trials_of
 
 
 class Session:
@@ -50,6 +51,11 @@ class Session:
 
     def __repr__(self) -> str:
         return f"Session({self.name}, {'synthetic' if self.synthetic else 'real'}, eid {self.eid})"
+
+    def __getattr__(self, name: str):
+        if hasattr(type(self), name):  # it is there, and something in it was not: say that
+            return object.__getattribute__(self, name)
+        raise no_attribute(self, name)
 
     @property
     def name(self) -> str:
@@ -106,6 +112,32 @@ class Session:
         """
         return self.files.has(name, *of)
 
+    @property
+    def problems(self) -> pd.DataFrame:
+        """What is wrong with the session's files: those on this computer are read for it, none is fetched.
+
+        Returns
+        -------
+        DataFrame
+            One row a file, by its path: the ``problem``, a sentence; and what was done ``then``: ``refused``, ``left
+            out``, ``mended``, or ``noted``.
+        """
+        whole = Session(self.eid, self.one)
+        whole.files.aloud = False
+        for name, place in ((each.name, place) for each in REGISTRY for place in whole.files.places(each.name)):
+            with suppress(DataError):
+                if whole.files.are_here(name, **place):
+                    whole.load(name, **place)
+        return pd.DataFrame.from_dict(whole.files.found, "index", columns=["problem", "then"]).rename_axis("file")
+
+    def load(self, name: str, camera: str = "", probe: str = "", **place: str) -> Any:
+        """Return a measurement by the name and place that the registry has of it."""
+        if probe:
+            return getattr(Insertion(self.files.probes[probe], session=self), name)
+        if name in ("pose", "dlc"):
+            return self.pose(camera, {"pose": "lightningPose"}.get(name, name))
+        return getattr(self, name)(camera) if camera else getattr(self, name)
+
     def get(self, name: str | Callable[["Session"], Any], *args: Any, **kwargs: Any):
         """Return an attribute of the session, or print what is missing and return None.
 
@@ -119,11 +151,7 @@ class Session:
 
         def load() -> Any:
             found = name(self) if callable(name) else getattr(self, name)
-            if args or kwargs:
-                found = found(*args, **kwargs)
-            if name == "insertions" and not found:
-                raise self.files.missing("insertions")
-            return found
+            return found(*args, **kwargs) if args or kwargs else found
 
         return or_none(load)
 
@@ -135,30 +163,10 @@ class Session:
         position falls), −1 for right, 0 for none. Contrasts are fractions; the side without stimulus is NaN.
         The table comes with the attributes that are stored as separate files, as IBL's
         ``SessionLoader.load_trials`` gives it; a separate file of another length than the table (left over from
-        another revision) is left out, with a warning.
+        another revision) is left out, and an older recording may have separate files alone. A contrast of 0 beside
+        another one is taken for the side without a stimulus.
         """
-        separate = self.datasets.index[self.datasets.index.str.match(r"alf/_ibl_trials\.\w+\.npy")]
-        try:
-            trials, *arrays = self.files.load(LABELS["trials"], *separate, called="trials")
-        except MissingDataset:  # of one that nobody has any more: the others are loaded all the same
-            (trials,) = self.files.load(LABELS["trials"], called="trials")
-            arrays = [self.files.optional(path) for path in separate]
-        for path, values in zip(separate, arrays, strict=True):
-            attribute = path.split(".")[1]
-            if values is None:
-                continue
-            if attribute in trials or f"{attribute}_0" in trials:
-                continue  # the table is newer than files that repeat it
-            if len(values) != len(trials):
-                warnings.warn(
-                    f"trials.{attribute} of {self.name} has {len(values)} rows and the table {len(trials)}: left out.",
-                    stacklevel=2,
-                )
-            elif values.ndim == 2:
-                trials[[f"{attribute}_0", f"{attribute}_1"]] = values
-            else:
-                trials[attribute] = values
-        return trials
+        return trials_of(self.files)
 
     @cached_property
     def wheel(self) -> Bunch:
@@ -193,27 +201,18 @@ class Session:
         ``intervals`` has rows start and stop and one column for each part (s). What an older recording lacks is
         None. ``rf_frames`` is (n, 15, 15) uint8, one grey level for each pixel of the receptive-field stimulus.
         """
+        names = [f"alf/_ibl_passive{name}" for name in ("Gabor.table.csv", "Stims.table.csv", "RFM.times.npy")]
+        intervals, gabor, stims, times = self.files.load(LABELS["passive"], also=names, called="passive")
         raw = "raw_passive_data/_iblrig_RFMapStim.raw.bin"
-        frames = None
-        if raw in self.files:
-            (file,) = self.files.paths([raw], "passive")
-            with self.files.reading(raw):
-                frames = np.fromfile(file, np.uint8).reshape(-1, 15, 15)
-        names = [LABELS["passive"], "alf/_ibl_passiveGabor.table.csv", "alf/_ibl_passiveStims.table.csv"]
-        loaded = [self._load("passive"), *map(self.files.optional, names[1:])]
-        tables = []
-        for name, table in zip(names, loaded, strict=True):
-            with self.files.reading(name):
-                # The first column, which has no name in the file, is the table's index.
-                tables.append(None if table is None else table.set_index("Unnamed: 0").rename_axis(None))
-        intervals, gabor, stims = tables
-        return Bunch(
-            intervals=intervals,
-            gabor=gabor,
-            stims=stims,
-            rf_times=self.files.optional("alf/_ibl_passiveRFM.times.npy"),
-            rf_frames=frames,
-        )
+        (frames,) = self.files.load(also=[raw], reader=lambda file: np.fromfile(file, np.uint8).reshape(-1, 15, 15))
+        if frames is not None and times is not None and len(frames) != len(times):
+            text = f"The receptive-field stimulus of {self.name} has {len(frames)} frames and {len(times)} times"
+            self.files.note(raw, f"{text}: which frame was shown when is not known.", "left out")
+            frames = times = None
+        # The first column, which has no name in the file, is the table's index.
+        tables = {"intervals": intervals, "gabor": gabor, "stims": stims}
+        named = {k: t if t is None else t.set_index("Unnamed: 0").rename_axis(None) for k, t in tables.items()}
+        return Bunch(**named, rf_times=times, rf_frames=frames)
 
     def pose(
         self, camera: str, tracker: str = "lightningPose", keypoints: str | list[str] | None = None
@@ -238,16 +237,17 @@ class Session:
             raise DataError(f"No pose {camera!r}, {tracker!r}: cameras are {CAMERAS}, trackers are {TRACKERS}.")
         import pyarrow.parquet
 
-        (file,) = self.files.paths([LABELS[name]], name)
-        with self.files.reading(LABELS[name]):
+        def chosen(file: Path) -> pd.DataFrame:
             columns = [c for c in pyarrow.parquet.read_schema(file).names if not c.startswith("__")]
             if keypoints is not None:
-                keypoints = [keypoints] if isinstance(keypoints, str) else keypoints
+                wanted = [keypoints] if isinstance(keypoints, str) else keypoints
                 names = sorted({c.removesuffix("_likelihood") for c in columns if c.endswith("_likelihood")})
-                if unknown := sorted(set(keypoints) - set(names)):
+                if unknown := sorted(set(wanted) - set(names)):
                     raise DataError(f"{name} of {self.name} has no keypoint {unknown}; it has {', '.join(names)}.")
-                columns = [c for c in columns if c.startswith(tuple(f"{k}_" for k in keypoints))]
-            pose = pd.read_parquet(file, columns=columns).astype(np.float32, copy=False)
+                columns = [c for c in columns if c.startswith(tuple(f"{k}_" for k in wanted))]
+            return pd.read_parquet(file, columns=columns).astype(np.float32, copy=False)
+
+        (pose,) = self.files.load(LABELS[name], called=name, reader=chosen)
         pose.insert(0, "times", self._camera_times(camera, len(pose)))
         return pose
 
@@ -266,9 +266,16 @@ class Session:
 
     @cached_property
     def insertions(self) -> list[Insertion]:
-        """The session's probe insertions that have spikes, in order of the probes' names."""
-        present = self.available["present"]
-        return [Insertion(pid, session=self) for name, pid in self.files.probes.items() if present[f"insertion {name}"]]
+        """The session's probe insertions that have spikes, in order of the probes' names.
+
+        Raises
+        ------
+        MissingDataset
+            There is none.
+        """
+        if not self.has("spikes"):
+            raise self.files.missing("insertions")
+        return [Insertion(self.files.probes[name], session=self) for name in self.probes if self.has("spikes", name)]
 
     def good_units(self, region: str = "all", probe: str | None = None) -> pd.DataFrame:
         """The units that pass every quality criterion (label 1) and lie in a region.
@@ -354,13 +361,13 @@ class Session:
 
     def _camera_times(self, camera: str, n_frames: int) -> np.ndarray:
         times = self.files.load(f"alf/_ibl_{camera}Camera.times.npy", called=f"times of the {camera} camera")[0]
-        try:
-            return frame_times(times, n_frames)
-        except ValueError as error:
-            raise CorruptData(
-                f"The {camera} camera of {self.name} has {len(times)} times for {n_frames} frames, so no frame's time "
-                "is known; use another camera or revision."
-            ) from error
+        the_camera = f"The {camera} camera of {self.name} has {len(times)} times for {n_frames} frames"
+        if len(times) < n_frames:
+            raise CorruptData(f"{the_camera}, so no frame's time is known; use another camera or revision.")
+        if len(times) > n_frames:
+            path = f"alf/_ibl_{camera}Camera.times.npy"
+            self.files.note(path, f"{the_camera}: the first are left out, for the video starts late.", "mended")
+        return frame_times(times, n_frames)
 
 
 def _find_eid(eid: str | UUID | None, one: One) -> str:

@@ -167,7 +167,7 @@ def test_folder_without_insertions_table_has_sessions_without_probes(folder):
     pid = bwm.connect(folder).search_insertions()[0]
     (folder / "insertions.pqt").unlink()
     session = bwm.Session(one=bwm.connect(folder))
-    assert session.probes == session.insertions == []
+    assert session.probes == [] and session.get("insertions") is None
     assert session.one.search_insertions() == session.one.search_insertions(subject="SIM") == []
     assert session.one.eid2pid(session.eid) == session.one.pid2eid(pid) == (None, None)
     with refused(UnknownSession, pid, "none"):
@@ -350,7 +350,7 @@ def test_damaged_truth_is_named(folder):
 def test_session_of_trials_only(tmp_path):
     session = record_session(tmp_path, {TABLE: TRIALS})
     pd.testing.assert_frame_equal(session.trials, TRIALS)
-    assert session.probes == session.insertions == []
+    assert session.probes == [] and session.get("insertions") is None
     assert list(session.available.index[session.available["present"]]) == ["trials"]
     for name in ("wheel", "wheel_moves", "licks", "pupil", "passive"):
         with refused(MissingDataset, f"no {name};", "it has trials"):
