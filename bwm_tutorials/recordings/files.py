@@ -206,8 +206,8 @@ class SessionFiles:
             for path in paths:
                 contents[path] = self._checked(path, files[path], reader, contents)
         except CorruptData as broken:
-            if str(broken) not in [problem for problem, _ in self.found.values()]:
-                self.found[called or paths[0]] = (str(broken), "refused")
+            at_fault = next((path for path in paths if path.rpartition("/")[2] in str(broken)), paths[0])
+            self.found[at_fault] = (str(broken), "refused")
             raise
         for path in there:
             try:

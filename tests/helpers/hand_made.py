@@ -138,6 +138,36 @@ def passive_files() -> dict:
     }
 
 
+def probe_files(collection: str, n_channels: int) -> dict:
+    columns = {"label": [1.0, 0, 1 / 3], "cluster_id": [0, 1, 2]}
+    return {
+        f"{collection}/spikes.times.npy": np.arange(6.0),
+        f"{collection}/spikes.clusters.npy": np.array([0, 1, 2, 0, 1, 2], np.uint32),
+        f"{collection}/clusters.metrics.pqt": pd.DataFrame(columns),
+        f"{collection}/clusters.channels.npy": np.array([0, 1, 3]),
+        f"{collection}/clusters.depths.npy": np.array([20.0, np.nan, 60]),
+        f"{collection}/channels.localCoordinates.npy": np.c_[np.full(n_channels, 11), 20 * np.arange(n_channels)],
+        f"{collection}/channels.rawInd.npy": np.arange(n_channels) * 2,
+        f"{collection}/channels.labels.npy": np.arange(n_channels) % 4,
+        f"{collection}/channels.mlapdv.npy": np.ones((n_channels, 3)),
+        f"{collection}/channels.brainLocationIds_ccf_2017.npy": np.full(n_channels, 672),
+    }
+
+
+def sites(n_sites: int) -> dict:
+    return {
+        "alf/probe00/electrodeSites.localCoordinates.npy": np.c_[np.full(n_sites, 43), 10 * np.arange(n_sites)],
+        "alf/probe00/electrodeSites.mlapdv.npy": np.full((n_sites, 3), 2000),
+        "alf/probe00/electrodeSites.brainLocationIds_ccf_2017.npy": np.full(n_sites, 385),
+    }
+
+
+def record_probe(root: Path, files: dict) -> bwm.Insertion:
+    pid = one_tables.make_id("ZM_0001/probe00")
+    record = tables.SessionRecord(MOUSE.eid, MOUSE.lab, MOUSE.subject, MOUSE.date, insertions={"probe00": pid})
+    return record_session(root, files, record).insertions[0]
+
+
 def linked_folder(root: Path, folder: Path, leave_out: tuple[str, ...] = ()) -> Path:
     """A ONE folder with tables of its own and the recordings of another, but for what is left out."""
     folder.mkdir(parents=True)

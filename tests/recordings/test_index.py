@@ -160,7 +160,7 @@ def test_where_no_revision_is_marked_the_newest_is_taken_and_said_once(tmp_path,
     session = bwm.Session(one=bwm.connect(tmp_path))
     assert (session.trials["choice"] == -1).all() and session.available.loc["trials", "revision"] == "2025-03-03"
     said = capsys.readouterr().out
-    assert said.count("the newest is taken") == 1 and "1 datasets" in said
+    assert said.count("the newest is taken") == 1 and "1 dataset" in said
 
 
 @pytest.mark.parametrize("column", ["qc", "exists", "default_revision", "hash", "file_size"])

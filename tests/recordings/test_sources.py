@@ -18,8 +18,11 @@ from helpers.hand_made import (
     edit,
     link,
     passive_files,
+    probe_files,
+    record_probe,
     record_session,
     refused,
+    sites,
     video_files,
 )
 from iblutil.io import parquet
@@ -163,15 +166,20 @@ def test_folder_that_mixes_synthetic_and_real_labs_only_in_its_tree_is_refused(f
         bwm.connect(tmp_path / "real")
 
 
-def test_folder_without_insertions_table_has_sessions_without_probes(folder):
-    pid = bwm.connect(folder).search_insertions()[0]
+def test_insertions_of_a_folder_without_their_table_are_the_probes_that_have_spikes(folder):
+    """Their pids are made up: the same each time, and none that a table has."""
+    whole = bwm.Session(one=bwm.connect(folder))
     (folder / "insertions.pqt").unlink()
-    session = bwm.Session(one=bwm.connect(folder))
-    assert session.probes == [] and session.get("insertions") is None
-    assert session.one.search_insertions() == session.one.search_insertions(subject="SIM") == []
-    assert session.one.eid2pid(session.eid) == session.one.pid2eid(pid) == (None, None)
-    with refused(UnknownSession, pid, "none"):
-        bwm.Insertion(pid, session.one)
+    session, again = (bwm.Session(one=bwm.connect(folder)) for _ in range(2))
+    assert session.probes == whole.probes and session.files.probes == again.files.probes
+    assert np.array_equal(session.insertions[1].spikes.times, whole.insertions[1].spikes.times)
+    assert session.one.eid2pid(session.eid)[1] == session.probes
+    assert bwm.Insertion(session.insertions[0].pid, session.one).name == "probe00"
+    assert session.insertions[0].pid.startswith("5eed0000")
+    assert len(session.one.search_insertions()) == len(whole.one.search_insertions())
+    gone = whole.insertions[0].pid
+    with refused(UnknownSession, gone, session.insertions[0].pid):
+        bwm.Insertion(gone, session.one)
 
 
 def test_tables_made_by_one_itself_are_opened(folder, tmp_path):
@@ -370,7 +378,9 @@ def test_session_with_a_probe_but_no_spikes(tmp_path, capsys):
     session = record_session(
         tmp_path, {TABLE: TRIALS, "alf/probe00/electrodeSites.mlapdv.npy": np.ones((4, 3))}, record
     )
-    assert session.probes == ["probe00"] and session.insertions == []
+    assert session.probes == ["probe00"]
+    with refused(MissingDataset, "no insertions;", "it has trials"):
+        session.insertions  # noqa: B018
     assert not session.available.loc["insertion probe00", "present"]
     assert session.get("insertions") is None and "no insertions" in capsys.readouterr().out
     insertion = bwm.Insertion(record.insertions["probe00"], session.one)
@@ -490,7 +500,7 @@ def test_trials_with_duplicated_unsorted_and_unknown_times_are_given_as_they_are
     assert bwm.trials.psychometric(session.trials)["n_trials"].sum() <= len(odd)
 
 
-def test_separate_file_of_another_length_is_left_out_with_a_warning(tmp_path):
+def test_separate_file_of_another_length_is_left_out_and_that_is_said(tmp_path, capsys):
     files = {
         TABLE: TRIALS,
         "alf/_ibl_trials.stimOff_times.npy": np.arange(5.0),
@@ -498,8 +508,12 @@ def test_separate_file_of_another_length_is_left_out_with_a_warning(tmp_path):
         "alf/_ibl_trials.intervals_bpod.npy": np.arange(12.0).reshape(6, 2),
     }
     session = record_session(tmp_path, files)
-    with pytest.warns(UserWarning, match=r"trials\.stimOff_times of ZM_0001 2020-01-01 has 5 rows and the table 6"):
-        trials = session.trials
+    trials = session.trials
+    assert (
+        "stimOff_times.npy of ZM_0001 2020-01-01 has 5 trials and alf/_ibl_trials.table.pqt has 6"
+        in capsys.readouterr().out
+    )
+    assert session.problems["then"].to_dict() == {"alf/_ibl_trials.stimOff_times.npy": "left out"}
     assert list(trials) == [*TRIALS, "goCueTrigger_times", "intervals_bpod_0", "intervals_bpod_1"]
     assert (trials["intervals_bpod_1"] - trials["intervals_bpod_0"] == 1).all()
 
@@ -603,36 +617,6 @@ def test_video_without_camera_times_says_so(tmp_path):
 
 
 # ------------------------------------------------------------------------------------------ probes of older sortings
-
-
-def probe_files(collection: str, n_channels: int) -> dict:
-    columns = {"label": [1.0, 0, 1 / 3], "cluster_id": [0, 1, 2]}
-    return {
-        f"{collection}/spikes.times.npy": np.arange(6.0),
-        f"{collection}/spikes.clusters.npy": np.array([0, 1, 2, 0, 1, 2], np.uint32),
-        f"{collection}/clusters.metrics.pqt": pd.DataFrame(columns),
-        f"{collection}/clusters.channels.npy": np.array([0, 1, 3]),
-        f"{collection}/clusters.depths.npy": np.array([20.0, np.nan, 60]),
-        f"{collection}/channels.localCoordinates.npy": np.c_[np.full(n_channels, 11), 20 * np.arange(n_channels)],
-        f"{collection}/channels.rawInd.npy": np.arange(n_channels) * 2,
-        f"{collection}/channels.labels.npy": np.arange(n_channels) % 4,
-        f"{collection}/channels.mlapdv.npy": np.ones((n_channels, 3)),
-        f"{collection}/channels.brainLocationIds_ccf_2017.npy": np.full(n_channels, 672),
-    }
-
-
-def sites(n_sites: int) -> dict:
-    return {
-        "alf/probe00/electrodeSites.localCoordinates.npy": np.c_[np.full(n_sites, 43), 10 * np.arange(n_sites)],
-        "alf/probe00/electrodeSites.mlapdv.npy": np.full((n_sites, 3), 2000),
-        "alf/probe00/electrodeSites.brainLocationIds_ccf_2017.npy": np.full(n_sites, 385),
-    }
-
-
-def record_probe(root: Path, files: dict) -> bwm.Insertion:
-    pid = one_tables.make_id("ZM_0001/probe00")
-    record = tables.SessionRecord(MOUSE.eid, MOUSE.lab, MOUSE.subject, MOUSE.date, insertions={"probe00": pid})
-    return record_session(root, files, record).insertions[0]
 
 
 @pytest.mark.parametrize("collection", ["alf/probe00", "alf/probe00/pykilosort"])

@@ -234,7 +234,7 @@ def test_that_a_table_is_stale_is_said_once(small_release, said):
     for _ in range(2):
         for eid in small_release.search():
             assert bwm.Session(eid, small_release).has("trials")
-    assert said() == f"The tables mark no revision of 1 datasets of {STALE} as the default: the newest is taken."
+    assert said() == f"The tables mark no revision of 1 dataset of {STALE} as the default: the newest is taken."
 
 
 def test_gabors_were_one_off(small_release):
