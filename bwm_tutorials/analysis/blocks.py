@@ -104,8 +104,8 @@ def blocks(p_left: npt.ArrayLike) -> pd.DataFrame:
     inner, biased_ = found["n_trials"].iloc[1:-1], np.isfinite(biased(found["probabilityLeft"]))[1:-1]
     if short := int((inner[biased_] < SHORTEST).sum()):
         warnings.warn(
-            f"{short} of {len(found)} blocks are shorter than the {SHORTEST} trials of the task: give all trials of the "
-            "session, in their order.",
+            f"{short} of {len(found)} blocks are shorter than the {SHORTEST} trials of the task: give all the trials of "
+            "a session, in their order.",
             stacklevel=2,
         )
     return found
@@ -179,9 +179,11 @@ def block_shift(right: npt.ArrayLike, contrast: npt.ArrayLike, p_left: npt.Array
     Raises
     ------
     TooFew
-        Not a single trial is of a block of the right, or of the left.
+        The blocks are others than .2, .5 and .8, so that none can be compared.
     """
-    p_left = both_biased(p_left)
+    p_left = numbers(p_left, "probabilities")
+    others = p_left[np.isnan(biased(p_left)) & ~np.isnan(p_left)]
+    p_left = biased(p_left) if np.isclose(others, 0.5).all() else both_biased(p_left)
     right, contrast = (
         numbers(for_each(values, p_left.shape[-1], "trials", name), name)
         for values, name in ((right, "right"), (contrast, "contrast"))
@@ -202,8 +204,8 @@ def _runs(p_left: npt.ArrayLike) -> pd.DataFrame:
     p_left = numbers(p_left, "probabilities").round(6)  # single precision gives the numbers of double
     if p_left.ndim != 1 or not ((p_left >= 0) & (p_left <= 1) | np.isnan(p_left)).all():
         raise ValueError(
-            f"probabilityLeft is one fraction from 0 to 1 for each trial; here are {some(np.unique(p_left))}, of the shape "
-            f"{p_left.shape}."
+            f"probabilityLeft is one fraction from 0 to 1 for each trial; these are {some(np.unique(p_left))}, of the "
+            f"shape {p_left.shape}."
         )
     # By number, so that trials of an unknown block (NaN) make one block and not one each.
     kind, _ = pd.factorize(p_left)

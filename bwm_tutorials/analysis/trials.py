@@ -55,7 +55,7 @@ def stimulus_side(trials: pd.DataFrame) -> np.ndarray:
     side[both] = np.sign(right - left)[both]
     if unknown := int((both & (side == 0)).sum()):
         warnings.warn(
-            f"In {unknown} of {len(trials)} trials both sides have the same contrast: that of the stimulus is not known.",
+            f"In {unknown} of {len(trials)} trials both sides have the same contrast: the stimulus' side is not known.",
             stacklevel=2,
         )
     return side

@@ -36,7 +36,7 @@ def test_interpolation_agrees_with_brainbox(recording):
 def test_velocity_agrees_with_brainbox(recording):
     _, position = wheel.interpolate(recording.wheel.timestamps, recording.wheel.position)
     theirs, _ = reference.velocity_filtered(position, 1000)
-    assert np.allclose(wheel.velocity(position)[1:], theirs[1:], atol=1e-9)
+    assert np.allclose(wheel.velocity(times, position)[1:], theirs[1:], atol=1e-9)
 
 
 def test_movements_agree_with_brainbox(recording):
@@ -157,7 +157,7 @@ def test_velocity_knows_the_future_and_is_shifted_neither_way():
 
 def test_the_past_alone_gives_no_velocity_before_the_onset(session):
     times, position = wheel.interpolate(session.wheel.timestamps, session.wheel.position)
-    velocity = wheel.velocity(position)
+    velocity = wheel.velocity(times, position)
     fast = bwm.trials.select(session.trials, contrast=100, outcome="rewarded", timing="in time")
     whole, past = [], []
     for onset in fast["firstMovement_times"]:
@@ -229,7 +229,7 @@ def test_changes_of_mind_are_where_brainbox_finds_the_wheel_change_direction(ses
     side = bwm.trials.chosen_side(session.trials)
     against = wheel.turn_against(session.wheel.timestamps, session.wheel.position, start, stop, side)
     known = ~np.isnan(against)
-    changes, _ = reference.direction_changes(times, wheel.velocity(position), np.c_[start, stop][known])
+    changes, _ = reference.direction_changes(times, wheel.velocity(times, position), np.c_[start, stop][known])
     turns = np.array([len(found) for found in changes])
     changed = against[known] > 0.05
     assert changed.sum() > 30 and (turns[changed] > 0).all()
@@ -238,7 +238,7 @@ def test_changes_of_mind_are_where_brainbox_finds_the_wheel_change_direction(ses
 
 def test_peak_speed_is_the_highest_in_between(session):
     times, position = wheel.interpolate(session.wheel.timestamps, session.wheel.position)
-    velocity = wheel.velocity(position)
+    velocity = wheel.velocity(times, position)
     theirs, _ = reference.velocity_filtered(position, 1000)
     start, stop = first_and_response(session)
     found = wheel.peak_speed(times, velocity, start, stop)
