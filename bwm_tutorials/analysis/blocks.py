@@ -104,7 +104,7 @@ def blocks(p_left: npt.ArrayLike) -> pd.DataFrame:
     inner, biased_ = found["n_trials"].iloc[1:-1], np.isfinite(biased(found["probabilityLeft"]))[1:-1]
     if short := int((inner[biased_] < SHORTEST).sum()):
         warnings.warn(
-            f"{short} of {len(found)} blocks are shorter than the {SHORTEST} trials of the task: give all the trials of "
+            f"{short} of {len(found)} blocks are shorter than the {SHORTEST} trials of the task: give all trials of "
             "a session, in their order.",
             stacklevel=2,
         )

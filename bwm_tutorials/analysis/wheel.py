@@ -288,8 +288,8 @@ def _on_grid(times: npt.ArrayLike, values: npt.ArrayLike, name: str) -> tuple[np
     step = (times[-1] - times[0]) / steps.size
     if step == 0 or np.abs(steps - step).max() > 0.01 * step:
         raise ValueError(
-            f"The wheel is wanted on a regular grid, and steps of these times are {steps.min():.3g} to {steps.max():.3g} s "
-            "long: interpolate first."
+            f"The wheel is wanted on a regular grid, and steps of these times are {steps.min():.3g} to {steps.max():.3g} "
+            "s long: interpolate first."
         )
     return _known(values, times.size, name), round(1 / step, 6)
 
@@ -298,7 +298,7 @@ def _known(values: npt.ArrayLike, n: int, name: str) -> np.ndarray:
     values = numbers(values, f"{name} of the wheel")
     if values.shape != (n,) or not np.isfinite(values).all():
         raise ValueError(
-            f"The {name} of the wheel is one known number for each of {n} times; {np.isfinite(values).sum()} numbers of "
-            f"the shape {values.shape} are known here."
+            f"The {name} of the wheel is one known number for each of {n} times; here {np.isfinite(values).sum()} are "
+            f"known, of the shape {values.shape}."
         )
     return values

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import bwm_tutorials as bwm
 from bwm_tutorials.analysis import wheel
+from bwm_tutorials.errors import TooFew
 
 reference = pytest.importorskip("brainbox.behavior.wheel")
 
@@ -34,7 +35,7 @@ def test_interpolation_agrees_with_brainbox(recording):
 
 
 def test_velocity_agrees_with_brainbox(recording):
-    _, position = wheel.interpolate(recording.wheel.timestamps, recording.wheel.position)
+    times, position = wheel.interpolate(recording.wheel.timestamps, recording.wheel.position)
     theirs, _ = reference.velocity_filtered(position, 1000)
     assert np.allclose(wheel.velocity(times, position)[1:], theirs[1:], atol=1e-9)
 
@@ -149,7 +150,7 @@ def test_constants_are_those_of_ibl():
 def test_velocity_knows_the_future_and_is_shifted_neither_way():
     step = np.zeros(2001)
     step[1000:] = 0.1
-    velocity = wheel.velocity(step)
+    velocity = wheel.velocity(np.arange(2001) / 1000, step)
     assert np.abs(velocity[:990]).max() > 0.1, "before anything moved"
     assert np.argmax(velocity) == 1000
     assert np.allclose(velocity[1:2000], velocity[1999:0:-1], atol=1e-6), "as much before as after"
@@ -163,7 +164,7 @@ def test_the_past_alone_gives_no_velocity_before_the_onset(session):
     for onset in fast["firstMovement_times"]:
         n = np.searchsorted(times, onset, side="right")
         whole.append(np.abs(velocity[n - 10]))
-        past.append(np.abs(wheel.velocity(position[:n])[-10]))
+        past.append(np.abs(wheel.velocity(times[:n], position[:n])[-10]))
     assert np.median(past) < 0.3 * np.median(whole)
 
 
@@ -259,8 +260,12 @@ def test_first_movements_of_any_size_are_those_put_in(session):
 
 
 def test_a_wheel_that_is_too_short_is_said_in_one_sentence():
-    with pytest.raises(ValueError, match="no samples"):
-        wheel.interpolate(np.empty(0), np.empty(0))
-    with pytest.raises(ValueError, match="more than 27 samples of the wheel; here are 27"):
-        wheel.velocity(np.zeros(27))
-    assert wheel.velocity(np.zeros(28)).tolist() == [0] * 28
+    for n in (0, 1):
+        with pytest.raises(TooFew, match=f"no samples at two times, but {n} in all"):
+            wheel.interpolate(np.zeros(n), np.zeros(n))
+        with pytest.raises(TooFew, match=f"two samples or more; here are {n}"):
+            wheel.movements(np.zeros(n), np.zeros(n))
+    grid = np.arange(28) / 1000
+    with pytest.raises(TooFew, match="more than 27 samples of the wheel; here are 27"):
+        wheel.velocity(grid[:27], np.zeros(27))
+    assert wheel.velocity(grid, np.zeros(28)).tolist() == [0] * 28
