@@ -104,10 +104,10 @@ if wheel:
 # %%
 if wheel:
     times, position = bwm.wheel.interpolate(wheel.timestamps, wheel.position)
-    velocity = bwm.wheel.velocity(position)
+    velocity = bwm.wheel.velocity(times, position)
     intervals, amplitudes = bwm.wheel.movements(times, position)
     onset = bwm.trials.select(trials, contrast=100, outcome="rewarded", timing="in time")["firstMovement_times"].iloc[0]
-    past = bwm.wheel.velocity(position[times <= onset])
+    past = bwm.wheel.velocity(times[times <= onset], position[times <= onset])
     fig = bwm.plots.wheel_movements(wheel, times, position, velocity, intervals, past)
 
 # %% [markdown]
@@ -116,7 +116,7 @@ if wheel:
 # is early or late as its threshold is chosen. Use velocity for how fast, movements for when, and say how you dated
 # them.
 #
-# **Modify.** Smooth more, with `bwm.wheel.velocity(position, cutoff=5)` in both places. How early does it begin now?
+# **Modify.** Smooth more, with `cutoff=5` in both calls of `velocity`. How early does it begin now?
 #
 # **Exercise 04.1.** What fraction of the time between the first and the last edge does the wheel move? A row of
 # `intervals` is one movement, from onset to offset in seconds.

@@ -201,7 +201,7 @@ if left is not None and wheel:
     speed = bwm.pose.speed(left, "paw_r", "left")
     velocity = bwm.pose.velocity(left, "paw_r", "left")["x"]
     times, position = bwm.wheel.interpolate(wheel.timestamps, wheel.position, freq=250)
-    turning = bwm.wheel.velocity(position, freq=250)
+    turning = bwm.wheel.velocity(times, position)
     traces = {"paw along x (px/s)": (left["times"], velocity), "paw speed (px/s)": (left["times"], speed)}
     traces["wheel (rad/s)"] = (times, turning)
     shown = {name: bwm.pose.around(*trace, moves, (-0.3, 0.6)) for name, trace in traces.items()}

@@ -3,8 +3,14 @@
 A side is −1 for left, +1 for right and 0 for none, as `trials.stimulus_side` and `trials.chosen_side` give it.
 """
 
+import warnings
+
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+
+from ..errors import TooFew
+from .checks import at_least, for_each, numbers, some
 
 N_UNBIASED = 90  # trials before the first biased block
 LIKELY = 0.8  # probability of the likely side in a biased block
@@ -20,7 +26,7 @@ def block_priors(rng: np.random.Generator, n_trials: int) -> np.ndarray:
         The probability that the stimulus is on the left: .5 for 90 trials, then blocks of .2 and .8 in turn, whichever
         first, of 20 to 99 trials (truncated exponential with a scale of 60: 51 on average).
     """
-    n_blocks = 1 + n_trials // SHORTEST
+    n_blocks = 1 + at_least(n_trials, 0, "n_trials") // SHORTEST
     lengths = truncated_exponential(rng, SCALE, SHORTEST, LONGEST, n_blocks).astype(int)
     likely = np.where(np.arange(n_blocks) % 2 == rng.integers(2), 0.2, 0.8)
     return np.append(np.full(N_UNBIASED, 0.5), np.repeat(likely, lengths))[:n_trials]
@@ -46,10 +52,10 @@ def pseudosessions(n_trials: int, n: int, seed: int) -> np.ndarray:
     """
     # Streams of their own: the simulation draws a session's blocks from its seed, and they must not be among these.
     rng = np.random.default_rng([*b"pseudosessions", seed])
-    return np.array([block_priors(rng, n_trials) for _ in range(n)])
+    return np.array([block_priors(rng, n_trials) for _ in range(at_least(n, 1, "n"))])
 
 
-def shuffled_within_blocks(p_left: np.ndarray, n: int, seed: int) -> np.ndarray:
+def shuffled_within_blocks(p_left: npt.ArrayLike, n: int, seed: int) -> np.ndarray:
     """Orders of the trials in which none leaves its block: the null for what changes from trial to trial.
 
     Parameters
@@ -67,9 +73,9 @@ def shuffled_within_blocks(p_left: np.ndarray, n: int, seed: int) -> np.ndarray:
         Rows of ``trials.iloc[order]``, or of one column of them against the others as they are. Whatever follows from
         the block alone, or changes as slowly as blocks do, is kept; for that, `pseudosessions` are the null.
     """
-    found = blocks(p_left)
+    found = _runs(p_left)
     block = np.repeat(np.arange(len(found)), found["n_trials"])
-    return np.argsort(block + np.random.default_rng(seed).random((n, block.size)), axis=1)
+    return np.argsort(block + np.random.default_rng(seed).random((at_least(n, 1, "n"), block.size)), axis=1)
 
 
 def truncated_exponential(rng: np.random.Generator, scale: float, low: float, high: float, size: int) -> np.ndarray:
@@ -79,7 +85,7 @@ def truncated_exponential(rng: np.random.Generator, scale: float, low: float, hi
     return -scale * np.log(edge_low - rng.random(size) * (edge_low - edge_high))
 
 
-def blocks(p_left: np.ndarray) -> pd.DataFrame:
+def blocks(p_left: npt.ArrayLike) -> pd.DataFrame:
     """The blocks of one session.
 
     Parameters
@@ -91,18 +97,51 @@ def blocks(p_left: np.ndarray) -> pd.DataFrame:
     -------
     DataFrame
         One row a block, numbered from 0: ``start`` (its first trial, the session's first being 0), ``n_trials`` and
-        ``probabilityLeft``. The session's end cuts the last block short.
+        ``probabilityLeft``. The session's end cuts the last block short; a warning says if others of .2 or .8 are
+        shorter than the task makes them, as they are when trials have been left out.
     """
-    p_left = np.asarray(p_left, float)
-    # By number, so that trials of an unknown block (NaN) make one block and not one each.
-    kind, _ = pd.factorize(p_left)
-    start = np.flatnonzero(np.diff(kind, prepend=-2))
-    n_trials = np.diff(start, append=p_left.size)
-    found = pd.DataFrame({"start": start, "n_trials": n_trials, "probabilityLeft": p_left[start]})
-    return found.rename_axis("block")
+    found = _runs(p_left)
+    inner, biased_ = found["n_trials"].iloc[1:-1], np.isfinite(biased(found["probabilityLeft"]))[1:-1]
+    if short := int((inner[biased_] < SHORTEST).sum()):
+        warnings.warn(
+            f"{short} of {len(found)} blocks are shorter than the {SHORTEST} trials of the task: give all trials of "
+            "a session, in their order.",
+            stacklevel=2,
+        )
+    return found
 
 
-def position_in_block(p_left: np.ndarray) -> np.ndarray:
+def biased(p_left: npt.ArrayLike) -> np.ndarray:
+    """Say which biased block each trial is of.
+
+    Parameters
+    ----------
+    p_left : array-like
+        The column ``probabilityLeft``, whatever its precision: .2 of a file in single precision is not Python's.
+
+    Returns
+    -------
+    ndarray, of the shape of ``p_left``
+        Python's .2 (likely on the right) and .8 (on the left), NaN elsewhere.
+    """
+    p_left = numbers(p_left, "probabilities")
+    found = np.full(p_left.shape, np.nan)
+    for p in (round(1 - LIKELY, 6), LIKELY):
+        found[np.isclose(p_left, p)] = p
+    return found
+
+
+def both_biased(p_left: npt.ArrayLike) -> np.ndarray:
+    """As `biased`; TooFew, which names the probabilities that there are, unless some trials are of either block."""
+    found = biased(p_left)
+    if np.unique(found[~np.isnan(found)]).size < 2:
+        p_left = numbers(p_left, "probabilities")
+        there = some(np.unique(p_left[~np.isnan(p_left)].round(6)))
+        raise TooFew(f"There are no blocks of .2 and .8 to compare: probabilityLeft is {there} here.")
+    return found
+
+
+def position_in_block(p_left: npt.ArrayLike) -> np.ndarray:
     """How many trials of its block came before each trial: 0 for the first.
 
     Parameters
@@ -114,11 +153,11 @@ def position_in_block(p_left: np.ndarray) -> np.ndarray:
     -------
     ndarray of int, shape (n_trials,)
     """
-    found = blocks(p_left)
+    found = _runs(p_left)
     return np.arange(len(p_left)) - np.repeat(found["start"], found["n_trials"]).to_numpy()
 
 
-def block_shift(right: np.ndarray, contrast: np.ndarray, p_left: np.ndarray) -> np.ndarray:
+def block_shift(right: npt.ArrayLike, contrast: npt.ArrayLike, p_left: npt.ArrayLike) -> np.ndarray:
     """How much more often the mouse reports right in blocks of the right than in blocks of the left.
 
     Parameters
@@ -136,14 +175,41 @@ def block_shift(right: np.ndarray, contrast: np.ndarray, p_left: np.ndarray) -> 
     ndarray, shape () or (n,)
         Fraction: the differences at each contrast, weighted as by Mantel and Haenszel (Greenland and Robins 1985).
         NaN without trials of both blocks at one contrast.
+
+    Raises
+    ------
+    TooFew
+        The blocks are others than .2, .5 and .8, so that none can be compared.
     """
-    right, contrast, p_left = np.asarray(right, float), np.asarray(contrast), np.asarray(p_left, float)
+    p_left = numbers(p_left, "probabilities")
+    others = p_left[np.isnan(biased(p_left)) & ~np.isnan(p_left)]
+    p_left = biased(p_left) if np.isclose(others, 0.5).all() else both_biased(p_left)
+    right, contrast = (
+        numbers(for_each(values, p_left.shape[-1], "trials", name), name)
+        for values, name in ((right, "right"), (contrast, "contrast"))
+    )
     difference, weights = np.zeros((2, *p_left.shape[:-1]))
-    for level in np.unique(contrast):
+    for level in np.unique(contrast[~np.isnan(contrast)]):
         known = (contrast == level) & ~np.isnan(right)
-        in_right, in_left = (np.isclose(p_left[..., known], p) for p in (1 - LIKELY, LIKELY))
+        in_right, in_left = p_left[..., known] < 0.5, p_left[..., known] > 0.5
         n_right, n_left, n = in_right.sum(-1), in_left.sum(-1), np.maximum((in_right | in_left).sum(-1), 1)
         difference += (n_left * (in_right @ right[known]) - n_right * (in_left @ right[known])) / n
         weights += n_right * n_left / n
     with np.errstate(invalid="ignore"):
         return difference / weights
+
+
+def _runs(p_left: npt.ArrayLike) -> pd.DataFrame:
+    """The table of `blocks`, of any sequence."""
+    p_left = numbers(p_left, "probabilities").round(6)  # single precision gives the numbers of double
+    if p_left.ndim != 1 or not ((p_left >= 0) & (p_left <= 1) | np.isnan(p_left)).all():
+        raise ValueError(
+            f"probabilityLeft is one fraction from 0 to 1 for each trial; these are {some(np.unique(p_left))}, of the "
+            f"shape {p_left.shape}."
+        )
+    # By number, so that trials of an unknown block (NaN) make one block and not one each.
+    kind, _ = pd.factorize(p_left)
+    start = np.flatnonzero(np.diff(kind, prepend=-2))
+    n_trials = np.diff(start, append=p_left.size)
+    found = pd.DataFrame({"start": start, "n_trials": n_trials, "probabilityLeft": p_left[start]})
+    return found.rename_axis("block")

@@ -8,6 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..errors import TooFew
+from .checks import native
+
 Spikes = Mapping[str, np.ndarray]
 
 _BLOCK = 2**16  # spikes that are handled at a time: few enough to stay in the processor's cache
@@ -15,7 +18,7 @@ _CELLS = 2**22  # and cells (unit, trial and bin) that they are counted in
 
 
 class Trains(NamedTuple):
-    """Spikes in order of time, and for each possible cluster id its row in the result (−1 if it is not wanted)."""
+    """Spikes in order of time, and for each cluster id up to the last its row in the result (−1: not wanted)."""
 
     times: np.ndarray
     clusters: np.ndarray
@@ -23,21 +26,12 @@ class Trains(NamedTuple):
 
 
 def trains(spikes: Spikes, units: npt.ArrayLike | None) -> tuple[Trains, pd.Index]:
-    """The spikes, checked, and the ids of the units that are wanted."""
+    """The spikes, checked, and the ids of the units that are wanted: all that have spikes, or these, spikes or none."""
     times, clusters = checked(spikes)
-    size = int(clusters.max()) + 1
-    wanted = np.arange(size) if units is None else _ids(units)
-    present = _present(clusters, wanted, max(size, wanted.max() + 1))
-    if units is None:
-        wanted = np.flatnonzero(present)
-    elif (without := wanted[~present[wanted]]).size:
-        some = ", ".join(map(str, without[:5])) + (", …" if without.size > 5 else "")
-        raise ValueError(
-            f"{without.size} of {wanted.size} units have no spikes among these ({some}): give the spikes of all units, "
-            "or leave these out."
-        )
-    row = np.full(size, -1)
-    row[wanted] = np.arange(wanted.size)
+    row = np.full(int(clusters.max()) + 1, -1)
+    wanted = _present(clusters, row.size) if units is None else _ids(units)
+    fires = np.flatnonzero(wanted < row.size)  # or may: an id beyond the last has no spike
+    row[wanted[fires]] = fires
     return Trains(times, clusters, row), pd.Index(wanted, name="cluster")
 
 
@@ -46,7 +40,7 @@ def inside(trains: Trains, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
     begin, end = trains.times[[0, -1]]
     inside = (start >= begin) & (stop <= end)
     if not inside.any():
-        raise ValueError(
+        raise TooFew(
             f"None of {inside.size} intervals lies in the recording, which lasts from {begin:.3f} to "
             f"{end:.3f} s: times of events are seconds on the same clock."
         )
@@ -135,36 +129,36 @@ def arrays(spikes: Mapping[str, np.ndarray], *names: str) -> list[np.ndarray]:
     """These arrays of spikes, the first of them ``times``; ValueError unless all are there, alike and in order."""
     if missing := [name for name in names if name not in spikes]:
         raise ValueError(f"This takes {', '.join(names)} of spikes; these lack {', '.join(missing)}.")
-    times, *_ = found = [np.asarray(spikes[name]) for name in names]
+    times, *_ = found = [native(spikes[name]) for name in names]
     if times.ndim != 1 or len({array.shape for array in found}) > 1:
         shapes = ", ".join(f"{name} {array.shape}" for name, array in zip(names, found, strict=True))
         raise ValueError(f"The arrays of spikes must be of one length; they are {shapes}.")
     if not times.size:
-        raise ValueError("There are no spikes, so there is nothing to measure.")
+        raise TooFew("There are no spikes, so there is nothing to measure.")
     if not (np.isfinite(times[[0, -1]]).all() and (times[:-1] <= times[1:]).all()):
         raise ValueError("Times of spikes must be sorted and without NaN: sort all arrays by times first.")
     return found
 
 
 def checked(spikes: Spikes) -> list[np.ndarray]:
-    _, clusters = found = arrays(spikes, "times", "clusters")
+    times, clusters = arrays(spikes, "times", "clusters")
     if clusters.dtype.kind not in "iu" or (clusters.dtype.kind == "i" and clusters.min() < 0):
         raise ValueError(f"Clusters of spikes must be integers from 0 on; these are {clusters.dtype}.")
-    return found
+    return [times, clusters.astype(np.int64) if clusters.dtype == np.uint64 else clusters]  # which bincount refuses
 
 
-def _present(clusters: np.ndarray, wanted: np.ndarray, size: int) -> np.ndarray:
-    """Which ids below ``size`` have spikes, as far as it is wanted."""
+def _present(clusters: np.ndarray, size: int) -> np.ndarray:
+    """Those ids below ``size`` that have spikes."""
     present = np.zeros(size, bool)
     for i in range(0, clusters.size, _BLOCK):
-        block, missing = clusters[i : i + _BLOCK], wanted[~present[wanted]]
+        block, missing = clusters[i : i + _BLOCK], np.flatnonzero(~present)
         if not missing.size:
             break
         if missing.size > 8:
             present |= np.bincount(block, minlength=size) > 0
         else:  # soon, for most units fire from the beginning; and looking for a few is faster than counting all
             present[missing] = [(block == unit).any() for unit in missing]
-    return present
+    return np.flatnonzero(present)
 
 
 def _ids(units: npt.ArrayLike) -> np.ndarray:

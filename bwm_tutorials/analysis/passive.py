@@ -15,6 +15,8 @@ import pandas as pd
 from scipy.ndimage import gaussian_filter
 from scipy.sparse import block_diag, csr_array
 
+from ..errors import MissingDataset, TooFew
+from .checks import at_least, native, numbers
 from .statistics import adjusted, permutation_p
 
 PIXEL = 8.0  # °
@@ -78,10 +80,15 @@ def flashes(times: np.ndarray, frames: np.ndarray) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        There is not one time for each frame.
+        There is not one time for each frame, or frames are others than white, grey and black.
     """
+    times, frames = numbers(times, "times of frames"), native(frames)
     if len(times) != len(frames):
         raise ValueError(f"Each frame has a time; these are {len(times)} times and {len(frames)} frames.")
+    if frames.ndim != 3 or not np.isin(frames, (0, 128, 255)).all():
+        raise ValueError(
+            f"Frames have rows and columns of 0, 128 (grey) and 255; these are {frames.dtype}, of shape {frames.shape}."
+        )
     grey = frames == 128
     frame, row, column = np.nonzero(grey[:-1] & ~grey[1:])
     frame += 1
@@ -132,9 +139,13 @@ def rf_maps(counts: pd.DataFrame, flashes: pd.DataFrame) -> RfMaps:
     Raises
     ------
     ValueError
-        Counts and flashes are not of the same number, or no flash is known.
+        Counts and flashes are not of the same number, or counts do not say their window.
+    TooFew
+        No flash has a count.
     """
     spikes, order, n_flashes, shape = _by_pixel(counts, flashes)
+    if "window" not in counts.attrs:
+        raise ValueError("These counts do not say their window: count in intervals that spikes.around has made.")
     seconds = counts.attrs["window"][1] - counts.attrs["window"][0]
     sums = _sums(spikes, order, n_flashes)
     with np.errstate(invalid="ignore"):
@@ -167,8 +178,11 @@ def best_by_chance(counts: pd.DataFrame, flashes: pd.DataFrame, n: int = 500, se
     """
     spikes, order, n_flashes, shape = _by_pixel(counts, flashes)
     scale = _scale(spikes, n_flashes, shape)
-    rng = np.random.default_rng(seed)
-    best = [_z(_sums(spikes, rng.permutation(order), n_flashes), scale, shape).max(axis=0) for _ in range(n)]
+    rng, n = np.random.default_rng(seed), at_least(n, 1, "n")
+    best = [
+        _z(_sums(spikes, rng.permutation(order), n_flashes), scale, shape).max(axis=0)
+        for _ in range(at_least(n, 1, "n"))
+    ]
     return pd.DataFrame(np.transpose(best), counts.index)
 
 
@@ -196,6 +210,10 @@ def receptive_fields(maps: RfMaps, chance: pd.DataFrame) -> pd.DataFrame:
         - ``azimuth``, ``elevation`` (°): of the centre, from the middle of the screen.
     """
     n_units, _, *shape = maps.z.shape
+    if missing := len(maps.units.difference(chance.index)):
+        raise ValueError(
+            f"Of {missing} of {n_units} units it is not known what chance gives: draw it for the same units."
+        )
     flat = maps.z.reshape(n_units, 2, -1)
     sign = flat.max(axis=2).argmax(axis=1)
     z = flat.max(axis=(1, 2))
@@ -232,11 +250,23 @@ def replayed(passive: Mapping[str, pd.DataFrame | None]) -> pd.DataFrame:
     -------
     DataFrame
         One row an event: ``kind`` (gabor, valve, tone or noise), ``time`` (s, of its beginning), ``side`` (−1 left,
-        +1 right, 0 for a sound or the valve) and ``contrast`` (fraction, NaN but for gabors).
+        +1 right, 0 for a sound, the valve, or where it is not known) and ``contrast`` (fraction, NaN but for gabors).
+
+    Raises
+    ------
+    MissingDataset
+        One of the two tables is missing.
     """
     gabor, stims = passive["gabor"], passive["stims"]
+    if gabor is None or stims is None:
+        raise MissingDataset("The replay of the task is not known: it takes the tables gabor and stims.")
     seen = pd.DataFrame(
-        {"kind": "gabor", "time": gabor["start"], "side": np.sign(gabor["position"]), "contrast": gabor["contrast"]}
+        {
+            "kind": "gabor",
+            "time": gabor["start"],
+            "side": np.sign(gabor["position"]).fillna(0),
+            "contrast": gabor["contrast"],
+        }
     )
     heard = [
         pd.DataFrame({"kind": kind, "time": stims[f"{kind}On"].dropna(), "side": 0, "contrast": np.nan})
@@ -276,7 +306,7 @@ def _by_pixel(counts: pd.DataFrame, flashes: pd.DataFrame) -> tuple[np.ndarray, 
         raise ValueError(f"There are counts of {counts.shape[1]} flashes, and {len(flashes)} flashes.")
     known = counts.notna().all().to_numpy()
     if not known.any():
-        raise ValueError("No flash has a count: all lie outside the recording.")
+        raise TooFew("No flash has a count: all lie outside the recording, or there are none.")
     shape, seen = flashes.attrs["shape"], flashes[known]
     sign = (seen["sign"] == SIGNS[1]).to_numpy(int)
     pixel = np.ravel_multi_index((sign, seen["row"], seen["column"]), (2, *shape))
@@ -323,7 +353,7 @@ def _gaussians(
     """
     grids = [np.arange(0, size - 1 + STEP / 2, STEP) for size in shape]
     centres = np.stack(np.meshgrid(*grids, indexing="ij"), axis=-1).reshape(-1, 2)
-    weight = n_flashes / n_flashes.sum(axis=1, keepdims=True)
+    weight = n_flashes / np.maximum(n_flashes.sum(axis=1, keepdims=True), 1)  # of a sign that never flashed: nothing
     mean = (weight[sign] * rate).sum(axis=1, keepdims=True)
     above = weight[sign] * (rate - mean)
     each = np.arange(len(rate))
@@ -332,8 +362,9 @@ def _gaussians(
     for sigma in WIDTHS:
         along = [np.exp(-0.5 * ((np.arange(n)[:, None] - g) / sigma) ** 2) for n, g in zip(shape, grids, strict=True)]
         shapes = np.einsum("ir,jc->ijrc", *along).reshape(rate.shape[1], -1)  # pixels × centres
-        spread = np.sqrt(weight @ shapes**2 - (weight @ shapes) ** 2)
-        explained = above @ shapes / spread[sign]  # its square is what the Gaussian takes away of the map's variance
+        spread = np.sqrt((weight @ shapes**2 - (weight @ shapes) ** 2).clip(0))
+        # Its square is what the Gaussian takes away of the map's variance.
+        explained = np.divide(above @ shapes, spread[sign], out=np.zeros_like(above @ shapes), where=spread[sign] > 0)
         at = explained.argmax(axis=1)
         better = explained[each, at] > best
         best[better] = explained[each, at][better]

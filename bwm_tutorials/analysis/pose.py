@@ -8,12 +8,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..errors import TooFew
+from .checks import for_each, in_order, numbers, one_of, window_around
+
 RESOLUTION = {"left": 2, "right": 1, "body": 1}
 """Pixels of a camera in one *common* pixel, that of a picture 640 wide; as in ``brainbox.behavior.dlc``."""
 WIDTH = 640  # common px
 MIN_SIGNAL_TO_NOISE = {"left": 5, "right": 10}
 """Below these the release's quality control discards a pupil."""
 MAX_GAP = 0.1  # s between two frames, across which nothing is interpolated
+COMMON = "_common"  # ends the name of a coordinate in common px, which is not to be taken for one in the camera's own
 
 
 def frame_times(times: np.ndarray, n_frames: int) -> np.ndarray:
@@ -54,9 +58,16 @@ def clock(times: npt.ArrayLike) -> pd.Series:
     Series
         ``frames``; ``rate (Hz)``, by the median interval; ``dropped``, how many frames are missing between the first
         and the last; ``first (s)``, ``last (s)``.
+
+    Raises
+    ------
+    TooFew
+        There are no two frames at different times.
     """
-    times = np.asarray(times)
-    interval = np.median(np.diff(times))
+    times = in_order(times, "times of frames")
+    interval = np.median(np.diff(times)) if times.size > 1 else 0
+    if interval == 0:
+        raise TooFew(f"A camera's clock takes two frames or more at different times; here are {times.size}.")
     dropped = (np.round(np.diff(times) / interval) - 1).sum()
     return pd.Series(
         {
@@ -75,7 +86,7 @@ def likelihood_filter(pose: pd.DataFrame, min_likelihood: float = 0.9) -> pd.Dat
     Parameters
     ----------
     pose : DataFrame
-        Columns ``<keypoint>_x``, ``_y`` and ``_likelihood``.
+        Columns ``<keypoint>_x``, ``_y`` and ``_likelihood``; coordinates may be in common px.
     min_likelihood : float
         Points below it are taken away: by 0 none, by 1 all that are not certain. What a likelihood is worth differs
         from tracker to tracker and from point to point: .9 suits DeepLabCut, not every point of Lightning Pose.
@@ -98,7 +109,8 @@ def likelihood_filter(pose: pd.DataFrame, min_likelihood: float = 0.9) -> pd.Dat
     pose = pose.copy()
     for column in pose.columns[pose.columns.str.endswith("_likelihood")]:
         point = column.removesuffix("_likelihood")
-        pose.loc[pose[column] < min_likelihood, [f"{point}_x", f"{point}_y"]] = np.nan
+        coordinates = [f"{point}_{axis}{unit}" for axis in "xy" for unit in ("", COMMON)]
+        pose.loc[pose[column] < min_likelihood, pose.columns.intersection(coordinates)] = np.nan
     return pose
 
 
@@ -115,15 +127,17 @@ def common_pixels(pose: pd.DataFrame, camera: str, mirrored: bool = False) -> pd
     Returns
     -------
     DataFrame
-        ``_x`` and ``_y`` in common px, of a picture of 640 × 512: those of the left camera, 1280 × 1024, are halved.
-        Other columns stay as they are.
+        ``_x_common`` and ``_y_common`` in place of ``_x`` and ``_y``: common px, of a picture of 640 × 512. Those of
+        the left camera, 1280 × 1024, are halved. Other columns stay as they are. The names tell the unit, so that no
+        function takes such a table for one in the camera's own pixels and halves it again.
     """
-    pose = pose.copy()
+    scale, pose = _resolution(camera), pose.copy()
     coordinates = pose.columns.str.endswith(("_x", "_y"))
-    pose.loc[:, coordinates] = pose.loc[:, coordinates] / RESOLUTION[camera]
+    pose.loc[:, coordinates] = pose.loc[:, coordinates] / scale
     if mirrored:
         x = pose.columns.str.endswith("_x")
         pose.loc[:, x] = WIDTH - pose.loc[:, x]
+    pose.columns = np.where(coordinates, pose.columns + COMMON, pose.columns)
     return pose
 
 
@@ -133,7 +147,8 @@ def velocity(pose: pd.DataFrame, keypoint: str, camera: str) -> pd.DataFrame:
     Parameters
     ----------
     pose : DataFrame
-        ``times`` (s) and the point's columns; unlikely points NaN, or as they are.
+        ``times`` (s) and the point's columns, as the camera has them or as `common_pixels` gives them; unlikely points
+        NaN, or as they are.
     keypoint : str
     camera : {'left', 'right', 'body'}
 
@@ -141,10 +156,10 @@ def velocity(pose: pd.DataFrame, keypoint: str, camera: str) -> pd.DataFrame:
     -------
     DataFrame, n_frames rows
         ``x`` (to the right of the picture) and ``y`` (downwards), common px/s at the times of the frames. NaN beside a
-        point that is NaN.
+        point that is NaN, and of a single frame.
     """
-    between, steps = _steps(pose, keypoint, camera)
-    return pd.DataFrame({axis: np.interp(pose["times"], between, step) for axis, step in zip("xy", steps, strict=True)})
+    times, between, steps = _steps(pose, keypoint, camera)
+    return pd.DataFrame({axis: _at(times, between, step) for axis, step in zip("xy", steps, strict=True)})
 
 
 def speed(pose: pd.DataFrame, keypoint: str, camera: str) -> np.ndarray:
@@ -158,7 +173,8 @@ def speed(pose: pd.DataFrame, keypoint: str, camera: str) -> np.ndarray:
     Returns
     -------
     ndarray, shape (n_frames,)
-        Common px/s, so that cameras of other size and frame rate give the same; NaN beside a point that is NaN.
+        Common px/s, so that cameras of other size and frame rate give the same; NaN beside a point that is NaN, and of
+        a single frame.
 
     Notes
     -----
@@ -166,8 +182,8 @@ def speed(pose: pd.DataFrame, keypoint: str, camera: str) -> np.ndarray:
     so where frames were dropped its speed is too high. And it extends a line beyond the first and last step, so a
     speed there may be negative; here it stays what it was.
     """
-    between, steps = _steps(pose, keypoint, camera)
-    return np.interp(pose["times"], between, np.hypot(*steps))
+    times, between, steps = _steps(pose, keypoint, camera)
+    return _at(times, between, np.hypot(*steps))
 
 
 def lick_times(times: np.ndarray, pose: pd.DataFrame, min_likelihood: float = 0.9) -> np.ndarray:
@@ -190,8 +206,10 @@ def lick_times(times: np.ndarray, pose: pd.DataFrame, min_likelihood: float = 0.
         s. Agrees with ``brainbox.behavior.dlc.get_licks`` after ``likelihood_threshold``. The release's
         ``licks.times`` are those of the left and the right camera together, sorted.
     """
+    times = for_each(times, len(pose), "frames", "times")
     moved = np.zeros(max(len(pose) - 1, 0), bool)
     for end in ("tongue_end_l", "tongue_end_r"):
+        _need(pose, *(f"{end}_{what}" for what in ("x", "y", "likelihood")))
         hidden = pose[f"{end}_likelihood"] < min_likelihood
         for axis in "xy":
             step = np.diff(pose[f"{end}_{axis}"].mask(hidden))
@@ -215,7 +233,7 @@ def lick_onsets(frames: npt.ArrayLike, min_gap: float = 0.035) -> np.ndarray:
     ndarray
         s.
     """
-    frames = np.asarray(frames)
+    frames = in_order(frames, "times of licks")
     return frames[np.diff(frames, prepend=-np.inf) > min_gap]
 
 
@@ -223,11 +241,12 @@ def pupil_diameter(pose: pd.DataFrame, suffix: str = "", min_likelihood: float =
     """The pupil's diameter (px) in each frame: the median of six estimates from pairs of its four points.
 
     Points less likely than ``min_likelihood`` are left out; a frame without any pair is NaN. ``suffix`` names other
-    coordinates, as ``"_ens_median"``. Agrees with ``brainbox.behavior.dlc.get_pupil_diameter``.
+    coordinates, as ``"_ens_median"`` or ``"_common"``. Agrees with ``brainbox.behavior.dlc.get_pupil_diameter``.
     """
     points = {}
     for place in ("top", "right", "bottom", "left"):
         name = f"pupil_{place}_r"
+        _need(pose, f"{name}_x{suffix}", f"{name}_y{suffix}", f"{name}_likelihood")
         found = pose[[f"{name}_x{suffix}", f"{name}_y{suffix}"]].to_numpy()
         points[place] = np.where(pose[[f"{name}_likelihood"]] < min_likelihood, np.float32(np.nan), found)
     pairs = [("top", "bottom"), ("left", "right"), *((a, b) for a in ("top", "bottom") for b in ("left", "right"))]
@@ -254,10 +273,19 @@ def signal_to_noise(smooth: npt.ArrayLike, raw: npt.ArrayLike) -> float:
     -------
     float
         Variance ratio; see `MIN_SIGNAL_TO_NOISE`. As in ``SessionLoader.load_pupil`` of ``brainbox.io.one``.
+
+    Raises
+    ------
+    TooFew
+        Smoothing took nothing away, or no frame is known in both.
     """
-    smooth, raw = np.asarray(smooth, float), np.asarray(raw, float)
+    smooth = numbers(smooth, "diameters")
+    raw = numbers(for_each(raw, smooth.size, "frames of the smooth pupil", "raw"), "diameters")
     known = ~np.isnan(smooth) & ~np.isnan(raw)
-    return float(np.var(smooth[known]) / np.var((smooth - raw)[known]))
+    noise = np.var((smooth - raw)[known]) if known.any() else 0.0
+    if noise == 0:
+        raise TooFew(f"In the {known.sum()} frames in which both are known the smooth pupil is the raw one: no noise.")
+    return float(np.var(smooth[known]) / noise)
 
 
 def around(
@@ -280,7 +308,7 @@ def around(
     window : tuple
         Start and stop, s from the event.
     step : float
-        s.
+        s, no longer than the window.
 
     Returns
     -------
@@ -288,13 +316,18 @@ def around(
         Events × times (s from the event), interpolated between frames. NaN where the event or the trace is, outside the
         recording, and between frames that are more than `MAX_GAP` apart.
     """
-    times, values = np.asarray(times), np.asarray(values, float)
+    times, values = _trace(times, values)
+    start, stop = window_around(window)
+    if not 0 < step <= stop - start:
+        raise ValueError(f"A step lasts more than 0 s and {stop - start:g} s at most, as the window; it is {step:g} s.")
     events = pd.Series(events)
-    offsets = np.arange(round((window[1] - window[0]) / step) + 1) * step + window[0]
-    at = events.to_numpy(float)[:, None] + offsets
-    after = np.searchsorted(times, at, side="right").clip(1, times.size - 1)
-    found = np.interp(at, times, values, left=np.nan, right=np.nan)
-    found[times[after] - times[after - 1] > MAX_GAP] = np.nan
+    offsets = np.arange(round((stop - start) / step) + 1) * step + start
+    at = numbers(events, "times of events")[:, None] + offsets
+    found = np.full(at.shape, np.nan)
+    if times.size > 1:
+        after = np.searchsorted(times, at, side="right").clip(1, times.size - 1)
+        found = np.interp(at, times, values, left=np.nan, right=np.nan)
+        found[times[after] - times[after - 1] > MAX_GAP] = np.nan
     return pd.DataFrame(found, events.index, pd.Index(offsets.round(9), name="time"))
 
 
@@ -314,8 +347,13 @@ def mean_in_intervals(times: npt.ArrayLike, values: npt.ArrayLike, intervals: np
         Over the frames from start to before stop whose value is known. NaN without any, where the interval leaves the
         recording, and where frames are missing for more than `MAX_GAP`.
     """
-    times, values = np.asarray(times), np.asarray(values, float)
-    start, stop = np.asarray(intervals, float).T
+    times, values = _trace(times, values)
+    edges = numbers(intervals, "intervals")
+    if edges.ndim != 2 or edges.shape[1] != 2:
+        raise ValueError(f"Intervals are start and stop, of shape (n_intervals, 2); these have shape {edges.shape}.")
+    start, stop = edges.T
+    if not times.size:
+        return np.full(start.shape, np.nan)
     known = ~np.isnan(values)
     first, last = np.searchsorted(times, [start, stop])
     total, n = (np.append(0, np.cumsum(what)) for what in (np.where(known, values, 0), known))
@@ -327,9 +365,36 @@ def mean_in_intervals(times: npt.ArrayLike, values: npt.ArrayLike, intervals: np
     return np.where(seen, total[last] - total[first], np.nan) / np.where(seen, n[last] - n[first], 1)
 
 
-def _steps(pose: pd.DataFrame, keypoint: str, camera: str) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
-    """The times half way between frames, and the point's velocity there along x and y."""
-    times = pose["times"].to_numpy()
+def _steps(pose: pd.DataFrame, keypoint: str, camera: str) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
+    """The times of the frames, those half way between, and the point's velocity there along x and y."""
+    scale = _resolution(camera)
+    points = {name.removesuffix(COMMON)[:-2] for name in pose if str(name).removesuffix(COMMON).endswith("_x")}
+    one_of(keypoint, sorted(points), "keypoint in this table,")
+    _need(pose, "times")
+    times = in_order(pose["times"], "times of frames")
     interval = np.diff(times)
-    x, y = (np.diff(pose[f"{keypoint}_{axis}"].to_numpy(float)) / RESOLUTION[camera] / interval for axis in "xy")
-    return times[:-1] + interval / 2, (x, y)
+    interval[interval == 0] = np.nan
+    velocity = []
+    for axis in "xy":
+        common = f"{keypoint}_{axis}{COMMON}" in pose
+        values = numbers(pose[f"{keypoint}_{axis}{COMMON if common else ''}"], "coordinates")
+        velocity.append(np.diff(values) / (1 if common else scale) / interval)
+    return times, times[:-1] + np.diff(times) / 2, velocity
+
+
+def _at(times: np.ndarray, between: np.ndarray, values: np.ndarray) -> np.ndarray:
+    return np.interp(times, between, values) if between.size else np.full(times.shape, np.nan)
+
+
+def _trace(times: npt.ArrayLike, values: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    times = in_order(times, "times of frames")
+    return times, numbers(for_each(values, times.size, "frames", "the trace"), "values of the trace")
+
+
+def _resolution(camera: str) -> int:
+    return RESOLUTION[one_of(camera, RESOLUTION.keys(), "camera")]
+
+
+def _need(pose: pd.DataFrame, *names: str) -> None:
+    if missing := [name for name in names if name not in pose]:
+        raise ValueError(f"This table of pose lacks {', '.join(missing)}; it has {', '.join(map(str, pose))}.")

@@ -7,8 +7,11 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
+from ..errors import TooFew
 from .blocks import LIKELY, LONGEST, N_UNBIASED, SCALE, SHORTEST
-from .trials import PSYCHOMETRIC, best_fit, psychometric_curve, signed_contrast
+from .checks import numbers
+from .statistics import best_fit
+from .trials import PSYCHOMETRIC, chosen_side, psychometric_curve, signed_contrast
 
 
 def bayes_optimal_p_left(side: np.ndarray) -> np.ndarray:
@@ -17,7 +20,7 @@ def bayes_optimal_p_left(side: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     side : array-like, shape (n_trials,) or (n_sessions, n_trials)
-        Of the stimulus, from the session's first trial on; 0 where it is not known.
+        Of the stimulus, from the session's first trial on; 0 or NaN where it is not known.
 
     Returns
     -------
@@ -32,7 +35,7 @@ def bayes_optimal_p_left(side: np.ndarray) -> np.ndarray:
     representations of prior information in mouse decision-making"), but for the first block, whose end this observer
     knows, and the longest block, 99 trials: the rig cuts lengths to whole trials.
     """
-    side = np.asarray(side)
+    side = numbers(side, "sides")
     length = np.arange(1, LONGEST)
     of_length = np.where(length >= SHORTEST, np.exp(-length / SCALE), 0)
     hazard = of_length / of_length[::-1].cumsum()[::-1]  # P(the block ends with this trial, if it got so far)
@@ -59,8 +62,8 @@ def kernel_p_left(side: np.ndarray, learning_rate: float) -> np.ndarray:
     Parameters
     ----------
     side : array-like, shape (n_trials,)
-        Of the stimulus (the stimulus kernel) or of the choice (the action kernel). Trials without a side change
-        nothing.
+        Of the stimulus (the stimulus kernel) or of the choice (the action kernel). Trials without a side (0 or NaN)
+        change nothing.
     learning_rate : float
         From 0 to 1: how far one trial moves the estimate towards its side.
 
@@ -71,7 +74,9 @@ def kernel_p_left(side: np.ndarray, learning_rate: float) -> np.ndarray:
     """
     from scipy.signal import lfilter  # here, for it takes half a second to load
 
-    side = np.asarray(side)
+    if not 0 <= learning_rate <= 1:
+        raise ValueError(f"A learning rate lies between 0 and 1, not at {learning_rate}.")
+    side = np.nan_to_num(numbers(side, "sides"))
     known = side != 0
     keep = 1 - learning_rate
     estimates, _ = lfilter([learning_rate], [1, -keep], (side[known] < 0).astype(float), zi=[0.5 * keep])
@@ -84,7 +89,7 @@ def fit_kernel(trials: pd.DataFrame, past: np.ndarray) -> pd.Series:
     Parameters
     ----------
     trials : DataFrame
-        One session: columns contrastLeft, contrastRight, choice. Trials without a choice are not fitted.
+        One session: columns contrastLeft, contrastRight, choice. Trials without a choice or a contrast are not fitted.
     past : ndarray, shape (n_trials,)
         What the mouse is taken to learn from: `chosen_side` for the action kernel, `stimulus_side` for the stimulus
         kernel. The fit with the higher likelihood is the better account.
@@ -100,6 +105,8 @@ def fit_kernel(trials: pd.DataFrame, past: np.ndarray) -> pd.Series:
     ------
     ValueError
         ``past`` is not as long as the trials.
+    TooFew
+        The trials with a choice have fewer than four contrasts.
 
     Notes
     -----
@@ -109,8 +116,11 @@ def fit_kernel(trials: pd.DataFrame, past: np.ndarray) -> pd.Series:
     """
     if len(past) != len(trials):
         raise ValueError(f"There are {len(trials)} trials, so past takes as many sides; it has {len(past)}.")
-    chosen = np.abs(trials["choice"].to_numpy()) == 1
-    right, contrast = trials["choice"].to_numpy()[chosen] == -1, signed_contrast(trials)[chosen]
+    side, contrast = chosen_side(trials), signed_contrast(trials)
+    chosen = (side != 0) & ~np.isnan(contrast)
+    right, contrast = side[chosen] > 0, contrast[chosen]
+    if (n := np.unique(contrast).size) < 4:
+        raise TooFew(f"Fitting a curve takes four contrasts or more; the trials with a choice have {n}.")
     bounds = {"learning_rate": (0, 1), "weight": (-5, 5)} | PSYCHOMETRIC
     names, limits = list(bounds), np.array(list(bounds.values()))
 

@@ -14,6 +14,7 @@ import pandas as pd
 from scipy.ndimage import gaussian_filter1d
 from scipy.special import gammainc
 
+from .checks import at_least, in_order
 from .counting import arrays
 
 SAMPLING_RATE = 30_000
@@ -69,8 +70,8 @@ def quality_metrics(spikes: Mapping[str, np.ndarray], n_clusters: int) -> pd.Dat
     Parameters
     ----------
     spikes : Bunch or other mapping
-        ``times`` (s, sorted), ``clusters`` (integers from 0 to ``n_clusters`` − 1), ``amps`` (V) and ``depths`` (µm;
-        NaN allowed), each of shape (n_spikes,), as ``Insertion.spikes`` gives them.
+        ``times`` (s, sorted), ``clusters`` (integers from 0 to ``n_clusters`` − 1), ``amps`` (V) and ``depths`` (µm),
+        each of shape (n_spikes,), as ``Insertion.spikes`` gives them. Amplitudes and depths may be NaN.
     n_clusters : int
         How many units there are; some may have no spikes.
 
@@ -80,13 +81,14 @@ def quality_metrics(spikes: Mapping[str, np.ndarray], n_clusters: int) -> pd.Dat
         One row a unit, in order of ``cluster_id``; float64 but for ``cluster_id`` (int64) and ``bitwise_fail``
         (uint8). The recording lasts from the first spike of any unit to the last.
 
-        - ``amp_max``, ``amp_min``, ``amp_median``: V; the median is taken in dB.
+        - ``amp_max``, ``amp_min``, ``amp_median``: V; the median is taken in dB. Spikes whose amplitude is not known
+          do not count in it, in the next one and in the two of what may be missed.
         - ``amp_std_dB``: standard deviation of the amplitudes in dB; NaN for one spike.
         - ``contamination``: the intervals below 1.5 ms, by twice the number that independent spikes would give
           (0 for a clean unit, .5 if all are noise); of spikes within .1 ms only the first counts.
         - ``contamination_alt``: the fraction of foreign spikes that the intervals below 1.5 ms suggest (after Hill
           et al. 2011), the recording taken from the unit's own first spike to its last.
-        - ``drift``: µm an hour by which the depth changes from spike to spike, either way summed.
+        - ``drift``: µm an hour by which the depth changes from spike to spike, either way summed; NaN if a depth is.
         - ``missed_spikes_est``: fraction of spikes too small to be found, if amplitudes are symmetric about their
           peak (after Hill et al. 2011); at most .5, NaN for 500 spikes or fewer.
         - ``noise_cutoff``: see `noise_cutoff`.
@@ -102,7 +104,9 @@ def quality_metrics(spikes: Mapping[str, np.ndarray], n_clusters: int) -> pd.Dat
     Raises
     ------
     ValueError
-        The spikes lack an array, are not in order, have no amplitude, or belong to a unit that is not there.
+        The spikes lack an array, are not in order, have an amplitude below 0, or belong to a unit that is not there.
+    TooFew
+        There are no spikes.
 
     Notes
     -----
@@ -131,12 +135,13 @@ def trough_to_peak(waveforms: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray, shape (n_units,)
-        ms.
+        ms; NaN where the waveform is flat or not known, or ends with its trough.
     """
-    own = waveforms[:, :, 0]
+    own = np.asarray(waveforms, float)[:, :, 0]
     trough = own.argmin(axis=1)
     after = np.where(np.arange(own.shape[1]) > trough[:, None], own, -np.inf)
-    return (after.argmax(axis=1) - trough) / SAMPLING_RATE * 1000
+    known = ~np.isnan(own).any(axis=1) & (np.ptp(own, axis=1) > 0) & (trough < own.shape[1] - 1)
+    return np.where(known, (after.argmax(axis=1) - trough) / SAMPLING_RATE * 1000, np.nan)
 
 
 def quality_labels(metrics: pd.DataFrame) -> pd.DataFrame:
@@ -187,7 +192,7 @@ def autocorrelogram(times: np.ndarray, bin_size: float = 1 / SAMPLING_RATE, n_bi
         ``bin_size`` is less than a sample.
     """
     samples, width = _samples(times), _width(bin_size)
-    pairs = np.zeros(n_bins, int)
+    pairs = np.zeros(at_least(n_bins, 1, "n_bins"), int)
     first = np.arange(samples.size)
     for ahead in count(1):  # each spike with the next, with the one after that, … as long as any is close enough
         first = first[first < samples.size - ahead]
@@ -280,7 +285,7 @@ def noise_cutoff(amps: np.ndarray) -> float:
     Parameters
     ----------
     amps : ndarray, shape (n_spikes,)
-        Of one unit: V (or any unit).
+        Of one unit: V (or any unit); NaN are left out.
 
     Returns
     -------
@@ -288,7 +293,8 @@ def noise_cutoff(amps: np.ndarray) -> float:
         By how many standard deviations of the upper bins' heights the second bin is higher than their mean; NaN if
         they have no spread, as with few spikes. Agrees with ``brainbox.metrics.single_units.noise_cutoff``.
     """
-    if amps.size < 2:
+    amps = amps[~np.isnan(amps)]
+    if amps.size < 2 or amps.max() <= 0:
         return np.nan
     heights, _ = np.histogram(amps, np.linspace(0, amps.max(), 100))
     peak = heights.argmax()
@@ -313,11 +319,11 @@ def _unit_metrics(times: np.ndarray, amps: np.ndarray, depths: np.ndarray, start
     }
     if not times.size:
         return row
+    amps = amps[~np.isnan(amps)]
     decibel = 20 * np.log10(amps)
+    if amps.size:
+        row |= {"amp_max": amps.max(), "amp_min": amps.min(), "amp_median": 10 ** (np.median(decibel) / 20)}
     return row | {
-        "amp_max": amps.max(),
-        "amp_min": amps.min(),
-        "amp_median": 10 ** (np.median(decibel) / 20),
         "amp_std_dB": decibel.std(ddof=1, dtype=float) if amps.size > 1 else np.nan,
         "contamination": _contamination(times, seconds),
         "contamination_alt": _contamination_alt(times),
@@ -370,7 +376,7 @@ def _confidence(within: np.ndarray, by_chance: int, contamination: float | np.nd
 
 
 def _samples(times: np.ndarray) -> np.ndarray:
-    return (times * SAMPLING_RATE).astype(np.int64)
+    return (in_order(times, "times of spikes") * SAMPLING_RATE).astype(np.int64)
 
 
 def _width(bin_size: float) -> int:
@@ -388,6 +394,6 @@ def _checked(spikes: Mapping[str, np.ndarray], n_clusters: int) -> list[np.ndarr
             f"Clusters of spikes must be integers from 0 to {n_clusters - 1}; they are {clusters.dtype} from "
             f"{clusters.min()} to {clusters.max()}."
         )
-    if not 0 <= amps.min() <= amps.max() < np.inf:
-        raise ValueError("Amplitudes of spikes must be finite and not below 0 V: leave out the spikes that have none.")
+    if ((amps < 0) | np.isinf(amps)).any():
+        raise ValueError("Amplitudes of spikes must be finite and not below 0 V: give those that are not known as NaN.")
     return found

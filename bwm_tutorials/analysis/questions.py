@@ -6,9 +6,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..errors import DataError, MissingDataset
-from .blocks import pseudosessions
-from .trials import bwm_mask, stimulus_side
+from ..errors import DataError, MissingDataset, TooFew
+from .blocks import both_biased, pseudosessions
+from .checks import one_of, window_around
+from .trials import bwm_mask, chosen_side, stimulus_side
+from .vocabulary import column
 
 EVENTS = ("stimOn_times", "goCue_times", "firstMovement_times", "feedback_times")
 N_NULL = 10_000  # so that a single one of some hundred units can be significant when corrected
@@ -23,7 +25,7 @@ class Variable(NamedTuple):
 
 
 def _block(trials: pd.DataFrame) -> pd.Series:
-    return trials["probabilityLeft"].where(trials["probabilityLeft"] != 0.5)
+    return pd.Series(both_biased(column(trials, "probabilityLeft")), trials.index)
 
 
 def _side(trials: pd.DataFrame) -> pd.Series:
@@ -31,11 +33,11 @@ def _side(trials: pd.DataFrame) -> pd.Series:
 
 
 def _choice(trials: pd.DataFrame) -> pd.Series:
-    return trials["choice"].map({1: "left", -1: "right"})
+    return pd.Series(chosen_side(trials), trials.index).map({-1: "left", 1: "right"})
 
 
 def _feedback(trials: pd.DataFrame) -> pd.Series:
-    return trials["feedbackType"].map({1: "reward", -1: "no reward"})
+    return pd.Series(column(trials, "feedbackType"), trials.index).map({1: "reward", -1: "no reward"})
 
 
 # The values of each variable, and the names of those that go along with it.
@@ -71,9 +73,11 @@ def variable(trials: pd.DataFrame, name: str, seed: int = 1) -> Variable:
     Raises
     ------
     DataError
-        There is no variable of this name.
+        There is no variable of this name, or its column is not of the release's vocabulary.
     MissingDataset
-        The trials lack a column, or the variable does not have both values in them.
+        The trials lack a column.
+    TooFew
+        The variable does not have both values in them.
 
     Notes
     -----
@@ -102,7 +106,7 @@ def put_in(units: pd.DataFrame, name: str) -> pd.Series:
         By probe and cluster id: units that know it at any time, also outside the window of a question. A unit that
         knows another variable may tell this one as well, where both go together.
     """
-    gain = units.set_index(["probe", "cluster_id"])[f"{name.split()[0]}_gain"]
+    gain = units.set_index(["probe", "cluster_id"])[f"{one_of(name, VARIABLES, 'variable').split()[0]}_gain"]
     return (gain != 0).rename_axis(["probe", "cluster"]).rename("put in")
 
 
@@ -150,12 +154,13 @@ def also_in_window(trials: pd.DataFrame, name: str, event: str, window: tuple[fl
     Raises
     ------
     DataError
-        There is no variable of this name, or the window does not stop after its start.
-    MissingDataset
+        As `variable`.
+    ValueError
+        The window does not stop after its start, or is in milliseconds.
+    MissingDataset, TooFew
         As `variable` and `kept_events`.
     """
-    if not window[0] < window[1]:
-        raise DataError(f"A window stops after its start; {tuple(window)} does not: give (start, stop) in seconds.")
+    window = window_around(window)
     at = kept_events(trials, event)[_compared(trials, name)[0].notna()].dropna()
     since = trials.reindex(index=at.index, columns=[name for name in EVENTS if name in trials]).sub(at, axis=0)
     return ((since >= window[0]) & (since < window[1])).mean().rename_axis("in the window").to_frame("share of trials")
@@ -165,16 +170,13 @@ def _compared(trials: pd.DataFrame, name: str) -> tuple[pd.Series, pd.DataFrame 
     """The values of a variable, and what trials that are compared are alike in."""
     if name not in _KNOWN:
         raise DataError(f"There is no variable {name!r}; there are {', '.join(map(repr, _KNOWN))}.")
-    try:
-        column, along = _KNOWN[name]
-        values = column(trials).rename(name)
-        others = {other: _KNOWN[other][0](trials) for other in along}
-        condition = pd.DataFrame(others | {"probabilityLeft": trials["probabilityLeft"]}) if along else None
-    except KeyError as lacking:
-        raise MissingDataset(f"For the {name} these trials lack {lacking.args[0]}.") from None
-    if values.nunique() < 2:
-        raise MissingDataset(f"The {name} does not have both of its values in these trials: nothing can be compared.")
-    return values, condition
+    values_of, along = _KNOWN[name]
+    values = values_of(trials).rename(name)
+    if (there := values.dropna().unique()).size < 2:
+        only = f"only {there[0]}" if there.size else "none"
+        raise TooFew(f"The {name} does not have both of its values in these trials, {only}: nothing can be compared.")
+    others = {other: _KNOWN[other][0](trials) for other in along}
+    return values, pd.DataFrame(others | {"probabilityLeft": trials["probabilityLeft"]}) if along else None
 
 
 def _known(event: str, trials: pd.DataFrame) -> str:

@@ -3,6 +3,7 @@
 from functools import cache
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
@@ -27,20 +28,23 @@ def inside(acronyms: pd.Series, region: str) -> pd.Series:
     acronyms : Series of str
     region : str
         An acronym at any level of the Allen atlas; ``'all'`` takes every region, but not `NOT_REGIONS`. Nothing is
-        inside of one that the atlas does not have.
+        inside of one that the atlas does not have, and what is not known (NaN) is inside of none.
 
     Returns
     -------
     Series of bool
     """
     if region == "all":
-        return ~acronyms.isin(NOT_REGIONS)
+        return acronyms.notna() & ~acronyms.isin(NOT_REGIONS)
     atlas = brain_regions()
     return acronyms.isin(atlas.descendants(atlas.acronym2id(region))["acronym"] if region in atlas.acronym else [])
 
 
 def beryl(acronyms: pd.Series) -> pd.Series:
-    """Return the region of each acronym in the Beryl mapping, by which the Brain Wide Map names regions."""
+    """Return the region of each acronym in the Beryl mapping, by which the Brain Wide Map names regions.
+
+    NaN for an acronym that the atlas does not have, as in `cosmos`.
+    """
     return _mapped(acronyms, "Beryl")
 
 
@@ -50,5 +54,9 @@ def cosmos(acronyms: pd.Series) -> pd.Series:
 
 
 def _mapped(acronyms: pd.Series, mapping: str) -> pd.Series:
-    known = acronyms.unique().astype(str)  # looking up each unit's own takes minutes
-    return acronyms.map(dict(zip(known, brain_regions().acronym2acronym(known, mapping=mapping), strict=True)))
+    atlas = brain_regions()
+    known = np.array(
+        [name for name in acronyms.unique() if name in atlas.acronym], str
+    )  # each unit's own takes minutes
+    found = atlas.acronym2acronym(known, mapping=mapping) if known.size else known
+    return acronyms.map(dict(zip(known, found, strict=True)))

@@ -7,6 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..errors import TooFew
+from .checks import for_each, native, numbers, window_around
+from .comparing import TRIALS, compared, groups
 from .counting import Spikes
 from .spikes import around, counts_in_intervals
 from .statistics import CORRECTION, adjusted, permutation_p, signed_rank
@@ -41,12 +44,15 @@ def responsive_units(
     ------
     ValueError
         The windows overlap or differ in length, or as `counts_in_intervals`.
+    TooFew
+        In no trial do both windows lie in the recording.
 
     Notes
     -----
     Agrees with ``brainbox.task.closed_loop.responsive_units``, which allows windows of different length. There, rates
     of units that do not respond differ in rank all the same: one spike is a higher rate in the shorter window.
     """
+    response, baseline = window_around(response), window_around(baseline)
     if baseline[0] < response[1] and response[0] < baseline[1]:
         raise ValueError(
             f"The response window, {response[0]} to {response[1]} s, overlaps the baseline, {baseline[0]} to "
@@ -65,8 +71,8 @@ def responsive_units(
     table = rates.join(signed_rank((during - before).to_numpy()).set_index(rates.index))
     table.attrs = {
         "events": during.attrs["events"],
-        "response": tuple(response),
-        "baseline": tuple(baseline),
+        "response": response,
+        "baseline": baseline,
         "test": "Wilcoxon signed rank",
         "correction": CORRECTION,
         "n_trials": int(known.sum()),
@@ -111,20 +117,22 @@ def selectivity(
         .5, the recording itself counted in; ``p_adjusted``, for as many tests as there are units. Its ``attrs`` have
         those of ``counts``, and ``test``, ``null``, ``correction``, ``values`` (lower and higher), ``n_trials`` and
         ``trials`` (those that were compared), ``n_rarer`` (of these, the trials of the value that is rarer in their
-        condition: how much there is to compare).
+        condition: how much there is to compare), ``smallest_p`` (that this null can give).
 
     Raises
     ------
     ValueError
-        The variable does not have two values in the trials that are known, no condition has both, the null's values are
-        others, or lengths differ.
+        The variable has more than two values, the null's values are others, or lengths differ.
+    TooFew
+        The variable does not have two values in the trials that are known, no condition has both, or the null can be
+        dealt out in so few ways that no p is below .05.
 
     Notes
     -----
     The test of Steinmetz et al. (2019, Nature 576:266) and of the Brain Wide Map (International Brain Laboratory 2025),
     with pseudosessions after Harris (2020, "Nonsense correlations in neuroscience").
     """
-    auc, by_chance_auc, said = _compared(counts, variable, condition, null, seed)
+    auc, by_chance_auc, said = compared(counts, variable, condition, null, seed)
     p = permutation_p((~(np.abs(by_chance_auc - 0.5) < np.abs(auc - 0.5))).T)
     table = pd.DataFrame({"auc": auc, "p": p, "p_adjusted": adjusted(p)}, counts.index)
     table.attrs = counts.attrs | {"test": "condition-combined Mann-Whitney", "correction": CORRECTION} | said
@@ -157,11 +165,15 @@ def null_detection_rate(
     Raises
     ------
     ValueError
-        As `selectivity`.
+        As `selectivity`, or the null is of 20 sequences or fewer, among which no p is below .05.
     """
     from scipy.stats import false_discovery_control, rankdata
 
-    _, auc, _ = _compared(counts, variable, condition, null, seed)
+    _, auc, _ = compared(counts, variable, condition, null, seed)
+    if len(auc) <= 20:
+        raise ValueError(
+            f"Among {len(auc)} sequences no p is below 1/{len(auc)}: give 21 or more, to find any below .05."
+        )
     # How many lie as far or farther, the sequence itself counted in.
     p = rankdata(-np.abs(auc - 0.5), method="max", axis=0) / len(auc)
     shares = {"p": p, "p_adjusted": false_discovery_control(p, axis=1)}
@@ -185,7 +197,7 @@ def noise_correlations(counts: pd.DataFrame, condition: npt.ArrayLike | pd.DataF
         Units × units: Pearson correlation of what remains. NaN for a unit with itself, and where nothing varies. Slow
         drift is part of it. Its ``attrs`` have those of ``counts``, ``n_trials`` and ``trials``.
     """
-    group = _groups(condition, counts.shape[1])
+    group = groups(condition, counts.shape[1])
     known = (group >= 0) & counts.notna().all().to_numpy()
     values, group = counts.to_numpy(float)[:, known], group[known]
     rest = np.empty_like(values)
@@ -211,10 +223,10 @@ def comparable_pairs(variable: npt.ArrayLike, condition: npt.ArrayLike | pd.Data
     variable, condition : array-like, shape (n_trials,)
         As in `selectivity`; NaN leaves a trial out, no condition takes all together.
     """
-    variable = np.asarray(variable, float)
-    group = _groups(condition, variable.size)
-    known = (group >= 0) & ~np.isnan(variable)
-    table = pd.crosstab(group[known], variable[known])
+    value, _ = pd.factorize(native(variable))
+    group = groups(condition, value.size)
+    known = (group >= 0) & (value >= 0)
+    table = pd.crosstab(group[known], value[known])
     return int(table.prod(axis=1).sum()) if table.shape[1] == 2 else 0
 
 
@@ -236,13 +248,28 @@ def rank_correlations(counts: pd.DataFrame, values: npt.ArrayLike, orders: np.nd
         One row a unit: ``rho``, the rank correlation (0 where a unit's counts are all equal), ``p``, two-sided, the
         share of the null as far from 0, the recording itself counted in, and ``p_adjusted`` for as many tests as there
         are units (Benjamini–Hochberg).
+
+    Raises
+    ------
+    ValueError
+        There is not one value, or one place in each order, for each trial.
+    TooFew
+        Fewer than three trials are known, all have the same value, or no order moves any.
     """
     from scipy.stats import rankdata
 
-    values = np.asarray(values, float)
+    n_trials = counts.shape[1]
+    values, orders = numbers(for_each(values, n_trials, TRIALS, "values"), "values"), native(orders)
+    if orders.ndim != 2 or not (np.sort(orders, axis=1) == np.arange(n_trials)).all():
+        raise ValueError(
+            f"Orders are each of {n_trials} trials once, of shape (n, {n_trials}); these are {orders.shape}."
+        )
     known = counts.notna().all().to_numpy() & ~np.isnan(values)
     if known.sum() < 3:
-        raise ValueError(f"A correlation takes three trials that are known or more; here are {known.sum()}.")
+        raise TooFew(f"A correlation takes three trials that are known or more; here are {known.sum()}.")
+    if np.ptp(values[known]) == 0 or (orders == np.arange(n_trials)).all():
+        what = "have the same value" if np.ptp(values[known]) == 0 else "stay in their place in every order of the null"
+        raise TooFew(f"All {known.sum()} trials that are known {what}, so there is nothing to correlate.")
     # The order of the trials that are known, among themselves.
     place = np.cumsum(known) - 1
     orders = place[orders[known[orders]]].reshape(len(orders), known.sum())
@@ -272,9 +299,22 @@ def circular_correlations(values: npt.ArrayLike, rates: pd.DataFrame, step: floa
     -------
     DataFrame
         Units × shifts (s): Pearson correlation. At a shift above 0 the unit lags: its rate comes that much later than
-        what it is compared with. Shifts far from 0 are a null in which both are as slow as ever.
+        what it is compared with. Shifts far from 0 are a null in which both are as slow as ever. 0 where nothing
+        varies.
+
+    Raises
+    ------
+    ValueError
+        Something is NaN, or there are not as many steps of the trace as of the rates.
+    TooFew
+        There are no two steps.
     """
-    values, n = np.asarray(values, float), len(values)
+    n = rates.shape[1]
+    values = numbers(for_each(values, n, "steps", "the trace"), "values of the trace")
+    if n < 2 or not step > 0:
+        raise TooFew(f"A correlation at shifts takes two steps or more of more than 0 s; here are {n} of {step} s.")
+    if not (np.isfinite(values).all() and np.isfinite(rates.to_numpy(float)).all()):
+        raise ValueError("A ring has no gaps: fill in or cut away the steps in which the trace or a rate is NaN.")
     ours = np.fft.rfft(_standard(values))
     theirs = np.fft.rfft(_standard(rates.to_numpy(float)), axis=1)
     theirs *= ours.conj()
@@ -284,97 +324,9 @@ def circular_correlations(values: npt.ArrayLike, rates: pd.DataFrame, step: floa
     return pd.DataFrame(rho[:, order], rates.index, pd.Index((shifts[order] * step).round(9), name="shift"))
 
 
-def _compared(
-    counts: pd.DataFrame,
-    variable: npt.ArrayLike,
-    condition: npt.ArrayLike | pd.DataFrame | None,
-    null: int | np.ndarray,
-    seed: int,
-) -> tuple[np.ndarray, np.ndarray, dict]:
-    """The auc of each unit, (n_units,), those of the null, (n, n_units), and what was compared."""
-    from scipy.stats import rankdata
-
-    n_trials = counts.shape[1]
-    value, values = pd.factorize(_for_each(variable, n_trials, "variable"), sort=True)
-    group = _groups(condition, n_trials)
-    known = (value >= 0) & (group >= 0) & counts.notna().all().to_numpy()
-    if len(values) != 2:
-        raise ValueError(
-            f"A variable has two values and NaN elsewhere; this one has {len(values)}: "
-            f"{', '.join(map(str, values[:5]))}{', …' if len(values) > 5 else ''}."
-        )
-    high, (group, _) = value[known] == 1, pd.factorize(group[known])
-    ranks = np.empty((len(counts), high.size))
-    of_group = group[:, None] == np.arange(group.max(initial=0) + 1)
-    for trials in of_group.T:
-        ranks[:, trials] = rankdata(counts.to_numpy()[:, known][:, trials], axis=1)
-    if np.ndim(null):
-        described, shuffled = f"{len(null)} given sequences", _same_values(np.asarray(null), known, values)
-    else:
-        among = "of all trials" if condition is None else "within conditions"
-        described, shuffled = f"{null} shuffles {among}", np.tile(high, (null, 1))
-        rng = np.random.default_rng(seed)
-        for trials in of_group.T:
-            shuffled[:, trials] = rng.permuted(shuffled[:, trials], axis=1)
-    auc = _auc(high[None], ranks, of_group)[0]
-    if np.isnan(auc).any():
-        raise ValueError("In no condition has the variable both values: take a condition that does not determine it.")
-    said = {
-        "null": described,
-        "values": tuple(values.tolist()),
-        "n_trials": high.size,
-        "n_rarer": int(np.minimum(high @ of_group.astype(int), ~high @ of_group.astype(int)).sum()),
-        "trials": tuple(counts.columns[known]),
-    }
-    return auc, _auc(shuffled, ranks, of_group), said
-
-
 def _standard(values: np.ndarray) -> np.ndarray:
     """Values along the last axis with mean 0 and length 1; zeros where all are equal."""
     centred = values - values.mean(axis=-1, keepdims=True)
     length = np.linalg.norm(centred, axis=-1, keepdims=True)
     centred /= np.where(length > 1e-9, length, np.inf)
     return centred
-
-
-def _auc(high: np.ndarray, ranks: np.ndarray, of_group: np.ndarray) -> np.ndarray:
-    """For each way to call trials high, and each unit: the share of pairs in a group whose high trial ranks higher.
-
-    ``high`` is (n, n_trials), ``ranks`` (n_units, n_trials), ``of_group`` (n_trials, n_groups). Sums of ranks are
-    multiples of ½ and exact in floating point, so that ties with the null are ties on any computer.
-    """
-    high, of_group = high.astype(float), of_group.astype(float)
-    n_high = high @ of_group
-    n_low = of_group.sum(axis=0) - n_high
-    wins = high @ ranks.T - (n_high * (n_high + 1) / 2).sum(axis=1, keepdims=True)
-    with np.errstate(invalid="ignore"):  # no pair at all
-        return wins / (n_high * n_low).sum(axis=1, keepdims=True)
-
-
-def _same_values(null: np.ndarray, known: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Where the sequences of a null have the higher value, in the trials that are known."""
-    if null.ndim != 2 or null.shape[1] != known.size:
-        raise ValueError(f"There are {known.size} trials, so the null is of shape (n, {known.size}), not {null.shape}.")
-    null = null[:, known]
-    if not np.isin(null, values).all():
-        raise ValueError(
-            f"The variable is {values[0]} or {values[1]} in the trials compared, and the null has other values there."
-        )
-    return null == values[1]
-
-
-def _groups(condition: npt.ArrayLike | pd.DataFrame | None, n_trials: int) -> np.ndarray:
-    """Number of each trial's condition, −1 where it is not known."""
-    if condition is None:
-        return np.zeros(n_trials, int)
-    if isinstance(condition, pd.DataFrame):
-        _for_each(condition.index, n_trials, "condition")
-        return condition.groupby(list(condition)).ngroup().to_numpy()
-    return pd.factorize(_for_each(condition, n_trials, "condition"))[0]
-
-
-def _for_each(labels: npt.ArrayLike, n_trials: int, name: str) -> np.ndarray:
-    labels = np.asarray(labels)
-    if labels.shape != (n_trials,):
-        raise ValueError(f"There are {n_trials} trials in the counts, and {name} has the shape {labels.shape}.")
-    return labels

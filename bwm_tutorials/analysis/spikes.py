@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from . import counting
+from .checks import labels, numbers, window_around
 from .counting import Spikes
 
 
@@ -78,15 +79,14 @@ def around(events: npt.ArrayLike, window: tuple[float, float]) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        The window does not stop after its start, or the events have more than one dimension.
+        The window does not stop after its start or reaches farther than 60 s (milliseconds?), or the events have more
+        than one dimension.
     """
-    start, stop = map(float, window)
-    if not start < stop:
-        raise ValueError(f"A window stops after its start; this is from {start} to {stop} s.")
+    start, stop = window_around(window)
     if np.ndim(events) != 1:
         raise ValueError(f"Events are one time each, of shape (n_events,); these have the shape {np.shape(events)}.")
     events = pd.Series(events)
-    times = events.to_numpy(float)
+    times = numbers(events, "times of events")
     table = pd.DataFrame({"start": times + start, "stop": times + stop}, index=events.index)
     table.attrs = {"events": "events" if events.name is None else str(events.name), "window": (start, stop)}
     return table
@@ -108,16 +108,17 @@ def aligned(
     -------
     DataFrame
         One row a spike and event: ``trial`` (position among the events, from 0) and ``time`` (s from the event). A
-        spike in the windows of two events has two rows; events that `trial_counts` leaves out have none.
+        spike in the windows of two events has two rows; events that `trial_counts` leaves out have none, like a unit
+        without spikes.
     """
     trains, _ = counting.trains(spikes, [unit])
     table = around(events, window)
-    times = trains.times[np.asarray(spikes["clusters"]) == unit]
+    times = trains.times[trains.clusters == unit]
     first, last = np.searchsorted(times, table["start"]), np.searchsorted(times, table["stop"])
     n = np.where(counting.inside(trains, *table.to_numpy().T), last - first, 0)
     trial = np.repeat(np.arange(n.size), n)
     nth = np.arange(trial.size) - np.repeat(np.cumsum(n) - n, n)
-    return pd.DataFrame({"trial": trial, "time": times[first[trial] + nth] - np.asarray(events, float)[trial]})
+    return pd.DataFrame({"trial": trial, "time": times[first[trial] + nth] - numbers(events, "times of events")[trial]})
 
 
 def counts_in_intervals(
@@ -132,7 +133,7 @@ def counts_in_intervals(
     intervals : DataFrame or array-like, shape (n_intervals, 2)
         Start and stop (s), as `around` gives them; in any order, overlaps allowed.
     units : array-like of int, optional
-        Cluster ids, in the order wanted. Default all that have spikes.
+        Cluster ids, in the order wanted. Default all that have spikes; one that has none is silent, and has zeros.
 
     Returns
     -------
@@ -144,14 +145,15 @@ def counts_in_intervals(
     Raises
     ------
     ValueError
-        Spikes are not in order, an interval ends before it starts, none lies in the recording, or a unit has no
-        spikes.
+        Spikes are not in order, an interval ends before it starts, or ids of units are none or come twice.
+    TooFew
+        There are no spikes, or no interval lies in the recording.
     """
     trains, units = counting.trains(spikes, units)
     table = intervals if isinstance(intervals, pd.DataFrame) else pd.DataFrame(np.asarray(intervals))
     if table.shape[1] != 2:
         raise ValueError(f"Intervals are start and stop, of shape (n_intervals, 2); these have shape {table.shape}.")
-    edges = table.to_numpy(float)
+    edges = numbers(table, "intervals")
     if (edges[:, 0] > edges[:, 1]).any():
         raise ValueError("An interval ends before it starts: the first column is the start, the second the stop.")
     inside = np.flatnonzero(counting.inside(trains, *edges.T))
@@ -254,21 +256,21 @@ def peth(
     centres = counting.centres(window, bin_size)
     start, stop = table.to_numpy().T
     inside = counting.inside(trains, start, stop)
-    code, labels = np.zeros(len(table), int), None
+    code, known = np.zeros(len(table), int), None
     if condition is not None:
         if np.shape(condition) != (len(table),):
             raise ValueError(f"There are {len(table)} events, and condition has the shape {np.shape(condition)}.")
-        code, labels = pd.factorize(pd.Series(condition), sort=True)
-        if not len(labels):
+        code, known = pd.factorize(labels(condition), sort=True)
+        if not len(known):
             raise ValueError("None of the events has a label: condition is NaN everywhere.")
-    chosen = [inside & (code == c) for c in range(1 if labels is None else len(labels))]
+    chosen = [inside & (code == c) for c in range(1 if known is None else len(known))]
     moments = [counting.moments(trains, start[t], stop[t], units.size, centres.size, bin_size) for t in chosen]
     mean, sem = (np.concatenate(part) / bin_size for part in zip(*moments, strict=True))
     rows, n_trials = units, int(inside.sum())
-    if labels is not None:
-        labels = pd.Index(labels, name=getattr(condition, "name", None) or "condition")
-        rows = pd.MultiIndex.from_product([labels, units])
-        n_trials = pd.Series([t.sum() for t in chosen], labels, name="n_trials")
+    if known is not None:
+        known = pd.Index(known, name=getattr(condition, "name", None) or "condition")
+        rows = pd.MultiIndex.from_product([known, units])
+        n_trials = pd.Series([t.sum() for t in chosen], known, name="n_trials")
     columns = pd.Index(centres, name="time")
     mean, sem = (pd.DataFrame(values, rows, columns) for values in (mean, sem))
     return Peth(mean, sem, n_trials, **table.attrs, bin_size=bin_size)
@@ -281,7 +283,7 @@ def smoothed(rates: Peth, sigma: float) -> Peth:
     ----------
     rates : Peth
     sigma : float
-        Its standard deviation, s; 0 changes nothing.
+        Its standard deviation, s; 0 changes nothing, and more than the window is long is refused.
 
     Returns
     -------
@@ -291,6 +293,9 @@ def smoothed(rates: Peth, sigma: float) -> Peth:
     """
     from scipy.ndimage import gaussian_filter1d
 
+    length = rates.window[1] - rates.window[0]
+    if not 0 <= sigma <= length:
+        raise ValueError(f"A Gaussian is 0 to {length:g} s wide here, as long as the window; sigma is {sigma:g} s.")
     if sigma == 0:
         return rates
     mean = rates.mean.copy()

@@ -2,16 +2,22 @@
 
 Conventions of the release: ``choice`` is +1 for a left report and −1 for a right one; contrasts are fractions, NaN
 on the side without a stimulus. Here signed contrasts are percent, right positive, as in ``brainbox``, and sides are −1
-for left and +1 for right.
+for left and +1 for right. NaN is what is not known: of a choice no choice, of feedback neither reward nor none. Columns
+of other words, such as contrasts in percent, are refused (see `vocabulary`).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+import warnings
+from collections.abc import Mapping
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy.special import erf
 
-from ..errors import MissingDataset
+from ..errors import TooFew
+from .checks import at_least, for_each, labels, numbers, one_of, some
+from .statistics import best_fit
+from .vocabulary import column, require
 
 Z_95 = 1.959963984540054
 EARLIEST, LATEST = 0.08, 2.0  # s from the stimulus to the first movement, in the trials that the Brain Wide Map keeps
@@ -19,6 +25,8 @@ EVENTS = ("stimOn_times", "choice", "feedback_times", "probabilityLeft", "firstM
 """Columns that must not be NaN in them."""
 PSYCHOMETRIC = {"bias": (-100, 100), "threshold": (0.1, 100), "lapse_low": (0, 0.5), "lapse_high": (0, 0.5)}
 """Parameters of a psychometric curve and their limits: percent contrast, percent contrast, fraction, fraction."""
+SIDES = {-1: "left", 1: "right"}
+OUTCOMES, TIMINGS = ("rewarded", "not rewarded", "no choice"), ("early", "in time", "late")
 
 
 def signed_contrast(trials: pd.DataFrame) -> np.ndarray:
@@ -27,23 +35,35 @@ def signed_contrast(trials: pd.DataFrame) -> np.ndarray:
     Returns
     -------
     ndarray, shape (n_trials,)
-        A trial at 0 % contrast gives 0 whichever side it was assigned to. Agrees with
-        ``brainbox.behavior.training.get_signed_contrast``.
+        A trial at 0 % contrast gives 0 whichever side it was assigned to, one without any contrast NaN. Agrees with
+        ``brainbox.behavior.training.get_signed_contrast``, which gives 0 there as well.
     """
-    return 100 * (trials["contrastRight"].fillna(0) - trials["contrastLeft"].fillna(0)).to_numpy()
+    left, right = column(trials, "contrastLeft"), column(trials, "contrastRight")
+    return np.where(np.isnan(left) & np.isnan(right), np.nan, 100 * (np.nan_to_num(right) - np.nan_to_num(left)))
 
 
 def stimulus_side(trials: pd.DataFrame) -> np.ndarray:
-    """The side of the stimulus: −1 left, +1 right, 0 if neither contrast is known.
+    """The side of the stimulus: −1 left, +1 right, 0 if it is not known.
 
-    A stimulus of 0 % contrast has a side too: that of the column that is not NaN.
+    A stimulus of 0 % contrast has a side too: that of the column that is not NaN. Where both are known, as in tables
+    that have 0 on the side without a stimulus, it is the side of the higher contrast; a warning says in how many
+    trials neither is.
     """
-    return trials["contrastRight"].notna().to_numpy() * 1 - trials["contrastLeft"].notna().to_numpy()
+    left, right = column(trials, "contrastLeft"), column(trials, "contrastRight")
+    side = np.where(np.isnan(right), 0, 1) - np.where(np.isnan(left), 0, 1)
+    both = ~np.isnan(left) & ~np.isnan(right)
+    side[both] = np.sign(right - left)[both]
+    if unknown := int((both & (side == 0)).sum()):
+        warnings.warn(
+            f"In {unknown} of {len(trials)} trials both sides have the same contrast: the stimulus' side is not known.",
+            stacklevel=2,
+        )
+    return side
 
 
 def chosen_side(trials: pd.DataFrame) -> np.ndarray:
     """The side that the mouse reported: −1 left, +1 right, 0 without a choice; the release's ``choice``, negated."""
-    return -trials["choice"].fillna(0).to_numpy()
+    return -np.nan_to_num(column(trials, "choice")).astype(int)
 
 
 def psychometric(trials: pd.DataFrame) -> pd.DataFrame:
@@ -52,7 +72,7 @@ def psychometric(trials: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     trials : DataFrame
-        Columns contrastLeft, contrastRight, choice. Trials without a choice (0 or NaN) are left out.
+        Columns contrastLeft, contrastRight, choice. Trials without a choice (0 or NaN) or a contrast are left out.
 
     Returns
     -------
@@ -60,9 +80,8 @@ def psychometric(trials: pd.DataFrame) -> pd.DataFrame:
         Indexed by signed contrast (percent, right positive): ``n_trials``, ``p_right`` (fraction), and ``low`` and
         ``high``, the 95 % Wilson limits of ``p_right`` (Wilson 1927).
     """
-    chosen = np.abs(trials["choice"].to_numpy()) == 1  # not NaN, which an older session may have
-    right = trials["choice"].to_numpy()[chosen] == -1
-    table = proportions(right, signed_contrast(trials)[chosen])
+    side = chosen_side(trials)
+    table = proportions(np.where(side == 0, np.nan, side > 0), signed_contrast(trials))
     return table.rename(columns={"p": "p_right"}).rename_axis("signed_contrast")
 
 
@@ -82,8 +101,12 @@ def proportions(holds: np.ndarray, by: np.ndarray | pd.Series | pd.Categorical) 
         One row a group: ``n_trials``, ``p`` (fraction), and ``low`` and ``high``, the 95 % Wilson limits of ``p``
         (Wilson 1927).
     """
-    holds = pd.Series(np.asarray(holds, float))
-    groups = holds.dropna().groupby(pd.Series(getattr(by, "array", by)), observed=True)
+    holds, by = pd.Series(numbers(holds, "values of holds")), labels(by)
+    if len(holds) != len(by):
+        raise ValueError(f"There are {len(holds)} trials, and by has groups for {len(by)}.")
+    if not holds.dropna().isin((0, 1)).all():
+        raise ValueError(f"Something holds (1) or does not (0); here are {some(np.unique(holds.dropna()))}.")
+    groups = holds.dropna().groupby(by, observed=True)
     table = groups.agg(["size", "mean"]).set_axis(["n_trials", "p"], axis=1)
     n, p = table["n_trials"], table["p"]
     centre = (p + Z_95**2 / (2 * n)) / (1 + Z_95**2 / n)
@@ -109,7 +132,7 @@ def fit_psychometric(table: pd.DataFrame) -> pd.Series:
 
     Raises
     ------
-    ValueError
+    TooFew
         Fewer than four contrasts, which cannot hold four parameters.
 
     Notes
@@ -120,7 +143,7 @@ def fit_psychometric(table: pd.DataFrame) -> pd.Series:
     two contrasts nothing tells where a steep curve rises: there, bias and threshold are one choice of many.
     """
     if len(table) < 4:
-        raise ValueError(f"Fitting four parameters takes four contrasts or more; this table has {len(table)}.")
+        raise TooFew(f"Fitting four parameters takes four contrasts or more; this table has {len(table)}.")
     names, limits = list(PSYCHOMETRIC), np.array(list(PSYCHOMETRIC.values()))
 
     def loss(parameters: np.ndarray) -> float:
@@ -164,14 +187,14 @@ def movement_latency(trials: pd.DataFrame) -> np.ndarray:
     Negative when the mouse moved before the stimulus came, NaN when it did not move. MissingDataset if the trials have
     no ``firstMovement_times``.
     """
-    _require(trials, ["firstMovement_times", "stimOn_times"])
-    return (trials["firstMovement_times"] - trials["stimOn_times"]).to_numpy()
+    require(trials, ["firstMovement_times", "stimOn_times"])
+    return column(trials, "firstMovement_times") - column(trials, "stimOn_times")
 
 
 def response_latency(trials: pd.DataFrame) -> np.ndarray:
     """Seconds from the stimulus to the response, when the wheel passed the threshold (or 60 s had gone by)."""
-    _require(trials, ["response_times", "stimOn_times"])
-    return (trials["response_times"] - trials["stimOn_times"]).to_numpy()
+    require(trials, ["response_times", "stimOn_times"])
+    return column(trials, "response_times") - column(trials, "stimOn_times")
 
 
 def latencies(trials: pd.DataFrame) -> pd.DataFrame:
@@ -196,7 +219,8 @@ def latencies(trials: pd.DataFrame) -> pd.DataFrame:
         "stimulus to response": ("stimOn_times", "response_times"),
     }
     known = {name: pair for name, pair in ends.items() if set(pair) <= set(trials)}
-    return pd.DataFrame({name: trials[stop] - trials[start] for name, (start, stop) in known.items()})
+    found = {name: column(trials, stop) - column(trials, start) for name, (start, stop) in known.items()}
+    return pd.DataFrame(found, trials.index)
 
 
 def select(
@@ -215,9 +239,9 @@ def select(
     side : {-1, 1}, optional
         Of the stimulus: left, right.
     contrast : float, optional
-        Percent.
+        Percent, of either side.
     outcome : {'rewarded', 'not rewarded', 'no choice'}, optional
-        A trial without a choice is not among those not rewarded.
+        As in `outcomes`.
     timing : {'early', 'in time', 'late'}, optional
         When the first movement came: before `EARLIEST`, until `LATEST`, later. MissingDataset if that is not known.
     block : float, optional
@@ -227,20 +251,28 @@ def select(
     -------
     DataFrame
         Rows of ``trials``; None of a parameter takes all.
+
+    Raises
+    ------
+    ValueError
+        There is no such side, outcome or timing.
+    TooFew
+        No trial at all has this contrast, or this block; the message lists those that there are.
     """
-    fits = trials["stimOn_times"].notna().to_numpy()
+    fits = ~np.isnan(column(trials, "stimOn_times"))
     if side is not None:
-        fits &= stimulus_side(trials) == side
+        fits &= stimulus_side(trials) == one_of(side, SIDES, "side")
     if contrast is not None:
-        fits &= np.isclose(np.abs(signed_contrast(trials)), contrast)
+        fits &= _equal(np.abs(signed_contrast(trials)), contrast, "contrast of {} %, but contrasts of {} %")
     if outcome is not None:
-        fits &= outcomes(trials)[outcome].to_numpy()
+        fits &= outcomes(trials)[one_of(outcome, OUTCOMES, "outcome")].to_numpy()
     if timing is not None:
+        one_of(timing, TIMINGS, "timing")
         latency = movement_latency(trials)
         early, late = latency < EARLIEST, latency > LATEST
         fits &= {"early": early, "in time": ~(early | late | np.isnan(latency)), "late": late}[timing]
     if block is not None:
-        fits &= np.isclose(trials["probabilityLeft"], block)
+        fits &= _equal(column(trials, "probabilityLeft"), block, "probabilityLeft of {}, but {}")
     return trials[fits]
 
 
@@ -255,20 +287,22 @@ def outcomes(trials: pd.DataFrame) -> dict[str, pd.Series]:
     Returns
     -------
     dict of str to Series of bool
-        A trial without a choice is not among those not rewarded.
+        A trial without a choice is not among those not rewarded, and one whose feedback is not known is neither
+        rewarded nor not rewarded.
     """
-    chosen, rewarded = trials["choice"].abs() == 1, trials["feedbackType"] == 1
-    return {"rewarded": rewarded, "not rewarded": chosen & ~rewarded, "no choice": ~chosen}
+    chosen, feedback = chosen_side(trials) != 0, column(trials, "feedbackType")
+    found = zip(OUTCOMES, (feedback == 1, chosen & (feedback == -1), ~chosen), strict=True)
+    return {name: pd.Series(these, trials.index) for name, these in found}
 
 
-def chronometric(trials: pd.DataFrame, latency: np.ndarray, signed: bool = True) -> pd.DataFrame:
+def chronometric(trials: pd.DataFrame, latency: npt.ArrayLike, signed: bool = True) -> pd.DataFrame:
     """How soon the mouse moved, or responded, at each contrast.
 
     Parameters
     ----------
     trials : DataFrame
         Columns contrastLeft, contrastRight.
-    latency : ndarray, shape (n_trials,)
+    latency : array-like, shape (n_trials,)
         Seconds, as `movement_latency` or `response_latency` gives them, or any other number of each trial. NaN are
         left out; trials without a choice are not, for a median bears their 60 s.
     signed : bool
@@ -284,8 +318,8 @@ def chronometric(trials: pd.DataFrame, latency: np.ndarray, signed: bool = True)
     from scipy.stats import quantile_test
 
     contrast = signed_contrast(trials) if signed else np.abs(signed_contrast(trials))
-    latency = np.asarray(latency)
-    known = np.isfinite(latency)
+    latency = numbers(for_each(latency, len(trials), "trials", "latency"), "latencies")
+    known = np.isfinite(latency) & ~np.isnan(contrast)
     rows = {}
     for level in np.unique(contrast[known]):
         values = latency[known & (contrast == level)]
@@ -295,14 +329,14 @@ def chronometric(trials: pd.DataFrame, latency: np.ndarray, signed: bool = True)
     return table.rename_axis("signed_contrast" if signed else "contrast")
 
 
-def performance(trials: pd.DataFrame, latency: np.ndarray, window: int = 50) -> pd.DataFrame:
+def performance(trials: pd.DataFrame, latency: npt.ArrayLike, window: int = 50) -> pd.DataFrame:
     """How well and how fast the mouse did over the session, in a running window of trials.
 
     Parameters
     ----------
     trials : DataFrame
         Columns feedbackType, choice.
-    latency : ndarray, shape (n_trials,)
+    latency : array-like, shape (n_trials,)
         Seconds, as `movement_latency` or `response_latency` gives them.
     window : int
         Trials, half of them before the trial and half from it on; at either end of the session down to half as many.
@@ -310,17 +344,15 @@ def performance(trials: pd.DataFrame, latency: np.ndarray, window: int = 50) -> 
     Returns
     -------
     DataFrame
-        Indexed like ``trials``: ``correct``, the fraction of rewarded trials; ``no_choice``, the fraction without a
-        choice, which are not correct either; ``latency``, the median (s; NaN where fewer than half are known).
+        Indexed like ``trials``: ``correct``, the fraction of rewarded trials, of those whose feedback is known;
+        ``no_choice``, the fraction without a choice, which are not correct either; ``latency``, the median (s). NaN
+        where fewer than half are known.
     """
-    table = pd.DataFrame(
-        {
-            "correct": (trials["feedbackType"] == 1).astype(float),
-            "no_choice": (trials["choice"] == 0).astype(float),
-            "latency": np.asarray(latency),
-        }
-    )
-    running = table.rolling(window, center=True, min_periods=window // 2)
+    feedback, window = column(trials, "feedbackType"), at_least(window, 2, "window")
+    latency = numbers(for_each(latency, len(trials), "trials", "latency"), "latencies")
+    correct = np.where(np.isnan(feedback), np.nan, feedback == 1)
+    table = pd.DataFrame({"correct": correct, "no_choice": chosen_side(trials) == 0, "latency": latency}, trials.index)
+    running = table.astype(float).rolling(window, center=True, min_periods=window // 2)
     return running.mean().assign(latency=running["latency"].median())
 
 
@@ -345,7 +377,7 @@ def bwm_rules(trials: pd.DataFrame) -> pd.DataFrame:
     The rules are the defaults of ``load_trials_and_mask`` in IBL's package ``brainwidemap``: trials without a choice
     (choice 0) and trials of the unbiased block stay.
     """
-    _require(trials, EVENTS)
+    require(trials, EVENTS)
     latency = movement_latency(trials)
     rules = trials[list(EVENTS)].notna()
     return rules.assign(early=~(latency < EARLIEST), late=~(latency > LATEST))
@@ -356,15 +388,10 @@ def bwm_mask(trials: pd.DataFrame) -> pd.Series:
     return bwm_rules(trials).all(axis=1).rename("bwm_mask")
 
 
-def best_fit(loss: Callable, starts: list[tuple], limits: np.ndarray, names: list[str]) -> pd.Series:
-    """The best of several searches for the maximum of a likelihood; ``loss`` is its negative logarithm."""
-    from scipy.optimize import minimize
-
-    fits = [minimize(loss, start, method="SLSQP", bounds=limits) for start in starts]
-    best = min(fits, key=lambda fit: fit.fun)
-    return pd.Series(dict(zip(names, best.x, strict=True)) | {"log_likelihood": -best.fun})
-
-
-def _require(trials: pd.DataFrame, columns: Iterable[str]) -> None:
-    if missing := [column for column in columns if column not in trials]:
-        raise MissingDataset(f"These trials have no {', '.join(missing)}; they have {', '.join(trials.columns)}.")
+def _equal(values: np.ndarray, wanted: float, said: str) -> np.ndarray:
+    """Where values are the one that is wanted, whatever precision they have; TooFew if it is not among them."""
+    equal = np.isclose(values, wanted)
+    if not equal.any():
+        there = some(np.unique(values[~np.isnan(values)].round(6)), most=12)
+        raise TooFew(f"These trials have no {said.format(wanted, there)}.")
+    return equal

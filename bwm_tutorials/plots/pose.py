@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..analysis.pose import common_pixels
+from ..analysis.pose import COMMON, common_pixels
 from ..analysis.spikes import Peth
 from .style import BLUE, COLOURS, GREEN, GREY, ORANGE, PURPLE, minus, percent, say, with_band
 from .trial import stimulus_time, turned_since
@@ -316,7 +316,7 @@ def lags(correlations: pd.DataFrame, unit: int, far: float, p: pd.Series) -> Fig
 
 def _draw_points(ax: plt.Axes, points: pd.Series, named: bool) -> None:
     def place(name: str) -> tuple[float, float]:
-        return points[f"{name}_x"], points[f"{name}_y"]
+        return points[f"{name}_x{COMMON}"], points[f"{name}_y{COMMON}"]
 
     pupil = np.array([place(name) for name in (*PUPIL, PUPIL[0])]).T
     ax.plot(*pupil, color=PURPLE, lw=1.2)
@@ -343,7 +343,7 @@ def _draw_points(ax: plt.Axes, points: pd.Series, named: bool) -> None:
 
 def _limits(pose: pd.DataFrame) -> dict[str, tuple[float, float]]:
     """The part of the picture in which the points are, for the axes; y downwards."""
-    ends = [np.nanpercentile(pose[[f"{name}_{axis}" for name in POINTS]], [0.2, 99.8]) for axis in "xy"]
+    ends = [np.nanpercentile(pose[[f"{name}_{axis}{COMMON}" for name in POINTS]], [0.2, 99.8]) for axis in "xy"]
     (left, right), (top, bottom) = ends
     return {"xlim": (left - 40, right + 40), "ylim": (bottom + 45, top - 30)}
 

@@ -210,7 +210,7 @@ def test_boxes_with_ibls_own_tools_run_and_agree(lesson, code, sample, session, 
         moves = np.c_[names["onsets"], names["offsets"]]
         assert np.allclose(moves, session.wheel_moves.intervals)
         assert np.allclose(names["amplitudes"], session.wheel_moves.peakAmplitude)
-        assert np.allclose(names["velocity"][1:], wheel.velocity(names["position"])[1:], atol=1e-9)
+        assert np.allclose(names["velocity"][1:], wheel.velocity(names["times"], names["position"])[1:], atol=1e-9)
         go_cue = session.trials["firstMovement_times"] - session.trials["goCue_times"]
         assert np.allclose(names["latency"], go_cue, equal_nan=True)
     if "lick_times" in names:

@@ -83,7 +83,8 @@ def test_a_response_says_what_made_it(session, probe):
         ((0, 0.2), (-0.1, 0.1), "overlaps the baseline"),
         ((-0.2, 0), (-0.2, 0), "overlaps the baseline"),
         ((0, 0.2), (-0.1, 0), "lasts 0.2 s and the baseline 0.1 s"),
-        ((0.2, 0), (-0.2, 0), "lasts -0.2 s"),
+        ((0.2, 0), (-0.2, 0), "stops after its start"),
+        ((0, 200), (-200, 0), "from 0 to 200 s: give seconds, not milliseconds"),
     ],
 )
 def test_windows_that_cannot_be_compared_are_refused(probe, response, baseline, says):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import bwm_tutorials as bwm
 from bwm_tutorials.analysis import wheel
+from bwm_tutorials.errors import TooFew
 
 reference = pytest.importorskip("brainbox.behavior.wheel")
 
@@ -34,9 +35,9 @@ def test_interpolation_agrees_with_brainbox(recording):
 
 
 def test_velocity_agrees_with_brainbox(recording):
-    _, position = wheel.interpolate(recording.wheel.timestamps, recording.wheel.position)
+    times, position = wheel.interpolate(recording.wheel.timestamps, recording.wheel.position)
     theirs, _ = reference.velocity_filtered(position, 1000)
-    assert np.allclose(wheel.velocity(position)[1:], theirs[1:], atol=1e-9)
+    assert np.allclose(wheel.velocity(times, position)[1:], theirs[1:], atol=1e-9)
 
 
 def test_movements_agree_with_brainbox(recording):
@@ -149,7 +150,7 @@ def test_constants_are_those_of_ibl():
 def test_velocity_knows_the_future_and_is_shifted_neither_way():
     step = np.zeros(2001)
     step[1000:] = 0.1
-    velocity = wheel.velocity(step)
+    velocity = wheel.velocity(np.arange(2001) / 1000, step)
     assert np.abs(velocity[:990]).max() > 0.1, "before anything moved"
     assert np.argmax(velocity) == 1000
     assert np.allclose(velocity[1:2000], velocity[1999:0:-1], atol=1e-6), "as much before as after"
@@ -157,13 +158,13 @@ def test_velocity_knows_the_future_and_is_shifted_neither_way():
 
 def test_the_past_alone_gives_no_velocity_before_the_onset(session):
     times, position = wheel.interpolate(session.wheel.timestamps, session.wheel.position)
-    velocity = wheel.velocity(position)
+    velocity = wheel.velocity(times, position)
     fast = bwm.trials.select(session.trials, contrast=100, outcome="rewarded", timing="in time")
     whole, past = [], []
     for onset in fast["firstMovement_times"]:
         n = np.searchsorted(times, onset, side="right")
         whole.append(np.abs(velocity[n - 10]))
-        past.append(np.abs(wheel.velocity(position[:n])[-10]))
+        past.append(np.abs(wheel.velocity(times[:n], position[:n])[-10]))
     assert np.median(past) < 0.3 * np.median(whole)
 
 
@@ -229,7 +230,7 @@ def test_changes_of_mind_are_where_brainbox_finds_the_wheel_change_direction(ses
     side = bwm.trials.chosen_side(session.trials)
     against = wheel.turn_against(session.wheel.timestamps, session.wheel.position, start, stop, side)
     known = ~np.isnan(against)
-    changes, _ = reference.direction_changes(times, wheel.velocity(position), np.c_[start, stop][known])
+    changes, _ = reference.direction_changes(times, wheel.velocity(times, position), np.c_[start, stop][known])
     turns = np.array([len(found) for found in changes])
     changed = against[known] > 0.05
     assert changed.sum() > 30 and (turns[changed] > 0).all()
@@ -238,7 +239,7 @@ def test_changes_of_mind_are_where_brainbox_finds_the_wheel_change_direction(ses
 
 def test_peak_speed_is_the_highest_in_between(session):
     times, position = wheel.interpolate(session.wheel.timestamps, session.wheel.position)
-    velocity = wheel.velocity(position)
+    velocity = wheel.velocity(times, position)
     theirs, _ = reference.velocity_filtered(position, 1000)
     start, stop = first_and_response(session)
     found = wheel.peak_speed(times, velocity, start, stop)
@@ -259,8 +260,12 @@ def test_first_movements_of_any_size_are_those_put_in(session):
 
 
 def test_a_wheel_that_is_too_short_is_said_in_one_sentence():
-    with pytest.raises(ValueError, match="no samples"):
-        wheel.interpolate(np.empty(0), np.empty(0))
-    with pytest.raises(ValueError, match="more than 27 samples of the wheel; here are 27"):
-        wheel.velocity(np.zeros(27))
-    assert wheel.velocity(np.zeros(28)).tolist() == [0] * 28
+    for n in (0, 1):
+        with pytest.raises(TooFew, match=f"no samples at two times, but {n} in all"):
+            wheel.interpolate(np.zeros(n), np.zeros(n))
+        with pytest.raises(TooFew, match=f"two samples or more; here are {n}"):
+            wheel.movements(np.zeros(n), np.zeros(n))
+    grid = np.arange(28) / 1000
+    with pytest.raises(TooFew, match="more than 27 samples of the wheel; here are 27"):
+        wheel.velocity(grid[:27], np.zeros(27))
+    assert wheel.velocity(grid, np.zeros(28)).tolist() == [0] * 28

@@ -35,8 +35,8 @@ def test_wheel_movements_tell_what_the_filter_knew_too_early(said):
     edges = stroke(2.0)
     times, position = wheel.interpolate(**edges)
     intervals, _ = wheel.movements(times, position)
-    past = wheel.velocity(position[times <= intervals[0, 0]])
-    fig = plots.wheel_movements(edges, times, position, wheel.velocity(position), intervals, past)
+    past = wheel.velocity(times[times <= intervals[0, 0]], position[times <= intervals[0, 0]])
+    fig = plots.wheel_movements(edges, times, position, wheel.velocity(times, position), intervals, past)
     words = said()
     assert words.startswith("1 movements, 10 a minute. At this onset") and "most of that came from" in words
     assert fig.axes[1].get_xlim() == pytest.approx((-0.1, 0.12), abs=0.02)
@@ -47,7 +47,7 @@ def test_wheel_movements_tell_what_the_filter_knew_too_early(said):
 def test_wheel_movements_do_not_say_so_where_it_is_not_so(said):
     edges = stroke(2.0)
     times, position = wheel.interpolate(**edges)
-    known = wheel.velocity(position)
+    known = wheel.velocity(times, position)
     plots.wheel_movements(edges, times, position, known, np.array([[2.0, 2.2]]), known[:2101])
     assert "little of that came from the future" in said()
 

@@ -266,7 +266,7 @@ def test_times_of_frames_that_were_never_stored_stood_in_front_and_the_wheel_sho
     pose = corrected.pose("left", "lightningPose", "paw_r")
     speed = np.hypot(pose["paw_r_x"].diff(), pose["paw_r_y"].diff()).fillna(0).to_numpy()
     grid, position = bwm.wheel.interpolate(corrected.wheel.timestamps, corrected.wheel.position)
-    turning = np.abs(bwm.wheel.velocity(position))
+    turning = np.abs(bwm.wheel.velocity(grid, position))
 
     def lag(times):
         lags = np.arange(-0.5, 0.51, 0.02)
