@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..analysis.vocabulary import vocabulary_faults
 from .datasets import NO_NUMBERS, Dataset
 
 _PART = 2**16  # values that are looked at together: they stay in the processor's cache
@@ -21,8 +22,8 @@ def breach(dataset: Dataset, content: Any) -> str:
     content : ndarray or DataFrame
         Anything else is taken as it is.
     """
-    if isinstance(content, pd.DataFrame):
-        return _of_table(dataset, content)
+    if isinstance(content, pd.DataFrame | pd.Series):  # a table of one column is read as that
+        return _of_table(dataset, pd.DataFrame(content))
     return _of_array(dataset, content) if isinstance(content, np.ndarray) else ""
 
 
@@ -49,29 +50,18 @@ def unequal(lengths: Mapping[str, tuple[Dataset, Any]]) -> dict[str, str]:
     return found
 
 
-def native(content: Any) -> Any:
-    """Return an array in this computer's byte order, which all that computes with it takes; anything else as it is."""
-    if isinstance(content, np.ndarray) and not content.dtype.isnative:
-        return content.astype(content.dtype.newbyteorder("="))
-    return content
-
-
 def _of_table(dataset: Dataset, table: pd.DataFrame) -> str:
     known = [name for name in table if any(fnmatchcase(str(name), each) for each in dataset.unit)]
     if not known:
         columns = ", ".join(map(repr, map(str, table.columns[:5])))
         return f"has none of its columns ({', '.join(dataset.unit)}) but {columns}"
+    if faults := vocabulary_faults(table) if "choice" in dataset.unit else []:
+        return f"is not in the words of the release ({'; '.join(faults)})"
     for name in known:
         if dataset.unit.get(name) not in NO_NUMBERS and not pd.api.types.is_numeric_dtype(table[name]):
             some = ", ".join(map(repr, table[name].dropna().unique()[:3]))
             return f"has {some} in its column {name}, where numbers are"
-    if "choice" in dataset.unit:
-        return "; ".join(wrong_values(table))
     return _ordered(dataset, table.to_numpy()) if "intervals" in dataset.holding else ""
-
-
-def wrong_values(table):  # STUB until the analysis has it
-    return []
 
 
 def _of_array(dataset: Dataset, values: np.ndarray) -> str:

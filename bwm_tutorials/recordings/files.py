@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 from uuid import UUID
 
+import numpy as np
 import pandas as pd
 from one.alf.io import load_file_content
 from one.api import One
 from one.converters import session_record2path
 
+from ..analysis.checks import native
 from ..console import say, say_once
 from ..errors import CorruptData, DataError, MissingDataset, TooFew, cause
 from . import contracts, datasets, one_private, one_tables
@@ -243,7 +245,7 @@ class SessionFiles:
         known = {each: pair for each, pair in known.items() if pair[0] is not None}
         if wrong := path in known and (contracts.breach(*known[path]) or contracts.unequal(known).get(path)):
             self.refuse(path, f"{path} of {self.name} {wrong}")
-        return contracts.native(content)
+        return native(content) if isinstance(content, np.ndarray) else content
 
     def optional(self, path: str) -> Any:
         """Return the content of a file, or None if the session lacks it or it is not what it should be."""

@@ -70,33 +70,36 @@ class Insertion:
         times, clusters, *also = (f"{self.collection}/spikes.{attribute}.npy" for attribute in SPIKE_ATTRIBUTES)
         arrays = self.files.load(times, clusters, also=also)
         spikes = {a: array for a, array in zip(SPIKE_ATTRIBUTES, arrays, strict=True) if array is not None}
-        return self._known(times, spikes)
+        trials = self.session.__dict__.get("trials")  # if they are loaded, for they are no reason to fetch them
+        end = spikes["times"].max(initial=0)
+        if trials is not None and "stimOn_times" in trials and (n := int((trials["stimOn_times"] > end).sum())):
+            text = (
+                f"The spikes of {self.session.name} {self.name} end at {end:.0f} s: {n} of {len(trials)} trials begin"
+            )
+            self.files.note(times, f"{text} later, and have none.", "noted")
+        return self._of_known_units(clusters, spikes)
 
     @cached_property
     def good_spikes(self) -> Bunch:
         """The spikes of units that pass every quality criterion (label 1), a third of the memory of all."""
         path = f"{self.collection}/passingSpikes.table.pqt"
         (table,) = self.files.load(path)
-        return self._known(path, {a: table[a].to_numpy() for a in SPIKE_ATTRIBUTES if a in table})
+        return self._of_known_units(path, {a: table[a].to_numpy() for a in SPIKE_ATTRIBUTES if a in table})
+
+    def _of_known_units(self, path: str, spikes: dict[str, np.ndarray]) -> Bunch:
+        """Spikes, if their units are among the clusters."""
+        if (n := self._n_units) is not None and (most := spikes["clusters"].max(initial=0)) >= n:
+            self.files.refuse(
+                path, f"{path} of {self.session.name} has spikes of unit {most} where units are 0 to {n - 1}"
+            )
+        return Bunch(spikes)
 
     @cached_property
     def _n_units(self) -> int | None:
-        """How many clusters there are; None if it is not known on this computer, for it is no reason to fetch."""
+        """How many clusters there are; None if it is not known on this computer."""
         path = f"{self.collection}/clusters.channels.npy"
         (channels,) = self.files.load(also=[path if self.files.is_here(path) else ""])
         return None if channels is None else len(channels)
-
-    def _known(self, path: str, spikes: dict[str, np.ndarray]) -> Bunch:
-        """Spikes, if their units are among the clusters; what they miss of the task is said."""
-        of = f"{self.session.name} {self.name}"
-        if (n := self._n_units) is not None and (most := spikes["clusters"].max(initial=0)) >= n:
-            self.files.refuse(path, f"{path} of {of} has spikes of unit {most} where units are 0 to {n - 1}")
-        trials = self.session.__dict__.get("trials")  # if they are loaded, for the same reason
-        end = spikes["times"].max(initial=0)
-        if trials is not None and "stimOn_times" in trials and (n := int((trials["stimOn_times"] > end).sum())):
-            text = f"The spikes of {of} end at {end:.0f} s: {n} of {len(trials)} trials begin later, and have none."
-            self.files.note(path, text, "noted")
-        return Bunch(spikes)
 
     @cached_property
     def channels(self) -> pd.DataFrame:
@@ -152,11 +155,8 @@ class Insertion:
         table["depths"] = depths
         place = ["acronym", "atlas_id", "x", "y", "z"]
         if strays := table.index[~table["channels"].isin(self.channels.index)].to_list():
-            self.files.refuse(
-                f"{self.collection}/clusters.channels.npy",
-                f"clusters.channels of {self.session.name} {self.name} puts units on channels that the probe does not "
-                f"have (units {', '.join(map(str, strays[:5]))})",
-            )
+            path, some = f"{self.collection}/clusters.channels.npy", ", ".join(map(str, strays[:5]))
+            self.files.refuse(path, f"{path} of {self.session.name} has units ({some}) on channels that are not there")
         table[place] = self.channels.loc[table["channels"], place].to_numpy()
         table["beryl"], table["cosmos"] = beryl(table["acronym"]), cosmos(table["acronym"])
         table["uuids"] = None if ids is None else ids

@@ -78,6 +78,9 @@ def test_a_session_that_keeps_its_contract_has_no_problems_but_the_early_times_o
 
 
 WHEEL, MOVES, LICKS = "alf/_ibl_wheel", "alf/_ibl_wheelMoves", "alf/licks.times.npy"
+ENERGY = "alf/bodyCamera.ROIMotionEnergy.npy"
+REGIONS = "alf/probe00/electrodeSites.brainLocationIds_ccf_2017.npy"
+REPLAY, FRAMES = "alf/_ibl_passiveGabor.table.csv", "raw_passive_data/_iblrig_RFMapStim.raw.bin"
 REFUSED = {
     "a clock that goes back": (
         f"{WHEEL}.timestamps.npy", lambda p: nth(p, 7, 0.1), lambda s: s.wheel, "not in order: 1 of its times"),
@@ -95,7 +98,7 @@ REFUSED = {
     "a camera that stood still": (
         "alf/_ibl_leftCamera.times.npy", lambda p: nth(p, 9, np.nan), lambda s: s.pose("left"), "1 values"),
     "motion that is not known": (
-        "alf/bodyCamera.ROIMotionEnergy.npy", lambda p: nth(p, 5, np.inf), lambda s: s.motion_energy("body"), "1 values"),
+        ENERGY, lambda p: nth(p, 5, np.inf), lambda s: s.motion_energy("body"), "1 values"),
     "a table of something else": (
         "alf/_ibl_leftCamera.features.pqt", lambda p: TRIALS, lambda s: s.pupil, "pupilDiameter_raw", "'choice'"),
     "a csv with semicolons": (
@@ -114,13 +117,13 @@ REFUSED = {
     "a unit without a depth of its own": (
         f"{SORTING}/clusters.depths.npy", lambda p: FILES[p][:2], of_probe("clusters"), "2 clusters", "3"),
     "a unit on a channel that is not there": (
-        f"{SORTING}/clusters.channels.npy", lambda p: nth(p, 1, 99), of_probe("clusters"), "units 1"),
+        f"{SORTING}/clusters.channels.npy", lambda p: nth(p, 1, 99), of_probe("clusters"), "units (1)"),
     "channels without a place": (
         "alf/probe00/electrodeSites.mlapdv.npy", lambda p: FILES[p][:3], of_probe("channels"), "3 sites", "4"),
     "channels without a region": (
-        "alf/probe00/electrodeSites.brainLocationIds_ccf_2017.npy", lambda p: FILES[p][:3], of_probe("channels"), "3", "4"),
-    "shapes of other units": (
-        f"{SORTING}/clusters.waveforms.npy", lambda p: FILES[p][:2], of_probe("waveforms"), "2 clusters", "3"),
+        REGIONS, lambda p: FILES[p][:3], of_probe("channels"), "3", "4"),
+    "shapes without their channels": (
+        f"{SORTING}/clusters.waveformsChannels.npy", lambda p: FILES[p][:2], of_probe("waveforms"), "2 clusters", "3"),
     "drift without times": (f"{SORTING}/drift.times.npy", lambda p: FILES[p][:2], of_probe("drift"), "2", "3"),
     "a clock that stands still": (
         f"{SORTING}/drift.times.npy", lambda p: np.zeros(3), of_probe("drift"), "2 of its times are not later"),
@@ -159,11 +162,11 @@ MENDED = {
     "a go cue of another length": (
         "alf/_ibl_trials.goCueTrigger_times.npy", lambda p: FILES[p][:5], lambda s: s.trials, "left out", "5 trials"),
     "a replay that is no table": (
-        "alf/_ibl_passiveGabor.table.csv", lambda p: b"start;stop;position\n3;4;-35\n", lambda s: s.passive, "left out", "start;"),
+        REPLAY, lambda p: b"start;stop;position\n3;4;-35\n", lambda s: s.passive, "left out", "start;"),
     "frames without times": (
-        "raw_passive_data/_iblrig_RFMapStim.raw.bin", lambda p: FILES[p][: 19 * 225], lambda s: s.passive, "left out", "19"),
+        FRAMES, lambda p: FILES[p][: 19 * 225], lambda s: s.passive, "left out", "19"),
     "a region that the atlas does not have": (
-        "alf/probe00/electrodeSites.brainLocationIds_ccf_2017.npy", lambda p: np.array([385, 385, 1234567, 385]),
+        REGIONS, lambda p: np.array([385, 385, 1234567, 385]),
         of_probe("clusters"), "mended", "1234567"),
     "spikes that end before the task": (
         f"{SORTING}/spikes.times.npy", lambda p: np.arange(6.0) * 2, of_probe("spikes"), "noted", "4 of 6 trials"),
@@ -179,14 +182,14 @@ MENDED = {
 def test_what_can_be_mended_without_guessing_is_mended_and_said_once(breach, tmp_path, capsys):
     path, change, load, then, word = MENDED[breach]
     changed = {path: change(path)}
-    if path.endswith("Gabor.table.csv"):
+    if path == REPLAY:
         changed["alf/#2025-12-04#/_ibl_passiveGabor.table.csv"] = None
     session = record(tmp_path, **changed)
-    session.trials, load(session)  # noqa: B018
+    session.trials, load(session)
     said = capsys.readouterr().out
     assert said.count("ZM_0001") == 1 and word in said and said.endswith(".\n")
     again = bwm.Session(session.eid, session.one)
-    again.trials, load(again)  # noqa: B018
+    again.trials, load(again)
     assert capsys.readouterr().out == ""
     problems = session.problems.drop(index="alf/_ibl_leftCamera.times.npy")
     assert problems["then"].to_dict() == {path: then} and word in problems["problem"].iloc[0]
