@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..analysis.vocabulary import vocabulary_faults
 from .datasets import NO_NUMBERS, Dataset
 
 _PART = 2**16  # values that are looked at together: they stay in the processor's cache
@@ -55,9 +54,7 @@ def _of_table(dataset: Dataset, table: pd.DataFrame) -> str:
     if not known:
         columns = ", ".join(map(repr, map(str, table.columns[:5])))
         return f"has none of its columns ({', '.join(dataset.unit)}) but {columns}"
-    if faults := vocabulary_faults(table) if "choice" in dataset.unit else []:
-        return f"is not in the words of the release ({'; '.join(faults)})"
-    for name in known:
+    for name in known if "choice" not in dataset.unit else ():  # the words of trials are looked at together
         if dataset.unit.get(name) not in NO_NUMBERS and not pd.api.types.is_numeric_dtype(table[name]):
             some = ", ".join(map(repr, table[name].dropna().unique()[:3]))
             return f"has {some} in its column {name}, where numbers are"

@@ -209,6 +209,10 @@ REGISTRY: tuple[Measurement, ...] = (
         "<f8", "points 2", "finite", **SESSION)),
 )
 ALSO: tuple[Dataset, ...] = (
+  D("alf/_ibl_trials.*.npy", "an attribute of the trials, of a recording that has no table of them", "as in the table",
+    "", "trials"),
+  D("alf/_ibl_trials.intervals.npy", "start and stop of each trial, of such a recording", "s", "<f8", "trials 2",
+    "", **SESSION),
     D("alf/_ibl_rightCamera.features.pqt", "the pupil in the right video",
       {"pupilDiameter_raw": "px", "pupilDiameter_smooth": "px"}, "float32 float64", "frames"),
     D("alf/{camera}ROIMotionEnergy.position.npy", "the region of the motion energy: width, height, x, y", "px",

@@ -146,10 +146,13 @@ class SessionFiles:
     def missing(self, what: str) -> MissingDataset:
         """Return the error that says that the session has no such thing, and what it has."""
         has = [label for label, present in self.available["present"].items() if present]
-        name = datasets.LABELS.get(what, what).rpartition("/")[2]
-        elsewhere = sorted(path for path in self.table.index if path.endswith(f"/{name}"))
-        seen = f" (but {elsewhere[0]})" if elsewhere else ""
-        return MissingDataset(f"{self.name} has no {what}{seen}; it has {', '.join(has) or 'no datasets at all'}.")
+        path = "/spikes.times.npy" if what == "insertions" else datasets.LABELS.get(what, "")
+        every = one_private.paths_of(self.one, self.eid)  # also those that ONE does not list
+        elsewhere = [one_tables.without_revision(rel) for rel in every if Path(rel).name == path.rpartition("/")[2]]
+        seen = [f" (but {other}, where it is not looked for)" for other in elsewhere if other != path][:1]
+        return MissingDataset(
+            f"{self.name} has no {what}{''.join(seen)}; it has {', '.join(has) or 'no datasets at all'}."
+        )
 
     def paths(self, paths: Sequence[str], called: str = "") -> list[Path]:
         """Return where files are, all of them there and whole; fetched first if the source can.

@@ -38,6 +38,12 @@ def datasets_table(one: One) -> pd.DataFrame:
     return one._cache["datasets"]
 
 
+def paths_of(one: One, eid: str) -> list[str]:
+    """Return the path of each file that an instance has in memory of a session, with its revision."""
+    table = datasets_table(one)
+    return table.loc[table.index.get_level_values(0) == UUID(eid), "rel_path"].to_list()
+
+
 def insertions_table(one: One) -> pd.DataFrame:
     """Return the table of insertions that an instance has in memory, by eid and pid.
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from ..analysis.vocabulary import vocabulary_faults
 from .datasets import LABELS, OLDER, TRIALS, VOCABULARY
 from .files import SessionFiles
 
@@ -29,6 +30,9 @@ def trials_of(files: SessionFiles) -> pd.DataFrame:
         if values is not None and attribute not in trials and f"{attribute}_0" not in trials:
             names = [attribute] if values.ndim == 1 else [f"{attribute}_0", f"{attribute}_1"]
             trials[names] = values.reshape(-1, len(names))
+    if faults := vocabulary_faults(trials):
+        path = TABLE if TABLE in files else OLDER[TABLE]
+        files.refuse(path, f"{path} of {files.name} is not in the words of the release ({'; '.join(faults)})")
     return _with_sides(files, _exact(trials))
 
 
