@@ -3,17 +3,13 @@
 Nothing heavy is imported here: a test of the wheel needs no browser and no server.
 """
 
-import contextlib
-import io
 import os
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import matplotlib
 import pytest
 from filelock import FileLock
-from helpers.repository import tags
 from helpers.sessions import of_subject
 from hypothesis import settings
 
@@ -72,33 +68,11 @@ def said(capsys):
 
 @pytest.fixture
 def play(tmp_path, monkeypatch):
-    """Runs a lesson in this process, cell by cell as a kernel does but without its start; gives what is shown."""
-    import matplotlib.pyplot as plt
-    from IPython.core.interactiveshell import InteractiveShell
-    from traitlets.config import Config
-
-    from bwm_tutorials.workshop import notebooks
+    """Runs a lesson in this process; gives what is shown."""
+    from helpers.playing import played
 
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
-
-    def play(source, **parameters):
-        InteractiveShell.clear_instance()
-        shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
-        shown = io.StringIO()
-        with plt.rc_context(), warnings.catch_warnings(record=True) as warned, contextlib.redirect_stdout(shown):
-            warnings.simplefilter("default")
-            for hidden in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
-                warnings.simplefilter("ignore", hidden)
-            for cell in notebooks.read_source(source).cells:
-                if cell.cell_type == "code":
-                    shell.run_cell(cell.source).raise_error()
-                    shell.user_ns.update(parameters if "parameters" in tags(cell) else {})
-            plt.close("all")
-        InteractiveShell.clear_instance()
-        assert [str(warning.message) for warning in warned] == [], "a learner is shown a warning"
-        return shown.getvalue()
-
-    return play
+    return lambda source, **parameters: played(source, **parameters).text
 
 
 @pytest.fixture(scope="session")

@@ -113,23 +113,25 @@ class Insertion:
         channels = f"{self.collection}/channels"
         sites = f"alf/{self.name}/electrodeSites"
         sites = sites if f"{sites}.mlapdv.npy" in self.files else channels
-        local, mlapdv, atlas_id, raw, labels = self.files.load(
-            *(f"{sites}.{a}.npy" for a in ("localCoordinates", "mlapdv", "brainLocationIds_ccf_2017")),
-            f"{channels}.rawInd.npy",
-            also=[f"{channels}.labels.npy"],
-        )
+        place = [f"{sites}.mlapdv.npy", (where := f"{sites}.brainLocationIds_ccf_2017.npy")]
+        aligned = all(path in self.files for path in place)  # to histology; else nobody knows where it lies
+        names = [f"{sites}.localCoordinates.npy", f"{channels}.rawInd.npy", *(place if aligned else [])]
+        local, raw, *found, labels = self.files.load(*names, also=[f"{channels}.labels.npy"])
+        mlapdv, atlas_id = found if aligned else (np.full((len(local), 3), np.nan), np.zeros(len(local), int))
         table = pd.DataFrame({"lateral_um": local[:, 0], "axial_um": local[:, 1]})
         # The sorter may have left channels out that the alignment has.
         table["rawInd"] = raw if len(raw) == len(table) else np.arange(len(table))
         table[["x", "y", "z"]] = mlapdv / 1e6
         table["atlas_id"] = atlas_id
-        known = np.isin(atlas_id, brain_regions().id)
-        table["acronym"] = np.where(known, brain_regions().id2acronym(np.where(known, atlas_id, 0)), "void")
+        known = np.isin(table["atlas_id"], brain_regions().id)
+        table["acronym"] = brain_regions().id2acronym(table["atlas_id"].where(known, 0))
+        if not aligned:
+            text = f"Where {self.session.name} {self.name} lies in the brain is not known: its units are in no region."
+            self.files.note(where, text, "noted")
         if not known.all():
             strange = ", ".join(map(str, np.unique(atlas_id[~known])[:5]))
             text = f"The Allen atlas has no region {strange}, where {self.session.name} {self.name} has"
-            text += f" {(~known).sum()} channels: they are taken to be in none (void)."
-            self.files.note(f"{sites}.brainLocationIds_ccf_2017.npy", text, "mended")
+            self.files.note(where, f"{text} {(~known).sum()} channels: they are taken to be in none (void).", "mended")
         if labels is not None and len(raw) == len(table):
             table["labels"] = labels
         return table.rename_axis("channel")
