@@ -103,7 +103,9 @@ def older(files: Files) -> Files:
 def real_probe(files: Files) -> Files:
     """As an excerpt of a recorded session was: 30 trials of the unbiased block, spikes of these, and little else."""
     files = without(files, "wheelMoves", "Camera", "licks", "waveforms", "passive", "Passive", "drift", "Saturation")
-    files = of_trials(lambda trials: (trials["probabilityLeft"] == 0.5).to_numpy() & (np.arange(len(trials)) < 30))(files)
+    files = of_trials(lambda trials: (trials["probabilityLeft"] == 0.5).to_numpy() & (np.arange(len(trials)) < 30))(
+        files
+    )
     trials = read(files, TABLE)
     files = without(files, "_ibl_trials.") | {TABLE: trials[NINE]}
     return of_spikes(lambda _: trials["intervals_1"].iloc[-1] + 2)(files)
