@@ -189,7 +189,7 @@ REGISTRY: tuple[Measurement, ...] = (
       D("{spikes}/clusters.channels.npy", "the channel where it is largest", "channel", "<i8 <i4 <u2", "clusters"),
       D("{spikes}/clusters.depths.npy", "where along the probe, from the tip", "µm", "<f4 <f8", "clusters"),
       D("{spikes}/clusters.uuids.csv", "an id that no other unit has", {"uuids": "id"}, "", "clusters", optional=True),
-      *_of_channels("alf/{probe}/electrodeSites", "sites", optional=True),
+      *_of_channels("alf/{probe}/electrodeSites", "sites"),
       *_of_channels("{spikes}/channels", "channels"),
       D("{spikes}/channels.rawInd.npy", "the channel's number in the raw recording", "channel", "<i8 <i4", "channels"),
       D("{spikes}/channels.labels.npy", "0 good, 1 dead, 2 noisy, 3 outside of the brain", "label", "<i8 <f8",
@@ -209,10 +209,10 @@ REGISTRY: tuple[Measurement, ...] = (
         "<f8", "points 2", "finite", **SESSION)),
 )
 ALSO: tuple[Dataset, ...] = (
-  D("alf/_ibl_trials.*.npy", "an attribute of the trials, of a recording that has no table of them", "as in the table",
-    "", "trials"),
-  D("alf/_ibl_trials.intervals.npy", "start and stop of each trial, of such a recording", "s", "<f8", "trials 2",
-    "", **SESSION),
+    D("alf/_ibl_trials.*.npy", "another attribute of the trials", "its own", "", "trials", optional=True),
+    D("alf/_ibl_trials.intervals.npy", "start and stop, of trials without a table", "s", "<f8", "trials 2", **SESSION),
+    *(D(f"alf/_ibl_trials.{name}.npy", "a column of trials without a table", unit, "", "trials")
+      for name, unit in TRIALS.items() if "intervals" not in name),
     D("alf/_ibl_rightCamera.features.pqt", "the pupil in the right video",
       {"pupilDiameter_raw": "px", "pupilDiameter_smooth": "px"}, "float32 float64", "frames"),
     D("alf/{camera}ROIMotionEnergy.position.npy", "the region of the motion energy: width, height, x, y", "px",

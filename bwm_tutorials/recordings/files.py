@@ -180,18 +180,14 @@ class SessionFiles:
         with self.reading(called or paths[0]):
             return whole_files(self.one, self.table.loc[list(paths)].set_index(["eid", "id"]))
 
-    def load(
-        self, *paths: str, also: Sequence[str] = (), called: str = "", reader: Callable[[Path], Any] = load_file_content
-    ) -> list:
+    def load(self, *paths: str, called: str = "", reader: Callable[[Path], Any] = load_file_content) -> list:
         """Return the content of files, each held against what the registry says of it.
 
         Parameters
         ----------
         *paths : str
-            In the session's folder, without revision.
-        also : sequence of str
-            Files that the others can do without: None in their place where one is not there, or is not what it should
-            be; that is said, and kept in ``found``.
+            In the session's folder, without revision. Of those that the registry calls optional, None is in the place
+            of what is not there or is not what it should be; the latter is said, and kept in ``found``.
         called : str
             What it is that they hold, for the error if the session has none of it.
         reader : callable
@@ -204,11 +200,13 @@ class SessionFiles:
         CorruptData
             A file is not what the tables or the registry say, or has not the length of the others.
         """
-        there = [path for path in also if path in self]
+        optional = [path for path in paths if (known := datasets.described(path)) and known.optional]
+        needed = [path for path in paths if path not in optional]
+        there = [path for path in optional if path in self]
         contents: dict[str, Any] = {}
         try:
-            files = self._located([*paths, *there], paths, called)
-            for path in paths:
+            files = self._located([*needed, *there], needed, called)
+            for path in needed:
                 contents[path] = self._checked(path, files[path], reader, contents)
         except CorruptData as broken:
             at_fault = next((path for path in paths if path.rpartition("/")[2] in str(broken)), paths[0])
@@ -217,13 +215,13 @@ class SessionFiles:
         for path in there:
             try:
                 contents[path] = self._checked(path, files.get(path) or self.paths([path])[0], reader, contents)
-            except DataError as lost:
+            except (MissingDataset, CorruptData) as lost:
                 self.note(path, str(lost), "left out")
-        return [contents.get(path) for path in [*paths, *also]]
+        return [contents.get(path) for path in paths]
 
     def _located(self, every: Sequence[str], needed: Sequence[str], called: str) -> dict[str, Path]:
         """Where files are: all of them, fetched together if the source can; or those that are needed."""
-        with suppress(DataError if len(every) > len(needed) else ()):
+        with suppress(*(MissingDataset, CorruptData) if len(every) > len(needed) else ()):
             return dict(zip(every, self.paths(every, called), strict=True))
         return dict(zip(needed, self.paths(needed, called), strict=True))
 
@@ -249,10 +247,6 @@ class SessionFiles:
         if wrong := path in known and (contracts.breach(*known[path]) or contracts.unequal(known).get(path)):
             self.refuse(path, f"{path} of {self.name} {wrong}")
         return native(content) if isinstance(content, np.ndarray) else content
-
-    def optional(self, path: str) -> Any:
-        """Return the content of a file, or None if the session lacks it or it is not what it should be."""
-        return self.load(also=[path])[0]
 
     @contextmanager
     def reading(self, what: str) -> Iterator[None]:

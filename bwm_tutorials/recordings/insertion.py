@@ -1,5 +1,6 @@
 """One probe in one session (`Insertion`): its spikes, units and channels as arrays and tables."""
 
+from contextlib import suppress
 from functools import cached_property
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from one.api import One
 import bwm_tutorials as bwm
 
 from ..analysis.regions import beryl, brain_regions, cosmos
-from ..errors import UnknownSession, no_attribute
+from ..errors import CorruptData, UnknownSession, no_attribute
 from . import one_private
 from .datasets import SPIKE_ATTRIBUTES
 from .files import or_none, some, to_uuid
@@ -67,8 +68,8 @@ class Insertion:
 
         What an older sorting lacks (``amps``, ``depths``) is left out.
         """
-        times, clusters, *also = (f"{self.collection}/spikes.{attribute}.npy" for attribute in SPIKE_ATTRIBUTES)
-        arrays = self.files.load(times, clusters, also=also)
+        times, clusters, *_ = paths = [f"{self.collection}/spikes.{attribute}.npy" for attribute in SPIKE_ATTRIBUTES]
+        arrays = self.files.load(*paths)
         spikes = {a: array for a, array in zip(SPIKE_ATTRIBUTES, arrays, strict=True) if array is not None}
         trials = self.session.__dict__.get("trials")  # if they are loaded, for they are no reason to fetch them
         end = spikes["times"].max(initial=0)
@@ -98,8 +99,8 @@ class Insertion:
     def _n_units(self) -> int | None:
         """How many clusters there are; None if it is not known on this computer."""
         path = f"{self.collection}/clusters.channels.npy"
-        (channels,) = self.files.load(also=[path if self.files.is_here(path) else ""])
-        return None if channels is None else len(channels)
+        with suppress(CorruptData):
+            return len(self.files.load(path)[0]) if self.files.is_here(path) else None
 
     @cached_property
     def channels(self) -> pd.DataFrame:
@@ -115,8 +116,11 @@ class Insertion:
         sites = sites if f"{sites}.mlapdv.npy" in self.files else channels
         place = [f"{sites}.mlapdv.npy", (where := f"{sites}.brainLocationIds_ccf_2017.npy")]
         aligned = all(path in self.files for path in place)  # to histology; else nobody knows where it lies
-        names = [f"{sites}.localCoordinates.npy", f"{channels}.rawInd.npy", *(place if aligned else [])]
-        local, raw, *found, labels = self.files.load(*names, also=[f"{channels}.labels.npy"])
+        local, raw, labels, *found = self.files.load(
+            f"{sites}.localCoordinates.npy",
+            *(f"{channels}.{a}.npy" for a in ("rawInd", "labels")),
+            *place[: 2 * aligned],
+        )
         mlapdv, atlas_id = found if aligned else (np.full((len(local), 3), np.nan), np.zeros(len(local), int))
         table = pd.DataFrame({"lateral_um": local[:, 0], "axial_um": local[:, 1]})
         # The sorter may have left channels out that the alignment has.
@@ -147,8 +151,7 @@ class Insertion:
         session lacks them.
         """
         table, channels, depths, ids = self.files.load(
-            *(f"{self.collection}/clusters.{name}" for name in ("metrics.pqt", "channels.npy", "depths.npy")),
-            also=[f"{self.collection}/clusters.uuids.csv"],  # else they are of another sorting
+            *(f"{self.collection}/clusters.{a}" for a in ("metrics.pqt", "channels.npy", "depths.npy", "uuids.csv"))
         )
         if "cluster_id" in table:  # an older table may lack units
             table = table.set_index("cluster_id", drop=False).reindex(np.arange(len(channels)))

@@ -202,9 +202,9 @@ class Session:
         None. ``rf_frames`` is (n, 15, 15) uint8, one grey level for each pixel of the receptive-field stimulus.
         """
         names = [f"alf/_ibl_passive{name}" for name in ("Gabor.table.csv", "Stims.table.csv", "RFM.times.npy")]
-        intervals, gabor, stims, times = self.files.load(LABELS["passive"], also=names, called="passive")
+        intervals, gabor, stims, times = self.files.load(LABELS["passive"], *names, called="passive")
         raw = "raw_passive_data/_iblrig_RFMapStim.raw.bin"
-        (frames,) = self.files.load(also=[raw], reader=lambda file: np.fromfile(file, np.uint8).reshape(-1, 15, 15))
+        (frames,) = self.files.load(raw, reader=lambda file: np.fromfile(file, np.uint8).reshape(-1, 15, 15))
         if frames is not None and times is not None and len(frames) != len(times):
             text = f"The receptive-field stimulus of {self.name} has {len(frames)} frames and {len(times)} times"
             self.files.note(raw, f"{text}: which frame was shown when is not known.", "left out")

@@ -14,20 +14,20 @@ SIDES = ["contrastLeft", "contrastRight"]
 def trials_of(files: SessionFiles) -> pd.DataFrame:
     """Return a session's trials: its table, and the attributes that are files of their own.
 
-    An older recording has such files alone. Where the table has an attribute too it is the newer.
+    An older recording has such files alone. What the table has is newer than a file that repeats it.
     """
     separate = files.matching("alf/_ibl_trials.*.npy")
+    columns = {column.removesuffix("_0").removesuffix("_1") for column in TRIALS}
+    further = [path for path in separate if _attribute(path) not in columns]
     if TABLE in files:
-        trials, *arrays = files.load(TABLE, also=separate, called="trials")
+        trials, *arrays = files.load(TABLE, *further, called="trials")
     elif OLDER[TABLE] in separate:
-        columns = {column.removesuffix("_0").removesuffix("_1") for column in TRIALS}
-        separate.sort(key=lambda path: _attribute(path) not in columns)
-        n = sum(_attribute(path) in columns for path in separate)
-        trials, arrays = pd.DataFrame(), files.load(*separate[:n], also=separate[n:], called="trials")
+        further = [path for path in separate if path not in further] + further
+        trials, arrays = pd.DataFrame(), files.load(*further, called="trials")
     else:
         raise files.missing("trials")
-    for attribute, values in zip(map(_attribute, separate), arrays, strict=True):
-        if values is not None and attribute not in trials and f"{attribute}_0" not in trials:
+    for attribute, values in zip(map(_attribute, further), arrays, strict=True):
+        if values is not None:
             names = [attribute] if values.ndim == 1 else [f"{attribute}_0", f"{attribute}_1"]
             trials[names] = values.reshape(-1, len(names))
     if faults := vocabulary_faults(trials):
