@@ -288,7 +288,7 @@ def _on_grid(times: npt.ArrayLike, values: npt.ArrayLike, name: str) -> tuple[np
     step = (times[-1] - times[0]) / steps.size
     if step == 0 or np.abs(steps - step).max() > 0.01 * step:
         raise ValueError(
-            f"The grid of the wheel must be regular, and these times are {steps.min():.3g} to {steps.max():.3g} s apart: "
+            f"The grid of the wheel must be regular, but times are {steps.min():.3g} to {steps.max():.3g} s apart: "
             "interpolate first."
         )
     return _known(values, times.size, name), round(1 / step, 6)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..console import printable
-from ..errors import MissingDataset, UnknownExercise
+from ..errors import MissingDataset, TooFew, UnknownExercise
 from ..recordings.session import Session
 from .exercise import CORRECT, NOT_APPLICABLE, NOT_ATTEMPTED, NOT_YET, Exercise, exercises_of
 from .learner.progress import record
@@ -94,7 +94,7 @@ def evaluate(key: str, exercise: Exercise, answer: Any, session: Session) -> Out
         return Outcome(key, CORRECT, "")
     rtol = MISTAKE_TOLERANCE if exercise.tolerance else 0  # a count is not rounded
     for mistake in exercise.mistakes:
-        with suppress(MissingDataset, LookupError):  # what the mistake needs may not be there
+        with suppress(MissingDataset, TooFew, LookupError):  # what the mistake needs may not be there
             if _same(value, mistake.answer(session), rtol=rtol):
                 return Outcome(key, NOT_YET, mistake.hint)
     return Outcome(key, NOT_YET, exercise.hint)
@@ -106,6 +106,8 @@ def _solve(exercise: Exercise, session: Session) -> tuple[float | str, str]:
         expected = exercise.solve(session)
     except MissingDataset as lacking:
         return np.nan, str(lacking)
+    except TooFew as few:
+        return np.nan, f"{session.name}: {few}"
     except KeyError as lacking:
         return np.nan, f"The trials of {session.name} have no {lacking.args[0]}."
     except IndexError:

@@ -15,7 +15,7 @@ from one.api import One
 from one.converters import session_record2path
 
 from ..console import say, say_once
-from ..errors import CorruptData, DataError, MissingDataset, cause
+from ..errors import CorruptData, DataError, MissingDataset, TooFew, cause
 from . import datasets, one_private, one_tables
 from .local import REMEDY, whole_files
 
@@ -172,7 +172,7 @@ def or_none(load: Callable[[], Any]) -> Any:
     """Return what is loaded, or print what is missing and return None."""
     try:
         return load()
-    except MissingDataset as missing:
+    except (MissingDataset, TooFew) as missing:
         say(str(missing))
         return None
 
