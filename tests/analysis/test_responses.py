@@ -204,7 +204,10 @@ def test_trials_that_are_not_known_are_left_out_and_said():
         ({"null": np.full((9, 60), 0.4)}, "the null has other values"),
         ({"null": np.full((9, 60), 1 - 0.8)}, "Of 9 given sequences none has both values"),
         ({"null": 0}, "null is a whole number from 1 on, not 0"),
-        ({"condition": np.repeat(range(30), 2) * (np.arange(60) > 55) - (np.arange(60) < 56)}, "in 4 ways only"),
+        (
+            {"condition": np.where(np.arange(60) > 55, np.arange(60) // 2, np.nan)},
+            "in 4 ways only, so that no p is below",
+        ),
     ],
 )
 def test_what_cannot_be_compared_is_refused_in_one_sentence(arguments, says):
