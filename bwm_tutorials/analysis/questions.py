@@ -161,8 +161,10 @@ def also_in_window(trials: pd.DataFrame, name: str, event: str, window: tuple[fl
         As `variable` and `kept_events`.
     """
     window, trials = window_around(window), native_table(trials)
-    at = kept_events(trials, event)[_compared(trials, name)[0].notna()].dropna()
-    since = trials.reindex(index=at.index, columns=[name for name in EVENTS if name in trials]).sub(at, axis=0)
+    at = kept_events(trials, event).to_numpy(float, na_value=np.nan)
+    known = ~np.isnan(at) & _compared(trials, name)[0].notna().to_numpy()
+    events = [name for name in EVENTS if name in trials]
+    since = pd.DataFrame({name: column(trials, name)[known] - at[known] for name in events})
     return ((since >= window[0]) & (since < window[1])).mean().rename_axis("in the window").to_frame("share of trials")
 
 

@@ -207,7 +207,8 @@ def displacement(timestamps: np.ndarray, position: np.ndarray, start: np.ndarray
     if not timestamps.size:
         return np.full(np.broadcast_shapes(np.shape(start), np.shape(stop)), np.nan)
     start, stop = numbers(start, "starts"), numbers(stop, "stops")
-    return np.interp(stop, timestamps, position) - np.interp(start, timestamps, position)
+    # Of a single sample np.interp makes a number even of NaN.
+    return np.interp(stop, timestamps, position) - np.interp(start, timestamps, position) + 0 * (start + stop)
 
 
 def turn_against(
