@@ -185,7 +185,7 @@ check("03.2", answer)
 # %%
 actual = trials["probabilityLeft"].to_numpy()
 pseudo = bwm.blocks.pseudosessions(len(trials), n=1000, seed=1)
-right = (trials["choice"] == -1).where(trials["choice"] != 0)
+right = (trials["choice"] == -1).where(abs(trials["choice"]) == 1)
 
 
 def shift(right, p_left, up_to):

@@ -13,8 +13,9 @@ FARTHEST = 60.0  # s from an event to either end of a window: the longest that t
 
 def some(values: Iterable, most: int = 5) -> str:
     """The first of these values, as a sentence lists them: words in quotes, numbers with six digits at most."""
-    values = list(values)
-    first = [f"{value:.6g}" if isinstance(value, Real) else repr(value) for value in values[:most]]
+    values = [value.item() if isinstance(value, np.generic) else value for value in values]
+    number = [isinstance(value, Real) and not isinstance(value, bool) for value in values]
+    first = [f"{value:.6g}" if n else repr(value) for value, n in zip(values, number, strict=True)][:most]
     return ", ".join([*first, *["…"] * (len(values) > most)]) or "none"
 
 
@@ -22,6 +23,14 @@ def native(values: Any) -> np.ndarray:
     """An array in this computer's order of bytes: pandas and scipy take no other."""
     values = np.asarray(values)
     return values.astype(values.dtype.newbyteorder("="), copy=False)
+
+
+def native_table(table: pd.DataFrame) -> pd.DataFrame:
+    """The same table, its columns in this computer's order of bytes."""
+    foreign = {
+        name: kind.newbyteorder("=") for name, kind in table.dtypes.items() if not getattr(kind, "isnative", True)
+    }
+    return table.astype(foreign) if foreign else table
 
 
 def labels(values: Any) -> pd.Series:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ..errors import DataError, MissingDataset, TooFew
 from .blocks import both_biased, pseudosessions
-from .checks import one_of, window_around
+from .checks import native_table, one_of, window_around
 from .trials import bwm_mask, chosen_side, stimulus_side
 from .vocabulary import column
 
@@ -129,7 +129,7 @@ def kept_events(trials: pd.DataFrame, event: str) -> pd.Series:
     MissingDataset
         The trials lack the event, and the message lists those that they have; or what the rules need.
     """
-    return trials[_known(event, trials)].where(bwm_mask(trials))
+    return native_table(trials)[_known(event, trials)].where(bwm_mask(trials))
 
 
 def also_in_window(trials: pd.DataFrame, name: str, event: str, window: tuple[float, float]) -> pd.DataFrame:
@@ -160,9 +160,11 @@ def also_in_window(trials: pd.DataFrame, name: str, event: str, window: tuple[fl
     MissingDataset, TooFew
         As `variable` and `kept_events`.
     """
-    window = window_around(window)
-    at = kept_events(trials, event)[_compared(trials, name)[0].notna()].dropna()
-    since = trials.reindex(index=at.index, columns=[name for name in EVENTS if name in trials]).sub(at, axis=0)
+    window, trials = window_around(window), native_table(trials)
+    at = kept_events(trials, event).to_numpy(float, na_value=np.nan)
+    known = ~np.isnan(at) & _compared(trials, name)[0].notna().to_numpy()
+    events = [name for name in EVENTS if name in trials]
+    since = pd.DataFrame({name: column(trials, name)[known] - at[known] for name in events})
     return ((since >= window[0]) & (since < window[1])).mean().rename_axis("in the window").to_frame("share of trials")
 
 

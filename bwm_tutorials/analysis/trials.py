@@ -15,7 +15,7 @@ import pandas as pd
 from scipy.special import erf
 
 from ..errors import TooFew
-from .checks import at_least, for_each, labels, numbers, one_of, some
+from .checks import at_least, for_each, labels, native_table, numbers, one_of, some
 from .statistics import best_fit
 from .vocabulary import column, require
 
@@ -273,7 +273,7 @@ def select(
         fits &= {"early": early, "in time": ~(early | late | np.isnan(latency)), "late": late}[timing]
     if block is not None:
         fits &= _equal(column(trials, "probabilityLeft"), block, "probabilityLeft of {}, but {}")
-    return trials[fits]
+    return native_table(trials)[fits]
 
 
 def outcomes(trials: pd.DataFrame) -> dict[str, pd.Series]:

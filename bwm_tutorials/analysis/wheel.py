@@ -207,7 +207,8 @@ def displacement(timestamps: np.ndarray, position: np.ndarray, start: np.ndarray
     if not timestamps.size:
         return np.full(np.broadcast_shapes(np.shape(start), np.shape(stop)), np.nan)
     start, stop = numbers(start, "starts"), numbers(stop, "stops")
-    return np.interp(stop, timestamps, position) - np.interp(start, timestamps, position)
+    # Of a single sample np.interp makes a number even of NaN.
+    return np.interp(stop, timestamps, position) - np.interp(start, timestamps, position) + 0 * (start + stop)
 
 
 def turn_against(
@@ -288,8 +289,8 @@ def _on_grid(times: npt.ArrayLike, values: npt.ArrayLike, name: str) -> tuple[np
     step = (times[-1] - times[0]) / steps.size
     if step == 0 or np.abs(steps - step).max() > 0.01 * step:
         raise ValueError(
-            f"The grid of the wheel must be regular, and these times are {steps.min():.3g} to {steps.max():.3g} s "
-            "apart: interpolate first."
+            f"The grid of the wheel must be regular, but times are {steps.min():.3g} to {steps.max():.3g} s apart: "
+            "interpolate first."
         )
     return _known(values, times.size, name), round(1 / step, 6)
 

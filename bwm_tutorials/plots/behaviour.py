@@ -8,7 +8,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from ..analysis.trials import fit_psychometric, psychometric_curve, psychometric_log_likelihood, signed_contrast
+from ..analysis.trials import (
+    chosen_side,
+    fit_psychometric,
+    psychometric_curve,
+    psychometric_log_likelihood,
+    signed_contrast,
+)
 from .style import BLUE, COLOURS, GREY, ORANGE, minus, percent, say, with_limits
 
 
@@ -25,7 +31,8 @@ def session_course(trials: pd.DataFrame, performance: pd.DataFrame) -> Figure:
     fig, (above, middle, below) = plt.subplots(3, 1, figsize=(8, 5.4), sharex=True, height_ratios=[1.5, 1, 1])
     number = np.arange(len(trials))
     likely = 1 - trials["probabilityLeft"].to_numpy()
-    right = (trials["choice"] == -1).where(trials["choice"] != 0).astype(float)
+    side = pd.Series(chosen_side(trials))
+    right = (side > 0).where(side != 0).astype(float)
     unseen = signed_contrast(trials) == 0
     above.fill_between(number, 0.5, likely, step="mid", color=GREY, alpha=0.3, lw=0, label="P(stimulus right)")
     running = right.rolling(30, center=True, min_periods=15).mean()
@@ -42,7 +49,7 @@ def session_course(trials: pd.DataFrame, performance: pd.DataFrame) -> Figure:
     below.yaxis.set_major_formatter("{x:g}")
     below.yaxis.set_minor_formatter(NullFormatter())
     fig.align_ylabels()
-    none = int((trials["choice"] == 0).sum())
+    none = int((side == 0).sum())
     words = f"{len(trials)} trials, {none} of them without a choice."
     correct, latency = performance["correct"].dropna(), performance["latency"].dropna()
     if correct.empty or latency.empty:

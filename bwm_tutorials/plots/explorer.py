@@ -153,7 +153,7 @@ def _draw_trials(ax: plt.Axes, trials: pd.DataFrame, window: tuple[float, float]
     full = np.ones(len(shown), bool) if fits is None else shown.index.isin(fits)
     side = stimulus_side(shown)
     lane = np.where(side > 0, 0.62, 0.22)  # above: right
-    grey = 0.85 - 0.8 * np.abs(signed_contrast(shown)) / 100
+    grey = 0.85 - 0.8 * np.abs(np.nan_to_num(signed_contrast(shown))) / 100
     colours = np.c_[grey, grey, grey, np.where(full, 1, PALE)]
     start, seconds = shown["stimOn_times"], shown["stop"] - shown["stimOn_times"]
     for at in np.unique(lane):

@@ -230,7 +230,7 @@ def trial_panels(trials: pd.DataFrame, wheel: Mapping | None = None, licks: np.n
 
 
 def _stimulus(trial: pd.Series) -> tuple[float, str]:
-    side = "right" if pd.notna(trial["contrastRight"]) else "left"
+    side = "right" if trial["contrastRight"] > 0 or pd.isna(trial["contrastLeft"]) else "left"
     return trial[f"contrast{side.capitalize()}"], side
 
 

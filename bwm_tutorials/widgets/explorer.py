@@ -358,9 +358,9 @@ def _fit_to(seen: windows.Recording | None, handle: SimpleNamespace) -> None:
     handle.seconds.value = 10 if 10 in lengths else seen.end
     handle.time.value, handle.time.max, handle.time.step = 0.0, seen.end, handle.seconds.value / 10
     if trials is not None:
-        blocks, levels = np.unique(trials["probabilityLeft"].dropna()), np.unique(np.abs(signed_contrast(trials)))
-        handle.block.options = [(ANY, ANY), *((f"P(left) {p:g}", float(p)) for p in blocks)]
-        handle.contrast.options = [(ANY, ANY), *((f"{level:g} %", float(level)) for level in levels)]
+        blocks, levels = trials["probabilityLeft"], pd.Series(np.abs(signed_contrast(trials)))
+        handle.block.options = [(ANY, ANY), *((f"P(left) {p:g}", float(p)) for p in np.unique(blocks.dropna()))]
+        handle.contrast.options = [(ANY, ANY), *((f"{p:g} %", float(p)) for p in np.unique(levels.dropna()))]
         handle.block.value = handle.contrast.value = handle.outcome.value = ANY
         handle.trial.max, handle.trial.value = int(trials.index[-1]), windows.trial_at(trials, 0)
 

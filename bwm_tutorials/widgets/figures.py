@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from .. import plots
+from ..analysis.blocks import biased
 from ..analysis.passive import flashes, rf_maps
 from ..analysis.spikes import around, counts_in_intervals, peth, smoothed
 from ..analysis.trials import PSYCHOMETRIC, fit_psychometric, select, signed_contrast, stimulus_side
@@ -44,11 +45,12 @@ def trial_viewer(session: Session) -> ipywidgets.Widget:
         Wheel and licks are drawn where it has them; by the first movement one can filter where the trials have it.
     """
     trials = session.trials
+    contrasts = np.unique(np.abs(signed_contrast(trials)))
     wheel, licks = (getattr(session, name) if session.has(name) else None
                     for name in ("wheel", "licks"))  # fmt: skip
     filters: dict[str, list] = {
         "side": [("left", -1), ("right", 1)],
-        "contrast": [(f"{level:g} %", level) for level in np.unique(np.abs(signed_contrast(trials)))],
+        "contrast": [(f"{level:g} %", level) for level in contrasts],
         "outcome": [(name, name) for name in ("rewarded", "not rewarded", "no choice")],
     }
     if "firstMovement_times" in trials:
@@ -103,10 +105,10 @@ def peth_explorer(session: Session, probe: Insertion) -> ipywidgets.Widget:
     trials, spikes = session.trials, probe.good_spikes
     conditions = {
         "all trials": None,
-        "side of the stimulus": pd.Series(np.where(stimulus_side(trials) < 0, "left", "right"), name="stimulus"),
+        "side of the stimulus": pd.Series(stimulus_side(trials), name="stimulus").map({-1: "left", 1: "right"}),
         "choice": trials["choice"].map({1: "left", -1: "right"}),
         "feedback": trials["feedbackType"].map({1: "reward", -1: "no reward"}).rename("feedback"),
-        "block": trials["probabilityLeft"].map({0.8: "left", 0.2: "right"}).rename("block"),
+        "block": pd.Series(biased(trials["probabilityLeft"]), name="block").map({0.8: "left", 0.2: "right"}),
     }
     events = {name: event for event, name in plots.responses.EVENTS.items() if event in trials}
 

@@ -317,7 +317,7 @@ GOOD = recording(of_one_unit(np.arange(5.0), np.full(5, 1e-4)))
         ({"clusters": GOOD.clusters.astype(int) - 1}, "from -1 to -1"),
         ({"clusters": GOOD.clusters.astype(float)}, "must be integers"),
         ({"amps": GOOD.amps[:4]}, r"of one length; they are times \(5,\), clusters \(5,\), amps \(4,\)"),
-        ({"amps": GOOD.amps * np.nan}, "finite"),
+        ({"amps": GOOD.amps * np.inf}, "finite"),
         ({"amps": -GOOD.amps}, "not below 0 V"),
         ({name: array[:0] for name, array in GOOD.items()}, "There are no spikes"),
     ],

@@ -185,6 +185,7 @@ def test_trials_that_are_not_known_are_left_out_and_said():
         "n_trials": 57,
         "n_rarer": table[[-1, 1]].min(axis=1).sum(),
         "trials": tuple(kept + 100),
+        "smallest_p": 1 / 51,
     }
     alone = responses.selectivity(counts.iloc[:, kept], choice[kept], condition.loc[kept], null=50)
     pd.testing.assert_frame_equal(ours, alone)
@@ -200,7 +201,13 @@ def test_trials_that_are_not_known_are_left_out_and_said():
         ({"condition": np.full(60, np.nan)}, "In no condition"),
         ({"condition": [1]}, "and condition has the shape"),
         ({"null": np.zeros((9, 59))}, r"of shape \(n, 60\), not \(9, 59\)"),
-        ({"null": np.full((9, 60), 1 - 0.8)}, "the null has other values"),
+        ({"null": np.full((9, 60), 0.4)}, "the null has other values"),
+        ({"null": np.full((9, 60), 1 - 0.8)}, "Of 9 given sequences none has both values"),
+        ({"null": 0}, "null is a whole number from 1 on, not 0"),
+        (
+            {"condition": np.where(np.arange(60) > 55, np.arange(60) // 2, np.nan)},
+            "in 4 ways only, so that no p is below",
+        ),
     ],
 )
 def test_what_cannot_be_compared_is_refused_in_one_sentence(arguments, says):

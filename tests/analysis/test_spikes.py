@@ -322,6 +322,21 @@ def test_ids_of_units_may_have_gaps_and_come_in_any_order():
         assert list(ours.loc[unit]) == [((times >= t) & (times < t + 10)).sum() for t in (10, 20)]
 
 
+def test_a_unit_that_is_asked_for_and_has_no_spikes_is_silent():
+    events, units = np.arange(1, 59), [900, 8, 6]
+    counts = spikes.trial_counts(GOOD, events, units=units)
+    assert list(counts.units) == units and not counts.counts[[0, 2]].any() and counts.counts[1].any()
+    assert (counts.counts[1] == spikes.trial_counts(GOOD, events, units=[8]).counts[0]).all()
+    whole = spikes.counts_in_intervals(GOOD, spikes.around(events, (-0.2, 0.5)), units)
+    assert (whole == counts.counts.sum(axis=2)).all(axis=None)
+    rates = spikes.peth(GOOD, events, units=units)
+    assert list(rates.mean.index) == units and (rates.mean.loc[[900, 6]] == 0).all(axis=None)
+    assert (rates.sem.loc[[900, 6]] == 0).all(axis=None)
+    assert spikes.aligned(GOOD, 6, events).empty and spikes.aligned(GOOD, 900, events).empty
+    tested = responses.responsive_units(GOOD, events, (0, 0.2), (-0.2, 0), units)
+    assert (tested.loc[[900, 6], ["baseline", "response", "effect", "p"]] == [0, 0, 0, 1]).all(axis=None)
+
+
 def test_a_unit_with_one_spike_is_found_wherever_it_is():
     for n_rare in (1, 30):
         found = random_spikes(5, 300_000)
@@ -377,7 +392,9 @@ def test_bad_spikes_are_refused_in_one_sentence(function, change, says):
         ({"bin_size": 0.03}, "is 23.3333 bins of 0.03 s"),
         ({"bin_size": 0}, "whole number of bins"),
         ({"bin_size": 5}, "whole number of bins"),
-        ({"units": [5, 6, 8, 900]}, "2 of 4 units have no spikes among these (6, 900)"),
+        ({"units": [5.0, 8.0]}, "whole numbers"),
+        ({"window": (-200, 500)}, "this is from -200 to 500 s: give seconds, not milliseconds"),
+        ({"events": ["soon"]}, "The times of events must be numbers; these are 'soon'"),
         ({"units": [5, 5]}, "each once"),
         ({"units": [-5]}, "whole numbers"),
         ({"units": np.ones(6, bool)}, "of a mask take the ids"),

@@ -3,9 +3,17 @@
 import numpy as np
 import pandas as pd
 
+from ...analysis.blocks import both_biased
 from ...analysis.priors import bayes_optimal_p_left
-from ...analysis.trials import EARLIEST, LATEST, movement_latency, response_latency, signed_contrast, stimulus_side
-from ...errors import MissingDataset
+from ...analysis.trials import (
+    EARLIEST,
+    LATEST,
+    movement_latency,
+    outcomes,
+    response_latency,
+    signed_contrast,
+    stimulus_side,
+)
 from ...recordings.session import Session
 from ..exercise import Exercise, Mistake
 
@@ -19,7 +27,7 @@ def stimuli_on_the_left(session: Session) -> int:
 
 def trials_in_right_blocks(session: Session) -> int:
     """03.2: number of trials in blocks in which the stimulus is likely on the right."""
-    return int((_with_blocks(session)["probabilityLeft"] == 0.2).sum())
+    return int(_block(session, 0.2).sum())
 
 
 def kept_trials(session: Session) -> int:
@@ -40,19 +48,11 @@ def knowledge_of_the_side(session: Session) -> float:
 
 def wrong_reports(session: Session) -> int:
     """03.6: number of trials in which the mouse reported a side, and the wrong one."""
-    trials = session.trials
-    return int(((trials["feedbackType"] == -1) & (trials["choice"] != 0)).sum())
-
-
-def _with_blocks(session: Session) -> pd.DataFrame:
-    trials = session.trials
-    if not (trials["probabilityLeft"] == 0.2).any() or not (trials["probabilityLeft"] == 0.8).any():
-        raise MissingDataset(f"{session.name} has no blocks.")
-    return trials
+    return int(outcomes(session.trials)["not rewarded"].sum())
 
 
 def _block(session: Session, p_left: float) -> np.ndarray:
-    return (_with_blocks(session)["probabilityLeft"] == p_left).to_numpy()
+    return both_biased(session.trials["probabilityLeft"]) == p_left
 
 
 def _observer(session: Session) -> np.ndarray:
@@ -110,11 +110,11 @@ EXERCISES = {
                 "A computer stores 0.8 inexactly, and 1 - 0.8 is 0.19999999999999996: write 0.2, as it is stored.",
             ),
             Mistake(
-                lambda session: int((_with_blocks(session)["probabilityLeft"] == 0.8).sum()),
+                lambda session: int(_block(session, 0.8).sum()),
                 "Those are the blocks of the left: probabilityLeft is the probability of the left.",
             ),
             Mistake(
-                lambda session: int((_with_blocks(session)["probabilityLeft"] < 0.8).sum()),
+                lambda session: int((~_block(session, 0.8)).sum()),
                 "That holds the trials before the first block as well, where both sides are as likely.",
             ),
         ),

@@ -4,11 +4,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import mannwhitneyu
 
-from ...analysis.blocks import pseudosessions
+from ...analysis.blocks import both_biased, pseudosessions
 from ...analysis.responses import responsive_units, selectivity
 from ...analysis.spikes import around, counts_in_intervals, peth
 from ...analysis.trials import movement_latency, stimulus_side
-from ...errors import MissingDataset
 from ...recordings.session import Session
 from ..exercise import Exercise, Mistake, insertion
 
@@ -105,10 +104,7 @@ def _null(session: Session) -> np.ndarray:
 def _block(session: Session, null: int | np.ndarray) -> pd.DataFrame:
     trials = session.trials
     counts = counts_in_intervals(_spikes(session), around(trials["stimOn_times"], (-0.4, -0.1)))
-    block = trials["probabilityLeft"].where(trials["probabilityLeft"] != 0.5)
-    if block.nunique() != 2:
-        raise MissingDataset(f"{session.name} has no blocks.")
-    return selectivity(counts, block, null=null)
+    return selectivity(counts, both_biased(trials["probabilityLeft"]), null=null)
 
 
 EXERCISES = {
