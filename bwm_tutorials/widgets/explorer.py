@@ -120,7 +120,7 @@ def session_explorer(session: Session) -> ipywidgets.Widget:
         def figure() -> Figure:
             fits = fitting()
             counted = "" if fits is None else f" {len(fits)} of {len(now.recording.trials)} trials fit."
-            print(f"{now.session.label}.{counted}")
+            say(f"{now.session.label}.{counted}")
             window = windows.window_at(handle.time.value, handle.seconds.value, now.recording.end)
             return plots.session_window(now.recording, window, fits, handle.unit.value or None)
 
@@ -254,7 +254,7 @@ def unit_rates(seen: windows.Recording, unit: tuple[str, int] | None, fits: pd.I
     events = [trials[event] for event in EVENTS if event in trials and trials[event].notna().any()]
     if probe.clusters is not None:
         say(f"{name}. {describe_unit(probe.clusters.loc[number])}.")
-    print(f"{len(fits)} trials.")
+    say(f"{len(fits)} trials.")
     return rates_below([peth(probe.spikes, times, AROUND, BIN, [number]) for times in events], number)
 
 

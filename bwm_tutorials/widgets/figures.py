@@ -12,6 +12,7 @@ from .. import plots
 from ..analysis.passive import flashes, rf_maps
 from ..analysis.spikes import around, counts_in_intervals, peth, smoothed
 from ..analysis.trials import PSYCHOMETRIC, fit_psychometric, select, signed_contrast, stimulus_side
+from ..console import say
 from ..errors import DataError
 from ..recordings.insertion import Insertion
 from ..recordings.session import Session
@@ -59,7 +60,7 @@ def trial_viewer(session: Session) -> ipywidgets.Widget:
         if found.empty:
             raise DataError(f"No trial fits these filters: set one of them to '{ANY}'.")
         at = number % len(found)
-        print(f"{at + 1} of {len(found)} trials that fit.")
+        say(f"{at + 1} of {len(found)} trials that fit.")
         return plots.trial_panels(found.iloc[[at]], wheel, licks)
 
     number = ipywidgets.IntText(value=0, description="number")
