@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from .style import BLUE, GREY, say
+from .style import BLUE, GREY, say, some
 
 
 def what_sessions_have(has: pd.DataFrame) -> Figure:
@@ -16,6 +16,8 @@ def what_sessions_have(has: pd.DataFrame) -> Figure:
     has : DataFrame of bool
         One row for each thing, one column for each session, as `Session.available` tells them; NaN counts as no.
     """
+    some(has, "things that a session may have")
+    some(has.columns, "sessions")
     has = has.eq(True)
     n_things, n_sessions = has.shape
     fig, ax = plt.subplots(figsize=(1.8 + 0.5 * max(n_sessions, 6), 1.4 + 0.24 * n_things))

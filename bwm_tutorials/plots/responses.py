@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..analysis.spikes import Peth
+from ..errors import TooFew
 from .style import BLUE, COLOURS, GREY, ORANGE, percent, say, with_band
 
 EVENTS = {"stimOn_times": "stimulus", "firstMovement_times": "first movement", "feedback_times": "feedback"}
@@ -75,7 +76,7 @@ def alignments(rates: Mapping[str, Peth], depths: pd.Series | None = None) -> Fi
     together = pd.concat(means, axis=1)
     z = together.sub(together.mean(axis=1), axis=0).div(together.std(axis=1).replace(0, np.nan), axis=0).fillna(0)
     peak = z.abs().to_numpy().argmax(axis=1)
-    order = z.index[np.argsort(peak if depths is None else -depths[z.index], kind="stable")]
+    order = z.index[np.argsort(peak if depths is None else -depths[z.index].to_numpy(), kind="stable")]
     fig, axes = plt.subplots(1, len(means), figsize=(8.5, 4), sharey=True, squeeze=False)
     for ax, (name, mean) in zip(axes[0], means.items(), strict=True):
         start, stop = rates[name].window
@@ -208,6 +209,10 @@ def trajectories(paths: Mapping[str, pd.DataFrame]) -> Figure:
     paths : mapping of str to DataFrame
         Condition → a row for each time (s from the event), two columns: the components.
     """
+    if len(paths) < 2:
+        raise TooFew(
+            f"Paths are held against each other, and there is only {len(paths)} ({', '.join(paths) or 'none'})."
+        )
     fig, ax = plt.subplots(figsize=(5.2, 4.4))
     for (name, path), colour in zip(paths.items(), COLOURS, strict=False):
         ax.plot(path.iloc[:, 0], path.iloc[:, 1], color=colour, label=name)
@@ -218,7 +223,10 @@ def trajectories(paths: Mapping[str, pd.DataFrame]) -> Figure:
     ax.legend(fontsize=8, title="dot: the event; arrow: the end", title_fontsize=8)
     first, second = list(paths.values())[:2]
     apart = np.hypot(*(first - second).to_numpy().T)
-    say(f"{', '.join(paths)}: farthest apart {first.index[apart.argmax()]:+.2f} s from the event.")
+    at = (
+        f"{first.index[np.nanargmax(apart)]:+.2f} s from the event" if np.isfinite(apart).any() else "is not known when"
+    )
+    say(f"{', '.join(paths)}: farthest apart {at}.")
     return fig
 
 
@@ -244,7 +252,7 @@ def _effects(
 
 def _by_region(ax: plt.Axes, found: pd.Series, acronym: pd.Series, label: str) -> None:
     """How many units of each region were tested, and how many are among those found."""
-    counts = found.groupby(acronym.reindex(found.index)).agg(["sum", "size"]).sort_values("size")
+    counts = found.groupby(acronym.reindex(found.index).fillna("unknown")).agg(["sum", "size"]).sort_values("size")
     ax.barh(range(len(counts)), counts["size"], color=GREY, alpha=0.3, label="tested")
     ax.barh(range(len(counts)), counts["sum"], color=BLUE, label=label)
     ax.set_yticks(range(len(counts)), counts.index, fontsize=9)

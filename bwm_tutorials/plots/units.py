@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from ..analysis.quality import SAMPLING_RATE, autocorrelogram
 from ..analysis.regions import NOT_REGIONS
-from .style import BLUE, GREY, ORANGE, minus, say
+from .style import BLUE, GREY, ORANGE, number, say, scale, some
 
 
 def probe(channels: pd.DataFrame, clusters: pd.DataFrame) -> Figure:
@@ -22,13 +22,19 @@ def probe(channels: pd.DataFrame, clusters: pd.DataFrame) -> Figure:
     clusters : DataFrame
         ``depths`` (µm from the tip), ``firing_rate`` (Hz) and ``label``, as `Insertion.clusters` gives them.
     """
+    some(channels, "channels")
     fig, ax = plt.subplots(figsize=(7, 5))
     names = draw_regions(ax, channels, 1.01)
     good = clusters["label"] == 1
     for units, marker, face, label in ((~good, "o", "none", "other units"), (good, "o", BLUE, "good units")):
         shown = clusters[units]
         ax.plot(shown["firing_rate"], shown["depths"], marker, color=BLUE, mfc=face, ms=5, lw=0, label=label)
-    ax.set(xscale="log", xlabel="firing rate (Hz)", ylabel="depth from the tip (µm)", ylim=(0, None))
+    ax.set(
+        xscale=scale(clusters["firing_rate"]),
+        xlabel="firing rate (Hz)",
+        ylabel="depth from the tip (µm)",
+        ylim=(0, None),
+    )
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.09), ncols=2)
     say(f"{good.sum()} of {len(clusters)} units are good. From the tip upwards the probe runs through {names}.")
     return fig
@@ -39,11 +45,10 @@ def regions_along(channels: pd.DataFrame) -> pd.DataFrame:
 
     ``channels`` has ``axial_um`` and ``acronym``, as `Insertion.channels` gives them; each reaches 10 µm either way.
     """
-    runs = (channels["acronym"] != channels["acronym"].shift()).cumsum()
+    acronym = channels["acronym"].fillna("unknown")
+    runs = (acronym != acronym.shift()).cumsum()
     axial = channels["axial_um"].groupby(runs)
-    return pd.DataFrame(
-        {"acronym": channels["acronym"].groupby(runs).first(), "low": axial.min() - 10, "high": axial.max() + 10}
-    )
+    return pd.DataFrame({"acronym": acronym.groupby(runs).first(), "low": axial.min() - 10, "high": axial.max() + 10})
 
 
 def draw_regions(ax: plt.Axes, channels: pd.DataFrame, x: float) -> str:
@@ -75,6 +80,8 @@ def unit_panels(
     units : sequence of int
         Rows of ``clusters``.
     """
+    some(units, "units")
+    some(spikes["times"], "spikes")
     # Laid out by hand, for a browser of units draws it at every touch of its handle.
     row_height, below = 1.75, 0.5  # in
     height = row_height * len(units) + below
@@ -114,10 +121,14 @@ def unit_panels(
 
 def describe_unit(unit: pd.Series) -> str:
     """A unit (a row of `Insertion.clusters`) in one line."""
-    return minus(
-        f"Unit {unit.name} in {unit['acronym']}, {unit['depths']:.0f} µm from the tip, {unit['firing_rate']:.2g} Hz: "
-        f"label {unit['label']:.2g} (confidence {unit['max_confidence']:.0f} %, noise cutoff "
-        f"{unit['noise_cutoff']:.1f}, median amplitude {1e6 * unit['amp_median']:.0f} µV)"
+    depth, rate, label, sure, cutoff = (
+        number(unit[name], form)
+        for name, form in zip(("depths", "firing_rate", "label", "max_confidence", "noise_cutoff"),
+                              (".0f", ".2g", ".2g", ".0f", ".1f"), strict=True)
+    )  # fmt: skip
+    return (
+        f"Unit {unit.name} in {unit['acronym'] or 'an unknown region'}, {depth} µm from the tip, {rate} Hz: label "
+        f"{label} (confidence {sure} %, noise cutoff {cutoff}, median amplitude {number(1e6 * unit['amp_median'], '.0f')} µV)"
     )
 
 
@@ -130,7 +141,8 @@ def units_by_region(units: pd.DataFrame) -> Figure:
         Columns ``label``, ``Beryl``, ``Cosmos`` (acronyms) and ``side`` (``'left'``, ``'right'``); root and void, which
         are no regions, come last.
     """
-    keys = units[["Cosmos", "Beryl", "side"]].assign(none=units["Beryl"].isin(NOT_REGIONS))
+    some(units, "units")
+    keys = units[["Cosmos", "Beryl", "side"]].fillna("unknown").assign(none=units["Beryl"].isin(NOT_REGIONS))
     counts = (
         (units["label"] == 1).groupby([keys[name] for name in ("none", "Cosmos", "Beryl", "side")]).agg(["size", "sum"])
     )

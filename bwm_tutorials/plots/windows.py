@@ -67,7 +67,7 @@ def probe(
             units = (good if len(good) else found)["depths"]
         units = units.sort_values(kind="stable")
     kept = {name: spikes[name] for name in ("times", "clusters")}
-    return Probe(kept, places, float(np.nanmax(places)), place, units, clusters, channels)
+    return Probe(kept, places, float(np.nanmax(places, initial=1)), place, units, clusters, channels)
 
 
 def envelope(
