@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from ..analysis.trials import fit_psychometric, psychometric_curve, psychometric_log_likelihood, signed_contrast
-from .style import BLUE, COLOURS, GREY, ORANGE, correlation, minus, number, percent, say, some, with_limits
+from .style import BLUE, COLOURS, GREY, ORANGE, correlation, minus, need, number, percent, say, with_limits
 
 
 def session_course(trials: pd.DataFrame, performance: pd.DataFrame) -> Figure:
@@ -22,7 +22,7 @@ def session_course(trials: pd.DataFrame, performance: pd.DataFrame) -> Figure:
     performance : DataFrame
         As `trials.performance` gives it, with `trials.response_latency`.
     """
-    some(trials, "trials")
+    need(trials, "trials")
     fig, (above, middle, below) = plt.subplots(3, 1, figsize=(8, 5.4), sharex=True, height_ratios=[1.5, 1, 1])
     at = np.arange(len(trials))
     likely = 1 - trials["probabilityLeft"].to_numpy()
@@ -137,7 +137,7 @@ def beliefs(p_left: np.ndarray, estimates: Mapping[str, np.ndarray], trials: sli
         Which are drawn; all of a session that ends before them.
     """
     p_left = np.asarray(p_left)
-    some(p_left, "trials")
+    need(p_left, "trials")
     fig, ax = plt.subplots(figsize=(8, 3.2))
     if not p_left[trials].size:
         trials = slice(None)
@@ -145,7 +145,7 @@ def beliefs(p_left: np.ndarray, estimates: Mapping[str, np.ndarray], trials: sli
     ax.fill_between(at, 0.5, p_left[trials], step="mid", color=GREY, alpha=0.3, lw=0, label="block")
     for (name, estimate), colour in zip(estimates.items(), COLOURS, strict=False):
         ax.plot(at, estimate[trials], color=colour, lw=1.3, label=name)
-    ax.set(xlabel="trial", ylabel="P(stimulus left)", ylim=(0, 1), xlim=(at[0] - 0.5, at[-1] + 0.5))
+    ax.set(xlabel="trial", ylabel="P(stimulus left)", ylim=(0, 1), xlim=(at[0], max(at[-1], at[0] + 1)))
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=5, fontsize=8)
     if len(values := np.unique(p_left[np.isfinite(p_left)])) > 1:
         told = ", ".join(f"{name} {number(correlation(each, p_left), '.2f')}" for name, each in estimates.items())
@@ -191,7 +191,7 @@ def among_mice(fits: pd.DataFrame, ranges: Mapping[str, tuple[float, float]]) ->
     ranges : mapping of str to tuple
         Parameter → lower and upper end, drawn as a band; one panel each.
     """
-    some(fits, "sessions")
+    need(fits, "sessions")
     fig, axes = plt.subplots(1, len(ranges), figsize=(9, 1.2 + 0.24 * len(fits)), sharey=True, squeeze=False)
     units = {"bias": "bias (% contrast)", "threshold": "threshold (% contrast)"}
     for ax, (name, (low, high)) in zip(axes[0], ranges.items(), strict=True):

@@ -241,10 +241,8 @@ def _draw_spikes(ax: plt.Axes, probe: Probe, name: str, window: tuple[float, flo
     seen = slice(*np.searchsorted(times, window))
     counts = spike_map(times, probe.places, window, probe.top, (ROWS, COLUMNS), MOST_SPIKES)
     most = max(1.0, np.percentile(counts[counts > 0], 98)) if counts.any() else 1.0
-    ax.imshow(
-        counts, cmap="Greys", vmin=0, vmax=most, aspect="auto", origin="lower", extent=(*window, 0, probe.top),
-        interpolation="nearest",
-    )  # fmt: skip
+    ax.imshow(counts, cmap="Greys", vmin=0, vmax=most, aspect="auto", origin="lower", extent=(*window, 0, probe.top),
+              interpolation="nearest")  # fmt: skip
     regions = [] if probe.channels is None else _draw_regions(ax, probe)
     if marked is not None:
         own = times[seen][clusters[seen] == marked]

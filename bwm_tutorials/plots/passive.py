@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..analysis.passive import PIXEL, SIGNS, RfMaps, degrees
-from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, percent, say, some
+from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, need, percent, say
 
 PARTS = {"spontaneousActivity": "spontaneous activity", "RFM": "receptive fields", "taskReplay": "replay of the task"}
 KINDS = {"gabor": BLUE, "valve": ORANGE, "tone": GREEN, "noise": PURPLE}
@@ -71,7 +71,7 @@ def rf_maps(maps: RfMaps, units: Sequence[int]) -> Figure:
     units : sequence of int
         Cluster ids, a column of panels each.
     """
-    some(units, "units")
+    need(units, "units")
     fig, axes = plt.subplots(2, len(units), figsize=(2.7 * len(units) + 0.5, 4.3), squeeze=False)
     shape = maps.rate.shape[2:]
     for column, unit in zip(axes.T, units, strict=True):
@@ -105,7 +105,7 @@ def best_pixels(fields: pd.DataFrame, chance: pd.DataFrame, truth: pd.DataFrame 
     truth : DataFrame, optional
         By cluster id ``rf_row``, ``rf_column`` (pixels, NaN without a field), as `Insertion.truth` has them.
     """
-    some(fields, "units")
+    need(fields, "units")
     found, n = fields["p_adjusted"] < 0.05, len(fields)
     fig, (left, right) = plt.subplots(1, 2, figsize=(8.8, 3.6), width_ratios=[1.25, 1])
     bins = np.arange(np.floor(min(fields["z"].min(), 0)), fields["z"].max() + 1, 0.5)
@@ -136,9 +136,8 @@ def best_pixels(fields: pd.DataFrame, chance: pd.DataFrame, truth: pd.DataFrame 
         if (both := has & found).any():
             x, y = degrees(truth["rf_row"], truth["rf_column"])
             right.plot(x[both], y[both], "+", color="k", ms=6, label="put in")
-            right.plot(
-                [x[both], fields["azimuth"][both]], [y[both], fields["elevation"][both]], color=GREY, lw=0.7, zorder=0
-            )
+            between = [x, fields["azimuth"]], [y, fields["elevation"]]
+            right.plot(*([a[both], b[both]] for a, b in between), color=GREY, lw=0.7, zorder=0)
             miss = np.hypot(x - fields["azimuth"], y - fields["elevation"])[both].median()
             text += f" Their centres lie {miss:.1f}° (median) from where they were put."
     if right.get_legend_handles_labels()[0]:
@@ -236,7 +235,7 @@ def rates_by_part(rates: pd.DataFrame) -> Figure:
         Units × four columns (Hz): the first two are compared with each other, and so are the last two.
     """
     seen = rates[(rates > 0).all(axis=1)]
-    some(seen, f"units that fire in each of {', '.join(rates)}")
+    need(seen, f"units that fire in each of {', '.join(rates)}")
     fig, axes = plt.subplots(1, 2, figsize=(7.4, 3.5), sharex=True, sharey=True)
     told = []
     for ax, (x, y) in zip(axes, (rates.columns[:2], rates.columns[2:]), strict=True):

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from ..analysis.pose import common_pixels
 from ..analysis.spikes import Peth
-from .style import BLUE, COLOURS, GREEN, GREY, ORANGE, PURPLE, minus, number, percent, say, scale, some, with_band
+from .style import BLUE, COLOURS, GREEN, GREY, ORANGE, PURPLE, minus, need, number, percent, say, scale, with_band
 from .trial import stimulus_time, turned_since
 
 PAWS = {"paw_r": BLUE, "paw_l": ORANGE}
@@ -179,11 +179,11 @@ def choice_at_equal_movement(
     knows : Series of bool, optional
         By cluster id, what was put in: True for units that know the choice. None on a real recording.
     """
-    some(tests, "trials of equal movement to compare")
+    need(tests, "trials of equal movement to compare")
     fig, ax = plt.subplots(figsize=(7.5, 0.8 + 0.5 * len(pairs)))
     found = {name: table["p_adjusted"] < 0.05 for name, table in tests.items()}
     (first, *_), n = found.values(), len(next(iter(found.values())))
-    some(first, "units")
+    need(first, "units")
     known = None if knows is None else knows.reindex(first.index)
     for row, (name, n_pairs) in enumerate(pairs.items()):
         if name not in found:
@@ -227,7 +227,7 @@ def trackers(
     errors : mapping of str to ndarray
         Tracker → distance from what was put in, px; empty on a real recording.
     """
-    some([times for times, _ in tracks.values() if len(times)], "frames")
+    need([times for times, _ in tracks.values() if len(times)], "frames")
     errors = {name: known for name, off in errors.items() if len(known := off[np.isfinite(off)])}
     n = 1 + bool(errors)
     fig, axes = plt.subplots(1, n, figsize=(8.6, 2.9), squeeze=False, width_ratios=[2, 1][:n])
@@ -271,7 +271,7 @@ def arousal(traces: Mapping[str, pd.DataFrame], outcome: pd.Series) -> Figure:
         ax.axvline(0, color="k", lw=0.8)
         ax.set(xlabel="time from feedback (s)", ylabel=name)
         late, before = means.loc[:, means.columns > 0.8].mean(axis=1), means.loc[:, means.columns < 0].mean(axis=1)
-        some(means, "trials of a known outcome")
+        need(means, "trials of a known outcome")
         change = ", ".join(f"{number(value, '+.2f')} after {label}" for label, value in (late - before).items())
         say(f"{name}, from before feedback to .8 s after it and later: {change}.")
     axes[0, 0].legend(fontsize=8)
@@ -326,11 +326,9 @@ def _draw_points(ax: plt.Axes, points: pd.Series, named: bool) -> None:
     ax.plot(*np.array([place("tube_top"), place("tube_bottom")]).T, color=GREY, lw=3, solid_capstyle="round")
     ax.plot(*np.array([place("nose_tip"), pupil[:, :-1].mean(axis=1)]).T, color=GREY, lw=0.8, ls=":")
     looks = {name: ("o", 8, colour) for name, colour in PAWS.items()}
-    looks |= {
-        "nose_tip": ("^", 7, "k"),
-        **dict.fromkeys(TONGUE, ("s", 4, GREEN)),
-        **dict.fromkeys(PUPIL, ("o", 3, PURPLE)),
-    }
+    looks |= (
+        {"nose_tip": ("^", 7, "k")} | dict.fromkeys(TONGUE, ("s", 4, GREEN)) | dict.fromkeys(PUPIL, ("o", 3, PURPLE))
+    )
     for name, (marker, size, colour) in looks.items():
         sure = points[f"{name}_likelihood"] >= SURE
         ax.plot(*place(name), marker, ms=size, color=colour, mfc=colour if sure else "none")

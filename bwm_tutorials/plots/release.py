@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from .style import BLUE, GREEN, GREY, ORANGE, correlation, percent, say, scale, sign, some
+from .style import BLUE, GREEN, GREY, ORANGE, correlation, need, percent, say, scale, sign
 
 KINDS = {"added": ("o", BLUE), "modified": ("s", GREEN), "fixed": ("D", ORANGE)}
 
@@ -59,7 +59,7 @@ def history(changelog: pd.DataFrame) -> Figure:
         ``date`` (a day, or a quarter as ``2025-Q1``), ``entry``, ``kind``, ``sessions`` (NA where not known),
         ``on_page`` and ``link``, as `release.changelog` gives them.
     """
-    some(changelog, "entries")
+    need(changelog, "entries")
     fig, ax = plt.subplots(figsize=(8.5, 1.2 + 0.28 * len(changelog)))
     sign(fig, "REAL · the release, as published")
     rows = np.arange(len(changelog))
@@ -103,14 +103,17 @@ def two_sortings(older: pd.DataFrame, newer: pd.DataFrame) -> Figure:
     older, newer : DataFrame
         Columns ``depths`` (µm from the tip), ``firing_rate`` (Hz) and ``label``, one row a unit.
     """
-    some(older, "units of the superseded sorting")
-    rates = pd.concat([older["firing_rate"], newer["firing_rate"]])
+    need(older, "units of the superseded sorting")
     fig, axes = plt.subplots(1, 2, figsize=(8.5, 3.6), sharex=True, sharey=True)
     for ax, units, name in zip(axes, (older, newer), ("superseded", "newer"), strict=True):
         good = units["label"] == 1
         ax.plot(units["firing_rate"][~good], units["depths"][~good], "o", color=GREY, mfc="none", ms=5)
         ax.plot(units["firing_rate"][good], units["depths"][good], "o", color=BLUE, ms=5)
-        ax.set(xscale=scale(rates), xlabel="firing rate (Hz)", title=f"{name}: {len(units)} units, {good.sum()} good")
+        ax.set(
+            xscale=scale(older["firing_rate"]),
+            xlabel="firing rate (Hz)",
+            title=f"{name}: {len(units)} units, {good.sum()} good",
+        )
     axes[0].set(ylabel="depth from the tip (µm)")
     fig.legend(axes[0].lines, ["other units", "good units"], loc="outside upper center", ncols=2)
     n_good = [(units["label"] == 1).sum() for units in (older, newer)]
@@ -133,7 +136,7 @@ def wheel_versions(turned: pd.DataFrame, choice: pd.Series) -> Figure:
         +1 left, −1 right, 0 none, by trial.
     """
     fig, axes = plt.subplots(1, turned.shape[1], figsize=(8.5, 2.8), sharex=True, sharey=True, squeeze=False)
-    some(turned.stack().dropna(), "trials in which it is known how far the wheel turned")
+    need(turned.stack().dropna(), "trials in which it is known how far the wheel turned")
     most = max(np.nanquantile(turned.abs(), 0.98), 1e-9)
     bins = np.linspace(-most, most, 41)
     for ax, (version, turns) in zip(axes[0], turned.items(), strict=True):
@@ -166,7 +169,7 @@ def regions_by_session(units: pd.DataFrame, value: str, label: str, n: int = 200
         where regions are.
     """
     units = units[units[value] > 0].dropna(subset=["Beryl"])
-    some(units, f"units whose region is known, and whose {label} is above 0")
+    need(units, f"units whose region is known, and whose {label} is above 0")
     units = units.sort_values("Beryl")  # as the shuffles within a region need it
     region, values = units["Beryl"].to_numpy(), units[value].to_numpy()
     pooled = units.groupby("Beryl")[value].median().sort_values()

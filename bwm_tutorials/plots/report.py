@@ -10,7 +10,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 
 from ..analysis.quality import MIN_AMPLITUDE
 from .sorting import CRITERIA
-from .style import BLUE, COLOURS, GREY, ORANGE, percent, say, scale, some
+from .style import BLUE, COLOURS, GREY, ORANGE, need, percent, say, scale
 
 STEADY = 2.0  # the factor up to which a rate may change for its unit to be called steady
 
@@ -23,7 +23,7 @@ def quality_by_depth(clusters: pd.DataFrame) -> Figure:
     clusters : DataFrame
         As `Insertion.clusters` gives it.
     """
-    some(clusters, "units")
+    need(clusters, "units")
     good, failed = clusters["label"] == 1, clusters["bitwise_fail"].fillna(0).astype(int)  # NaN: it was not measured
     fig, (left, *right) = plt.subplots(1, 3, figsize=(9, 4), width_ratios=[1.2, 1, 1])
     counts = {name: ((failed & bit > 0).sum(), (failed == bit).sum()) for bit, (name, _) in CRITERIA.items()}
@@ -68,7 +68,7 @@ def presence(counts: pd.DataFrame, depths: pd.Series, saturation: pd.DataFrame |
     saturation : DataFrame, optional
         ``start`` and ``stop`` (s), as `Insertion.saturation` gives them.
     """
-    some(counts, "units")
+    need(counts, "units")
     counts = counts.loc[depths[counts.index].sort_values(kind="stable").index]
     starts = counts.columns.to_numpy()
     step = starts[1] - starts[0]

@@ -8,8 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..analysis.spikes import Peth
-from ..errors import TooFew
-from .style import BLUE, COLOURS, GREY, ORANGE, percent, say, with_band
+from .style import BLUE, COLOURS, GREY, ORANGE, need, percent, say, with_band
 
 EVENTS = {"stimOn_times": "stimulus", "firstMovement_times": "first movement", "feedback_times": "feedback"}
 
@@ -80,10 +79,8 @@ def alignments(rates: Mapping[str, Peth], depths: pd.Series | None = None) -> Fi
     fig, axes = plt.subplots(1, len(means), figsize=(8.5, 4), sharey=True, squeeze=False)
     for ax, (name, mean) in zip(axes[0], means.items(), strict=True):
         start, stop = rates[name].window
-        image = ax.imshow(
-            z.loc[order, name], aspect="auto", cmap="RdBu_r", vmin=-4, vmax=4, extent=(start, stop, len(mean), 0),
-            interpolation="none",
-        )  # fmt: skip
+        image = ax.imshow(z.loc[order, name], aspect="auto", cmap="RdBu_r", vmin=-4, vmax=4, interpolation="none",
+                          extent=(start, stop, len(mean), 0))  # fmt: skip
         ax.axvline(0, color="k", lw=0.8)
         ax.set(xlabel=f"time from {name} (s)")
     axes[0, 0].set_ylabel("unit" if depths is None else "unit, the lowest nearest to the tip")
@@ -112,15 +109,12 @@ def responsive(table: pd.DataFrame, acronym: pd.Series, knows: pd.Series | None 
     _effects(left, table["effect"], table, knows, ("responds by construction", "does not"))
     left.set(xlabel="effect (rank-biserial correlation)")
     _by_region(right, found, acronym, "respond")
-    naive, n = int((table["p"] < 0.05).sum()), len(table)
+    naive, n, put_in = int((table["p"] < 0.05).sum()), len(table), ""
+    if knows is not None:
+        put_in = f" Of these {(found & knows).sum()} respond by construction; {knows.sum()} units do."
     say(
         f"{naive} of {n} units have p below .05, where {0.05 * n:.0f} would by chance; {found.sum()} are left when "
-        f"corrected ({table.attrs['correction']})."
-        + (
-            ""
-            if knows is None
-            else f" Of these {(found & knows).sum()} respond by construction; {knows.sum()} units do."
-        )
+        f"corrected ({table.attrs['correction']}).{put_in}"
     )
     return fig
 
@@ -209,10 +203,7 @@ def trajectories(paths: Mapping[str, pd.DataFrame]) -> Figure:
     paths : mapping of str to DataFrame
         Condition → a row for each time (s from the event), two columns: the components.
     """
-    if len(paths) < 2:
-        raise TooFew(
-            f"Paths are held against each other, and there is only {len(paths)} ({', '.join(paths) or 'none'})."
-        )
+    need([*paths][1:], "two paths to hold against each other")
     fig, ax = plt.subplots(figsize=(5.2, 4.4))
     for (name, path), colour in zip(paths.items(), COLOURS, strict=False):
         ax.plot(path.iloc[:, 0], path.iloc[:, 1], color=colour, label=name)
@@ -223,10 +214,8 @@ def trajectories(paths: Mapping[str, pd.DataFrame]) -> Figure:
     ax.legend(fontsize=8, title="dot: the event; arrow: the end", title_fontsize=8)
     first, second = list(paths.values())[:2]
     apart = np.hypot(*(first - second).to_numpy().T)
-    at = (
-        f"{first.index[np.nanargmax(apart)]:+.2f} s from the event" if np.isfinite(apart).any() else "is not known when"
-    )
-    say(f"{', '.join(paths)}: farthest apart {at}.")
+    need(apart[np.isfinite(apart)], "times at which both paths are known")
+    say(f"{', '.join(paths)}: farthest apart {first.index[np.nanargmax(apart)]:+.2f} s from the event.")
     return fig
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..analysis.quality import MIN_AMPLITUDE, MIN_CONFIDENCE, SAMPLING_RATE, autocorrelogram
-from .style import BLUE, GREY, ORANGE, minus, number, percent, say, scale, some
+from .style import BLUE, GREY, ORANGE, minus, need, number, percent, say, scale
 from .units import draw_regions
 
 THRESHOLD = 40  # µV; what is below it can be seen without a sorter
@@ -62,11 +62,9 @@ def voltage(
     fig.colorbar(picture, ax=left, shrink=0.6).ax.set_title("µV")
     right.plot(found["ms"], found["um"], "o", mfc="none", mec=ORANGE, ms=13, mew=1.4)
     for spike in found.itertuples():
-        beside = (
-            {"xytext": (9, -3), "ha": "left"} if spike.ms < 0.8 * extent[1] else {"xytext": (-9, -3), "ha": "right"}
-        )
-        right.annotate(f"{spike.unit}: {spike.size:.0f} µV", (spike.ms, spike.um), textcoords="offset points",
-                       color=ORANGE, fontsize=8, bbox={"fc": "white", "ec": "none", "pad": 0.5}, **beside)  # fmt: skip
+        at, side = (9, "left") if spike.ms < 0.8 * extent[1] else (-9, "right")
+        right.annotate(f"{spike.unit}: {spike.size:.0f} µV", (spike.ms, spike.um), (at, -3), textcoords="offset points",
+                       ha=side, color=ORANGE, fontsize=8, bbox={"fc": "white", "ec": "none", "pad": 0.5})  # fmt: skip
     good = (clusters.loc[found["unit"], "label"] == 1).to_numpy()
     say(
         f"Simulated voltage of {len(sites)} channels: {len(found)} spikes of {found['unit'].nunique()} units in "
@@ -132,7 +130,7 @@ def confidence_of_mixtures(confidence: pd.DataFrame, rates: pd.Series) -> Figure
     rates : Series
         Hz, by unit; slow units, below 2 Hz, are drawn apart.
     """
-    some(confidence, "units")
+    need(confidence, "units")
     fig, ax = plt.subplots(figsize=(6, 3.4))
     passes = confidence >= MIN_CONFIDENCE
     slow = rates[confidence.index] < 2
@@ -160,7 +158,7 @@ def confidence_by_rate(units: pd.DataFrame, seconds: float) -> Figure:
     seconds : float
         How long the recording lasts.
     """
-    some(units, "units")
+    need(units, "units")
     fig, ax = plt.subplots(figsize=(6.5, 3.6))
     none = units["n_spikes_below2"] == 0
     for kind, marker, colour, name in ((none, "o", BLUE, "none"), (~none, "s", ORANGE, "some")):
@@ -201,7 +199,7 @@ def session_raster(
         As `Insertion.channels` gives it, to name the regions along the probe.
     """
     known = np.isfinite(spikes["depths"])
-    some(spikes["times"][known], "spikes with a depth")
+    need(spikes["times"][known], "spikes with a depth")
     panels = 1 if drift_times is None else 2
     fig, axes = plt.subplots(panels, 1, figsize=(8.5, 5), sharex=True, height_ratios=[3.5, 1][:panels], squeeze=False)
     above, below = axes[0, 0], axes[-1, 0]
@@ -249,7 +247,7 @@ def waveform_widths(shapes: np.ndarray, widths: np.ndarray, narrow: float = 0.4)
     narrow : float
         ms; below it a waveform is called narrow.
     """
-    some(widths, "units")
+    need(widths, "units")
     fig, (left, right) = plt.subplots(1, 2, figsize=(8.5, 3.2))
     is_narrow = widths < narrow
     trough = np.median(shapes.argmin(axis=1))
@@ -294,7 +292,7 @@ def _draw_cutoff(ax: plt.Axes, _: np.ndarray, amps: np.ndarray) -> None:
     # The bins and the two parts that `quality.noise_cutoff` holds against each other.
     heights, edges = np.histogram(amps, np.linspace(0, amps.max(), 100))
     ax.stairs(heights, edges, fill=True, color=BLUE)
-    second = np.flatnonzero(heights)[1]
+    second = np.flatnonzero(heights)[:2][-1]  # the first, where all are equally large
     ax.stairs(heights[second : second + 1], edges[second : second + 2], fill=True, color=ORANGE)
     ax.annotate("", (edges[second] + np.diff(edges)[0] / 2, heights[second]), (0, 22), textcoords="offset points",
                 arrowprops={"arrowstyle": "->", "color": ORANGE})  # fmt: skip

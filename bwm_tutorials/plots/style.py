@@ -78,7 +78,7 @@ def sign(figure: Figure, signature: str | None = None) -> None:
     figure.text(1, 0, signature or _signature, ha="right", va="top", fontsize=8, color=GREY, gid="stamp")
 
 
-def some(things: Sized, what: str) -> None:
+def need(things: Sized, what: str) -> None:
     """Refuse to draw nothing."""
     if not len(things):
         raise TooFew(f"There are no {what}, so there is nothing to draw.")

@@ -10,35 +10,20 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ..analysis.wheel import THRESHOLD, displacement
-from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, say, some
-
-
-class Event(NamedTuple):
-    """How an event of a trial is drawn: its label, colour, and how high the label stands."""
-
-    label: str
-    colour: str
-    height: float
-
-
-EVENTS = {
-    "firstMovement_times": Event("first movement", PURPLE, 1.42),
-    "feedback_times": Event("feedback", GREEN, 1.05),
-}
+from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, need, say
 
 
 class Mark(NamedTuple):
-    """How an event is drawn in a panel, where the legend names it."""
+    """How an event of a trial is drawn: its label, colour and line; where no legend names it, how high the label is."""
 
     label: str
     colour: str
-    style: str
+    style: str = "-"
+    height: float = 1.05
 
 
-SHOWN = {
-    "firstMovement_times": Mark("first movement", PURPLE, "--"),
-    "response_times": Mark("response", ORANGE, "-"),
-}
+EVENTS = {"firstMovement_times": Mark("first movement", PURPLE, height=1.42), "feedback_times": Mark("feedback", GREEN)}
+SHOWN = {"firstMovement_times": Mark("first movement", PURPLE, "--"), "response_times": Mark("response", ORANGE)}
 REPORTS = {1: "reported left", -1: "reported right", 0: "made no choice"}
 
 
@@ -77,17 +62,13 @@ def one_trial(
     zero = stimulus_time(trial)
     events = {name: trial[name] - zero for name in EVENTS if pd.notna(trial.get(name))}
     end = np.nanmax([0, events.get("feedback_times", np.nan), trial["response_times"] - zero]) + 0.8
-    start = max(trial.get("intervals_0", zero - 1) - zero, -1.0)
+    start = np.nanmax([trial.get("intervals_0", np.nan) - zero, -1.0])
     panels = {"stimulus": 0.5, "wheel": 1.2, "licks": 0.4, "spikes": 2.6}
     given = {"stimulus": trial, "wheel": wheel, "licks": licks, "spikes": spikes}
     panels = {name: height for name, height in panels.items() if given[name] is not None}
-    fig, axes = plt.subplots(
-        len(panels),
-        figsize=(8, 0.7 + 1.15 * sum(panels.values())),
-        sharex=True,
-        squeeze=False,
-        height_ratios=list(panels.values()),
-    )
+    heights = list(panels.values())
+    size = (8, 0.7 + 1.15 * sum(heights))
+    fig, axes = plt.subplots(len(panels), figsize=size, sharex=True, squeeze=False, height_ratios=heights)
     axis = dict(zip(panels, axes[:, 0], strict=True))
     words = [_draw_stimulus(axis["stimulus"], trial, zero, end)]
     if wheel is not None:
@@ -189,7 +170,7 @@ def trial_panels(trials: pd.DataFrame, wheel: Mapping | None = None, licks: np.n
     licks : ndarray, optional
         Times (s).
     """
-    some(trials, "trials")
+    need(trials, "trials")
     size = (2.6 + 2 * len(trials), 2 if wheel is None else 3.1)
     fig, axes = plt.subplots(1, len(trials), figsize=size, sharey=True, squeeze=False)
     marks = {name: mark for name, mark in SHOWN.items() if name in trials}

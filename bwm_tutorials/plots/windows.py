@@ -50,12 +50,12 @@ def probe(
     Parameters
     ----------
     spikes : mapping
-        As `Insertion.spikes` gives it; where a sorting has no ``depths``, units are drawn by their numbers.
+        As `Insertion.spikes` gives it; where no depth is known, units are drawn by their numbers.
     clusters, channels : DataFrame, optional
         To choose from good units alone (all, where none is known to be good), and to name regions.
     """
     fired = np.unique(spikes["clusters"])
-    if "depths" not in spikes:
+    if not np.isfinite(spikes.get("depths", np.nan)).any():
         places, units, place = spikes["clusters"], pd.Series(fired, fired), "unit"
     else:
         places, place = spikes["depths"], "depth from the tip (µm)"

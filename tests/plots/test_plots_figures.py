@@ -291,7 +291,7 @@ def test_sentences_are_printed_on_any_terminal(encoding):
         "    for said in (hint(f'{lesson}.1'), solution(f'{lesson}.1'), check(f'{lesson}.1', ...)):\n"
         "        print(said, repr(said))\n"
         "bwm.plots.stamp(session); bwm.plots.psychometric({'→ mouse': bwm.trials.psychometric(session.trials)})\n"
-        "bwm.plots.trial_panels(session.trials[:1]); bwm.provenance(session); bwm.progress()"
+        "bwm.plots.trial_panels(bwm.trials.select(session.trials)[:1]); bwm.provenance(session); bwm.progress()"
     )
     env = os.environ | {"PYTHONIOENCODING": encoding, "MPLBACKEND": "agg"}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True)
