@@ -77,8 +77,9 @@ def export(
 
 
 def _csv(table: pd.DataFrame, session: Session, question: Mapping[str, Any]) -> bytes:
+    probes = session.insertions if session.has("spikes") else []
     analysed = set(table.index.get_level_values("probe"))
-    pids = ", ".join(f"{probe.name} {probe.pid}" for probe in session.insertions if probe.name in analysed)
+    pids = ", ".join(f"{probe.name} {probe.pid}" for probe in probes if probe.name in analysed)
     head = [*lines(session), f"pid        {pids}"]
     head += [f"{name}: {value}" for name, value in question.items()]
     head += [f"{name}: {table.attrs[name]}" for name in _SAID_BY_TEST if name in table.attrs]

@@ -32,7 +32,7 @@ def audit(result: "Audit") -> Figure:
         values, place, times = np.unique(rates, return_inverse=True, return_counts=True)
         beside = np.arange(rates.size) - np.searchsorted(rates, values)[place] - (times[place] - 1) / 2  # equal ones
         across = x + np.array([-0.38, 0.38])
-        ax.plot(x + 0.6 * beside / max([*times, 8]), rates, "o", color=labels[what][1], ms=4.5, alpha=0.75)
+        ax.plot(x + 0.6 * beside / max(times.max(), 8), rates, "o", color=labels[what][1], ms=4.5, alpha=0.75)
         ax.plot(across, [100 * row["rate"]] * 2, color=labels[what][1], lw=2.5)
         ax.plot(across, [100 * row["limit"]] * 2, "|-", color="k", lw=0.8, ms=6,
                 label=None if x else "most that passes")  # fmt: skip
