@@ -5,10 +5,14 @@ Like `workshop.environment` this needs the standard library alone, in the syntax
 
 from __future__ import annotations
 
+import codecs
 import sys
 from functools import lru_cache
 
-_PLAIN = {"−": "-", "–": "-", "✓": "ok", "✗": "NO", "→": "->", "…": "...", "■": "x", "□": "o", "\N{MICRO SIGN}": "u"}
+_PLAIN = {
+    **{"−": "-", "–": "-", "✓": "ok", "✗": "NO", "→": "->", "…": "...", "■": "x", "□": "o", "\N{MICRO SIGN}": "u"},
+    **{"×": "x", "·": "-", "“": '"', "”": '"', "≤": "<=", "≥": ">=", "°": " degrees", "½": "1/2", "¼": "1/4"},
+}
 
 
 def say(text: str) -> None:
@@ -25,13 +29,15 @@ def say_once(text: str, of: object = None) -> None:
 def printable(text: str) -> str:
     """Return a text with each sign replaced that standard output cannot show."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        for sign, plain in _PLAIN.items():
-            text = text.replace(sign, plain)
-        return text.encode(encoding, "replace").decode(encoding)
-    return text
+    return text.encode(encoding, "bwm-plain").decode(encoding)
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    """Put plain signs in the place of those that an encoding lacks."""
+    return "".join(_PLAIN.get(sign, "?") for sign in error.object[error.start : error.end]), error.end
+
+
+codecs.register_error("bwm-plain", _plain)
 
 
 def in_notebook() -> bool:

@@ -37,9 +37,13 @@ MARK = ".bwm-tutorials"
 """The file that says that a folder is ours: written first, and looked for before anything is removed."""
 
 
+BUILT = ROOT / "_build" if ROOT else None
+"""The folder of the clone that git ignores, for what commands write: all in it is ours."""
+
+
 def is_ours(folder: Path) -> bool:
     """Tell whether a folder was made by this package."""
-    return (folder / MARK).is_file()
+    return folder == BUILT or (folder / MARK).is_file()
 
 
 def claim(folder: Path) -> Path:
@@ -53,8 +57,8 @@ def claim(folder: Path) -> Path:
     if not is_ours(folder):
         if os.path.lexists(str(folder)) and (not folder.is_dir() or any(folder.iterdir())):
             raise DataError(
-                f"{folder} was not made by bwm-tutorials, so nothing in it is changed: move it away, or set the "
-                "environment variable BWM_DATA to another folder."
+                f"{folder} was not made by bwm-tutorials, so nothing in it is changed: move it away, or name another "
+                "folder (where data are kept, by the environment variable BWM_DATA)."
             )
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MARK).write_text(
@@ -63,8 +67,8 @@ def claim(folder: Path) -> Path:
     return folder
 
 
-def remove(folder: Path) -> bool:
-    """Remove a folder that is ours, and tell whether there is none left; any other stays as it is."""
-    if is_ours(folder):
+def remove(folder: Path, of: Path | None = None) -> bool:
+    """Remove a folder that is ours, or a part ``of`` one, and tell whether there is none left; any other stays."""
+    if is_ours(of or folder):
         shutil.rmtree(str(folder), ignore_errors=True)
     return not folder.exists()

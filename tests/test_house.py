@@ -83,6 +83,18 @@ def test_each_file_and_each_room_keeps_its_ceiling():
     assert {room: n for room, n in rooms.items() if n > CEILINGS[room]} == {}
 
 
+def calls(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func)
+
+
+def test_one_file_prints_and_one_removes_folders():
+    """So that any terminal can show what is said, and only a folder that is ours is removed."""
+    for words, home in (({"print"}, "console.py"), ({"shutil.rmtree", "rmtree"}, "paths.py")):
+        assert {file.name for file in FILES if words & {*calls(file)}} == {home}
+
+
 def test_one_file_knows_the_private_parts_of_one():
     own = {"_replace", "_asdict", "_zipped_tables"}  # of named tuples, and of a class here
     found = {

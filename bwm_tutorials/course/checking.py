@@ -36,8 +36,11 @@ class Outcome(NamedTuple):
 class Text(str):
     """Text that a notebook shows as it is, without quotation marks."""
 
+    def __new__(cls, text: str) -> "Text":
+        return super().__new__(cls, printable(text))
+
     def __repr__(self) -> str:
-        return printable(str(self))
+        return str(self)
 
 
 def exercises(lesson: str, session: Session) -> tuple[Callable, Callable, Callable]:

@@ -54,7 +54,7 @@ class Exercise:
 
 def insertion(session: Session, number: int) -> Insertion:
     """A probe of a session, counted from 0, or from the last with −1; MissingDataset where it has none with spikes."""
-    if not session.insertions:
+    if not session.has("spikes"):
         raise MissingDataset(f"{session.name} has no insertion with spikes.")
     return session.insertions[number]
 

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ..console import say
 from ..recordings.session import Session
 from .learner.working_copy import read, write_whole, writing_to
 from .provenance import lines
@@ -65,19 +66,20 @@ def export(
             places = [folder / f"{stem}{'' if number == 1 else f' ({number})'}{suffix}" for suffix in files]
             there = [read(place) for place in places]
             if there == list(files.values()):
-                print(f"{places[0]} and its figure are there already, with the same content.")
+                say(f"{places[0]} and its figure are there already, with the same content.")
                 return places
             if all(content is None for content in there):
                 break
         for place, content in zip(places, files.values(), strict=True):
             write_whole(place, content)
-    print(f"Written to {folder}: {', '.join(place.name for place in places)}.")
+    say(f"Written to {folder}: {', '.join(place.name for place in places)}.")
     return places
 
 
 def _csv(table: pd.DataFrame, session: Session, question: Mapping[str, Any]) -> bytes:
+    probes = session.insertions if session.has("spikes") else []
     analysed = set(table.index.get_level_values("probe"))
-    pids = ", ".join(f"{probe.name} {probe.pid}" for probe in session.insertions if probe.name in analysed)
+    pids = ", ".join(f"{probe.name} {probe.pid}" for probe in probes if probe.name in analysed)
     head = [*lines(session), f"pid        {pids}"]
     head += [f"{name}: {value}" for name, value in question.items()]
     head += [f"{name}: {table.attrs[name]}" for name in _SAID_BY_TEST if name in table.attrs]

@@ -4,6 +4,7 @@ import sys
 import textwrap
 from importlib.metadata import version
 
+from ..console import say
 from ..recordings.session import Session
 
 PACKAGES = ("bwm-tutorials", "ONE-api", "iblatlas", "numpy", "pandas", "scipy", "matplotlib")
@@ -12,7 +13,7 @@ PACKAGES = ("bwm-tutorials", "ONE-api", "iblatlas", "numpy", "pandas", "scipy", 
 def provenance(session: Session) -> None:
     """Print what was analysed and with what: SYNTHETIC or REAL first, then source, eid, revisions and versions."""
     for line in lines(session):
-        print(textwrap.fill(line, 92, subsequent_indent=" " * 11) if line.startswith("versions") else line)
+        say(textwrap.fill(line, 92, subsequent_indent=" " * 11) if line.startswith("versions") else line)
 
 
 def lines(session: Session) -> list[str]:

@@ -34,9 +34,8 @@ def audit(result: "Audit") -> Figure:
         across = x + np.array([-0.38, 0.38])
         ax.plot(x + 0.6 * beside / max(times.max(), 8), rates, "o", color=labels[what][1], ms=4.5, alpha=0.75)
         ax.plot(across, [100 * row["rate"]] * 2, color=labels[what][1], lw=2.5)
-        ax.plot(
-            across, [100 * row["limit"]] * 2, "|-", color="k", lw=0.8, ms=6, label=None if x else "most that passes"
-        )
+        ax.plot(across, [100 * row["limit"]] * 2, "|-", color="k", lw=0.8, ms=6,
+                label=None if x else "most that passes")  # fmt: skip
     ax.axhline(100 * result.alpha, color=GREY, lw=1, ls="--", zorder=0, label=f"level, {100 * result.alpha:g} %")
     ax.plot([], [], color="k", lw=2.5, label="mean of the seeds")
     ax.plot([], [], "o", color="k", ms=4.5, label="a seed")

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from .style import BLUE, GREY, say
+from .style import BLUE, GREY, need, say
 
 
 def what_sessions_have(has: pd.DataFrame) -> Figure:
@@ -16,6 +16,7 @@ def what_sessions_have(has: pd.DataFrame) -> Figure:
     has : DataFrame of bool
         One row for each thing, one column for each session, as `Session.available` tells them; NaN counts as no.
     """
+    need(has.columns, "sessions")
     has = has.eq(True)
     n_things, n_sessions = has.shape
     fig, ax = plt.subplots(figsize=(1.8 + 0.5 * max(n_sessions, 6), 1.4 + 0.24 * n_things))
@@ -45,6 +46,7 @@ def download_prices(prices: pd.Series) -> Figure:
         MB, by the name of the part, for example the sum of the files of a `download_plan`. What the session lacks has
         0 and is named, not drawn.
     """
+    need(prices, "parts of a session")
     shown, lacking = prices[prices > 0].sort_values(), prices.index[prices == 0]
     fig, ax = plt.subplots(figsize=(7, 1.3 + 0.27 * len(shown)))
     ax.plot(shown, range(len(shown)), "o", color=BLUE)

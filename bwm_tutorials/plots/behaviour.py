@@ -15,7 +15,7 @@ from ..analysis.trials import (
     psychometric_log_likelihood,
     signed_contrast,
 )
-from .style import BLUE, COLOURS, GREY, ORANGE, minus, percent, say, with_limits
+from .style import BLUE, COLOURS, GREY, ORANGE, correlation, minus, need, number, percent, say, with_limits
 
 
 def session_course(trials: pd.DataFrame, performance: pd.DataFrame) -> Figure:
@@ -28,22 +28,23 @@ def session_course(trials: pd.DataFrame, performance: pd.DataFrame) -> Figure:
     performance : DataFrame
         As `trials.performance` gives it, with `trials.response_latency`.
     """
+    need(trials, "trials")
     fig, (above, middle, below) = plt.subplots(3, 1, figsize=(8, 5.4), sharex=True, height_ratios=[1.5, 1, 1])
-    number = np.arange(len(trials))
+    at = np.arange(len(trials))
     likely = 1 - trials["probabilityLeft"].to_numpy()
     side = pd.Series(chosen_side(trials))
     right = (side > 0).where(side != 0).astype(float)
     unseen = signed_contrast(trials) == 0
-    above.fill_between(number, 0.5, likely, step="mid", color=GREY, alpha=0.3, lw=0, label="P(stimulus right)")
+    above.fill_between(at, 0.5, likely, step="mid", color=GREY, alpha=0.3, lw=0, label="P(stimulus right)")
     running = right.rolling(30, center=True, min_periods=15).mean()
-    above.plot(number, running, color=BLUE, label="reports right, running mean of 30 trials")
-    above.plot(number[unseen], 1.12 * right[unseen] - 0.06, "|", color=ORANGE, ms=7, label="reports at 0 % contrast")
+    above.plot(at, running, color=BLUE, label="reports right, running mean of 30 trials")
+    above.plot(at[unseen], 1.12 * right[unseen] - 0.06, "|", color=ORANGE, ms=7, label="reports at 0 % contrast")
     above.set(ylabel="fraction right", ylim=(-0.13, 1.13), yticks=[0, 0.5, 1])
     above.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, fontsize=8)
-    middle.plot(number, performance["correct"], color=BLUE)
+    middle.plot(at, performance["correct"], color=BLUE)
     middle.axhline(0.5, color=GREY, lw=0.7)
     middle.set(ylabel="fraction rewarded", ylim=(0, 1.03))
-    below.plot(number, performance["latency"], color=BLUE)
+    below.plot(at, performance["latency"], color=BLUE)
     below.set(ylabel="stimulus to\nresponse (s)", xlabel="trial", yscale="log", xlim=(0, len(trials)))
     below.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     below.yaxis.set_major_formatter("{x:g}")
@@ -143,20 +144,22 @@ def beliefs(p_left: np.ndarray, estimates: Mapping[str, np.ndarray], trials: sli
         Which are drawn; all of a session that ends before them.
     """
     p_left = np.asarray(p_left)
+    need(p_left, "trials")
     fig, ax = plt.subplots(figsize=(8, 3.2))
     if not p_left[trials].size:
         trials = slice(None)
-    number = np.arange(p_left.size)[trials]
-    ax.fill_between(number, 0.5, p_left[trials], step="mid", color=GREY, alpha=0.3, lw=0, label="block")
+    at = np.arange(p_left.size)[trials]
+    ax.fill_between(at, 0.5, p_left[trials], step="mid", color=GREY, alpha=0.3, lw=0, label="block")
     for (name, estimate), colour in zip(estimates.items(), COLOURS, strict=False):
-        ax.plot(number, estimate[trials], color=colour, lw=1.3, label=name)
-    ax.set(xlabel="trial", ylabel="P(stimulus left)", ylim=(0, 1), xlim=(number[0], number[-1]))
+        ax.plot(at, estimate[trials], color=colour, lw=1.3, label=name)
+    ax.set(xlabel="trial", ylabel="P(stimulus left)", ylim=(0, 1), xlim=(at[0], max(at[-1], at[0] + 1)))
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=5, fontsize=8)
-    if np.ptp(p_left):
-        told = ", ".join(f"{name} {np.corrcoef(each, p_left)[0, 1]:.2f}" for name, each in estimates.items())
+    if len(values := np.unique(p_left[np.isfinite(p_left)])) > 1:
+        told = ", ".join(f"{name} {number(correlation(each, p_left), '.2f')}" for name, each in estimates.items())
         say(f"Correlation with the block over all {p_left.size} trials: {told}.")
     else:
-        say(f"In all {p_left.size} trials P(left) was {p_left[0]:g}: there is no block to follow.")
+        known = f"was {values[0]:g}" if len(values) else "is not known"
+        say(f"In all {p_left.size} trials P(left) {known}: there is no block to follow.")
     return fig
 
 
@@ -195,6 +198,7 @@ def among_mice(fits: pd.DataFrame, ranges: Mapping[str, tuple[float, float]]) ->
     ranges : mapping of str to tuple
         Parameter → lower and upper end, drawn as a band; one panel each.
     """
+    need(fits, "sessions")
     fig, axes = plt.subplots(1, len(ranges), figsize=(9, 1.2 + 0.24 * len(fits)), sharey=True, squeeze=False)
     units = {"bias": "bias (% contrast)", "threshold": "threshold (% contrast)"}
     for ax, (name, (low, high)) in zip(axes[0], ranges.items(), strict=True):

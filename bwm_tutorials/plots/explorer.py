@@ -192,7 +192,7 @@ def _draw_blocks(ax: plt.Axes, trials: pd.DataFrame, window: tuple[float, float]
     table = blocks(trials["probabilityLeft"].to_numpy())
     starts = trials["stimOn_times"].bfill().to_numpy()[table["start"]]
     stops = [*starts[1:], trials["stimOn_times"].max()]
-    for begin, end, p_left in zip(starts, stops, table["probabilityLeft"], strict=True):
+    for begin, end, p_left in zip(starts, stops, table["probabilityLeft"], strict=False):
         begin, end = max(begin, window[0]), min(end, window[1])
         if begin < end:
             colour = BLOCKS.get(round(p_left, 2), GREY)
@@ -241,25 +241,16 @@ def _draw_spikes(ax: plt.Axes, probe: Probe, name: str, window: tuple[float, flo
     seen = slice(*np.searchsorted(times, window))
     counts = spike_map(times, probe.places, window, probe.top, (ROWS, COLUMNS), MOST_SPIKES)
     most = max(1.0, np.percentile(counts[counts > 0], 98)) if counts.any() else 1.0
-    ax.imshow(
-        counts, cmap="Greys", vmin=0, vmax=most, aspect="auto", origin="lower", extent=(*window, 0, probe.top),
-        interpolation="nearest",
-    )  # fmt: skip
+    ax.imshow(counts, cmap="Greys", vmin=0, vmax=most, aspect="auto", origin="lower", extent=(*window, 0, probe.top),
+              interpolation="nearest")  # fmt: skip
     regions = [] if probe.channels is None else _draw_regions(ax, probe)
     if marked is not None:
         own = times[seen][clusters[seen] == marked]
         place, half = probe.units[marked], 2 * probe.top / ROWS
         row = spike_map(own, np.zeros(own.size), window, 1, (1, COLUMNS))
         extent = (*window, place - half, place + half)
-        ax.imshow(
-            np.ma.masked_equal(row, 0),
-            cmap=MARK,
-            vmin=0,
-            vmax=max(row.max(), 1),
-            aspect="auto",
-            extent=extent,
-            interpolation="nearest",
-        )
+        ax.imshow(np.ma.masked_equal(row, 0), cmap=MARK, vmin=0, vmax=max(row.max(), 1), aspect="auto", extent=extent,
+                  interpolation="nearest")  # fmt: skip
         ax.plot(window[0], place, ">", color=ORANGE, ms=7, clip_on=False)
     ax.set(ylabel=f"{name}\n{probe.place}", ylim=(0, probe.top))
     n_units = np.count_nonzero(np.bincount(clusters[seen])) if seen.stop > seen.start else 0

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..analysis.passive import PIXEL, SIGNS, RfMaps, degrees
-from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, percent, say
+from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, need, percent, say
 
 PARTS = {"spontaneousActivity": "spontaneous activity", "RFM": "receptive fields", "taskReplay": "replay of the task"}
 KINDS = {"gabor": BLUE, "valve": ORANGE, "tone": GREEN, "noise": PURPLE}
@@ -32,7 +32,7 @@ def passive_protocol(
     fig, (ax, screen) = plt.subplots(1, 2, figsize=(8.8, 2.9), width_ratios=[2.2, 1])
     start, told, played = intervals.loc["start"].min(), [], []
     for (name, label), colour in zip(PARTS.items(), (GREY, GREEN, BLUE), strict=True):
-        first, last = (intervals[name] - start) / 60
+        first, last = (intervals.get(name, pd.Series(np.nan, ["start", "stop"])) - start) / 60
         if np.isnan(first):
             continue
         ax.broken_barh([(first, last - first)], (4.2, 0.9), color=colour, alpha=0.3, lw=0)
@@ -54,7 +54,10 @@ def passive_protocol(
         screen.imshow(frame, cmap="gray", vmin=0, vmax=255, extent=_extent(frame.shape), interpolation="none")
         _degrees(screen)
         screen.set_title("one frame")
-    say(f"{'; '.join(told)}. " + (f"In the replay: {', '.join(played)}." if played else "No replay is recorded."))
+    say(
+        f"{'; '.join(told) or 'No part of it is recorded'}. "
+        + (f"In the replay: {', '.join(played)}." if played else "No replay is recorded.")
+    )
     return fig
 
 
@@ -68,6 +71,7 @@ def rf_maps(maps: RfMaps, units: Sequence[int]) -> Figure:
     units : sequence of int
         Cluster ids, a column of panels each.
     """
+    need(units, "units")
     fig, axes = plt.subplots(2, len(units), figsize=(2.7 * len(units) + 0.5, 4.3), squeeze=False)
     shape = maps.rate.shape[2:]
     for column, unit in zip(axes.T, units, strict=True):
@@ -101,6 +105,7 @@ def best_pixels(fields: pd.DataFrame, chance: pd.DataFrame, truth: pd.DataFrame 
     truth : DataFrame, optional
         By cluster id ``rf_row``, ``rf_column`` (pixels, NaN without a field), as `Insertion.truth` has them.
     """
+    need(fields, "units")
     found, n = fields["p_adjusted"] < 0.05, len(fields)
     fig, (left, right) = plt.subplots(1, 2, figsize=(8.8, 3.6), width_ratios=[1.25, 1])
     bins = np.arange(np.floor(min(fields["z"].min(), 0)), fields["z"].max() + 1, 0.5)
@@ -131,9 +136,8 @@ def best_pixels(fields: pd.DataFrame, chance: pd.DataFrame, truth: pd.DataFrame 
         if (both := has & found).any():
             x, y = degrees(truth["rf_row"], truth["rf_column"])
             right.plot(x[both], y[both], "+", color="k", ms=6, label="put in")
-            right.plot(
-                [x[both], fields["azimuth"][both]], [y[both], fields["elevation"][both]], color=GREY, lw=0.7, zorder=0
-            )
+            between = [x, fields["azimuth"]], [y, fields["elevation"]]
+            right.plot(*([a[both], b[both]] for a, b in between), color=GREY, lw=0.7, zorder=0)
             miss = np.hypot(x - fields["azimuth"], y - fields["elevation"])[both].median()
             text += f" Their centres lie {miss:.1f}° (median) from where they were put."
     if right.get_legend_handles_labels()[0]:
@@ -169,7 +173,7 @@ def task_against_replay(
     for label, (units, marker, colour) in kinds.items():
         ax.plot(change[0][units], change[1][units], marker, color=colour, ms=5, alpha=0.85,
                 label=f"{label}: {units.sum()}")  # fmt: skip
-    differ = differ.reindex(task.index).fillna(False).astype(bool)
+    differ = differ.reindex(task.index, fill_value=False).astype(bool)
     ax.plot(change[0][differ], change[1][differ], "o", color=ORANGE, mfc="none", ms=11, mew=1.3,
             label=f"shown to differ: {differ.sum()}")  # fmt: skip
     ends = np.array([min(c.min() for c in change), max(c.max() for c in change)])
@@ -213,7 +217,8 @@ def on_off(maps: RfMaps, fields: pd.DataFrame, truth: pd.DataFrame | None = None
         for sign, (marker, colour) in kinds.items():
             if (shown := signs == sign).any():
                 ax.plot(on[shown], off[shown], marker, color=colour, label=f"put in: {sign or 'nothing'}")
-        ax.legend(fontsize=8)
+        if found.any():
+            ax.legend(fontsize=8)
     limit = max([*on, *off, 1]) * 1.05
     ax.plot([0, limit], [0, limit], color=GREY, lw=0.8, ls=":")
     ax.set(xlabel="z of the best white pixel", ylabel="z of the best black pixel", xlim=(0, limit), ylim=(0, limit))
@@ -229,8 +234,9 @@ def rates_by_part(rates: pd.DataFrame) -> Figure:
     rates : DataFrame
         Units × four columns (Hz): the first two are compared with each other, and so are the last two.
     """
-    fig, axes = plt.subplots(1, 2, figsize=(7.4, 3.5), sharex=True, sharey=True)
     seen = rates[(rates > 0).all(axis=1)]
+    need(seen, f"units that fire in each of {', '.join(rates)}")
+    fig, axes = plt.subplots(1, 2, figsize=(7.4, 3.5), sharex=True, sharey=True)
     told = []
     for ax, (x, y) in zip(axes, (rates.columns[:2], rates.columns[2:]), strict=True):
         ax.loglog(seen[x], seen[y], "o", color=BLUE, ms=4, alpha=0.7)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from ..analysis.pose import COMMON, common_pixels
 from ..analysis.spikes import Peth
-from .style import BLUE, COLOURS, GREEN, GREY, ORANGE, PURPLE, minus, percent, say, with_band
+from .style import BLUE, COLOURS, GREEN, GREY, ORANGE, PURPLE, minus, need, number, percent, say, scale, with_band
 from .trial import stimulus_time, turned_since
 
 PAWS = {"paw_r": BLUE, "paw_l": ORANGE}
@@ -156,7 +156,7 @@ def paw_and_wheel(traces: Mapping[str, pd.DataFrame], choice: pd.Series) -> Figu
             parts[side] = rows.loc[:, (trace.columns >= 0) & (trace.columns <= 0.2)].mean(axis=1).dropna()
         ax.axvline(0, color="k", lw=0.8)
         ax.set(xlabel="time from first movement (s)", ylabel=name)
-        told.append(f"{name} {_auc(parts[1], parts[-1]):.2f}")
+        told.append(f"{name} {number(_auc(parts[1], parts[-1]), '.2f')}")
     axes[0, 0].legend(fontsize=8)
     say(
         "How often a left choice has more than a right one, in the first .2 s (.5: they do not differ; 0 or 1: they "
@@ -179,9 +179,11 @@ def choice_at_equal_movement(
     knows : Series of bool, optional
         By cluster id, what was put in: True for units that know the choice. None on a real recording.
     """
+    need(tests, "trials of equal movement to compare")
     fig, ax = plt.subplots(figsize=(7.5, 0.8 + 0.5 * len(pairs)))
     found = {name: table["p_adjusted"] < 0.05 for name, table in tests.items()}
     (first, *_), n = found.values(), len(next(iter(found.values())))
+    need(first, "units")
     known = None if knows is None else knows.reindex(first.index)
     for row, (name, n_pairs) in enumerate(pairs.items()):
         if name not in found:
@@ -225,9 +227,10 @@ def trackers(
     errors : mapping of str to ndarray
         Tracker → distance from what was put in, px; empty on a real recording.
     """
-    fig, axes = plt.subplots(
-        1, 2 if errors else 1, figsize=(8.6, 2.9), squeeze=False, width_ratios=[2, 1][: 1 + bool(errors)]
-    )
+    need([times for times, _ in tracks.values() if len(times)], "frames")
+    errors = {name: known for name, off in errors.items() if len(known := off[np.isfinite(off)])}
+    n = 1 + bool(errors)
+    fig, axes = plt.subplots(1, n, figsize=(8.6, 2.9), squeeze=False, width_ratios=[2, 1][:n])
     colours = {"dlc": ORANGE, "lightningPose": BLUE}
     zero = next(iter(tracks.values()))[0][0]
     for name, (times, values) in tracks.items():
@@ -239,9 +242,8 @@ def trackers(
         ordered = np.sort(off)
         axes[0, 1].plot(ordered, 1 - np.arange(ordered.size) / ordered.size, color=colours[name], label=name)
     if errors:
-        axes[0, 1].set(
-            xscale="log", yscale="log", xlabel="error (px)", ylabel="share of frames beyond it", xlim=(0.1, None)
-        )
+        axes[0, 1].set(xscale=scale(np.concatenate([*errors.values()])), yscale="log", xlim=(0.1, None),
+                       xlabel="error (px)", ylabel="share of frames beyond it")  # fmt: skip
         told = [f"{name} {np.median(off):.2f} px in the median, above 20 px in {np.mean(off > 20):.2%} of frames"
                 for name, off in errors.items()]  # fmt: skip
         say(f"Off by: {'; '.join(told)}.".replace("%", " %"))
@@ -269,7 +271,8 @@ def arousal(traces: Mapping[str, pd.DataFrame], outcome: pd.Series) -> Figure:
         ax.axvline(0, color="k", lw=0.8)
         ax.set(xlabel="time from feedback (s)", ylabel=name)
         late, before = means.loc[:, means.columns > 0.8].mean(axis=1), means.loc[:, means.columns < 0].mean(axis=1)
-        change = ", ".join(f"{value:+.2f} after {label}" for label, value in (late - before).items())
+        need(means, "trials of a known outcome")
+        change = ", ".join(f"{number(value, '+.2f')} after {label}" for label, value in (late - before).items())
         say(f"{name}, from before feedback to .8 s after it and later: {change}.")
     axes[0, 0].legend(fontsize=8)
     return fig
@@ -323,11 +326,9 @@ def _draw_points(ax: plt.Axes, points: pd.Series, named: bool) -> None:
     ax.plot(*np.array([place("tube_top"), place("tube_bottom")]).T, color=GREY, lw=3, solid_capstyle="round")
     ax.plot(*np.array([place("nose_tip"), pupil[:, :-1].mean(axis=1)]).T, color=GREY, lw=0.8, ls=":")
     looks = {name: ("o", 8, colour) for name, colour in PAWS.items()}
-    looks |= {
-        "nose_tip": ("^", 7, "k"),
-        **dict.fromkeys(TONGUE, ("s", 4, GREEN)),
-        **dict.fromkeys(PUPIL, ("o", 3, PURPLE)),
-    }
+    looks |= (
+        {"nose_tip": ("^", 7, "k")} | dict.fromkeys(TONGUE, ("s", 4, GREEN)) | dict.fromkeys(PUPIL, ("o", 3, PURPLE))
+    )
     for name, (marker, size, colour) in looks.items():
         sure = points[f"{name}_likelihood"] >= SURE
         ax.plot(*place(name), marker, ms=size, color=colour, mfc=colour if sure else "none")

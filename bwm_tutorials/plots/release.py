@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from .style import BLUE, GREEN, GREY, ORANGE, minus, percent, say, sign
+from .style import BLUE, GREEN, GREY, ORANGE, correlation, need, percent, say, scale, sign
 
 KINDS = {"added": ("o", BLUE), "modified": ("s", GREEN), "fixed": ("D", ORANGE)}
 
@@ -40,7 +40,7 @@ def selection_steps(counts: pd.DataFrame, published: pd.DataFrame) -> Figure:
         say("There are no sorted units here.")
         return fig
     lost = 1 - (counts["units"] / counts["units"].shift()).fillna(1)
-    regions = -published["regions"].diff()
+    regions = -published["regions"].diff().fillna(0)
     say(
         f"Here {last['units']:,} of {first['units']:,} units are left, in {last['regions']} of {first['regions']} "
         f"regions; the step “{lost.idxmax()}” takes most, {percent(lost.max())}. Published: "
@@ -59,6 +59,7 @@ def history(changelog: pd.DataFrame) -> Figure:
         ``date`` (a day, or a quarter as ``2025-Q1``), ``entry``, ``kind``, ``sessions`` (NA where not known),
         ``on_page`` and ``link``, as `release.changelog` gives them.
     """
+    need(changelog, "entries")
     fig, ax = plt.subplots(figsize=(8.5, 1.2 + 0.28 * len(changelog)))
     sign(fig, "REAL · the release, as published")
     rows = np.arange(len(changelog))
@@ -102,12 +103,17 @@ def two_sortings(older: pd.DataFrame, newer: pd.DataFrame) -> Figure:
     older, newer : DataFrame
         Columns ``depths`` (µm from the tip), ``firing_rate`` (Hz) and ``label``, one row a unit.
     """
+    need(older, "units of the superseded sorting")
     fig, axes = plt.subplots(1, 2, figsize=(8.5, 3.6), sharex=True, sharey=True)
     for ax, units, name in zip(axes, (older, newer), ("superseded", "newer"), strict=True):
         good = units["label"] == 1
         ax.plot(units["firing_rate"][~good], units["depths"][~good], "o", color=GREY, mfc="none", ms=5)
         ax.plot(units["firing_rate"][good], units["depths"][good], "o", color=BLUE, ms=5)
-        ax.set(xscale="log", xlabel="firing rate (Hz)", title=f"{name}: {len(units)} units, {good.sum()} good")
+        ax.set(
+            xscale=scale(older["firing_rate"]),
+            xlabel="firing rate (Hz)",
+            title=f"{name}: {len(units)} units, {good.sum()} good",
+        )
     axes[0].set(ylabel="depth from the tip (µm)")
     fig.legend(axes[0].lines, ["other units", "good units"], loc="outside upper center", ncols=2)
     n_good = [(units["label"] == 1).sum() for units in (older, newer)]
@@ -130,16 +136,18 @@ def wheel_versions(turned: pd.DataFrame, choice: pd.Series) -> Figure:
         +1 left, −1 right, 0 none, by trial.
     """
     fig, axes = plt.subplots(1, turned.shape[1], figsize=(8.5, 2.8), sharex=True, sharey=True, squeeze=False)
-    most = np.nanquantile(turned.abs(), 0.98)
+    need(turned.stack().dropna(), "trials in which it is known how far the wheel turned")
+    most = max(np.nanquantile(turned.abs(), 0.98), 1e-9)
     bins = np.linspace(-most, most, 41)
     for ax, (version, turns) in zip(axes[0], turned.items(), strict=True):
         for side, value, colour in (("left", 1, BLUE), ("right", -1, ORANGE)):
             ax.hist(turns[choice == value], bins, color=colour, alpha=0.8, label=f"reported {side}")
         ax.axvline(0, color="k", lw=0.8)
         ax.set(xlabel="turn from stimulus to response (rad)", title=version)
-        r = turns[choice != 0].corr(choice[choice != 0])
-        clockwise = "as it should be: a report of left is a fall" if r < 0 else "flipped"
-        say(minus(f"{version}: correlation of turn and choice {r:.2f}, {clockwise}."))
+        r = correlation(turns[choice != 0], choice[choice != 0])
+        clockwise = "flipped" if r >= 0 else "as it should be: a report of left is a fall"
+        told = f"correlation of turn and choice {r:.2f}, {clockwise}"
+        say(f"{version}: {'too few choices to tell its sign' if np.isnan(r) else told}.")
     axes[0, 0].set(ylabel="trials")
     axes[0, 0].legend(fontsize=8, loc="upper left", bbox_to_anchor=(0.08, 1))  # beside the bars
     return fig
@@ -160,7 +168,9 @@ def regions_by_session(units: pd.DataFrame, value: str, label: str, n: int = 200
         How often units are shuffled: among the sessions of their region, where sessions are compared, and among all,
         where regions are.
     """
-    units = units.dropna(subset=[value]).sort_values("Beryl")  # by region, as the shuffles within one need it
+    units = units[units[value] > 0].dropna(subset=["Beryl"])
+    need(units, f"units whose region is known, and whose {label} is above 0")
+    units = units.sort_values("Beryl")  # as the shuffles within a region need it
     region, values = units["Beryl"].to_numpy(), units[value].to_numpy()
     pooled = units.groupby("Beryl")[value].median().sort_values()
     of_session = units.groupby(["Beryl", "eid"])[value].agg(["median", "size"]).reset_index()
@@ -174,15 +184,8 @@ def regions_by_session(units: pd.DataFrame, value: str, label: str, n: int = 200
     chance = medians.quantile([0.025, 0.975], axis=1).T.groupby(level=0).agg({0.025: "min", 0.975: "max"})
     row = pd.Series(np.arange(len(pooled)), pooled.index)
     fig, ax = plt.subplots(figsize=(7.5, 1.3 + 0.27 * len(pooled)))
-    ax.hlines(
-        row[chance.index],
-        chance[0.025],
-        chance[0.975],
-        color=GREY,
-        alpha=0.35,
-        lw=9,
-        label="sessions of shuffled units, 95 %",
-    )
+    ax.hlines(row[chance.index], chance[0.025], chance[0.975], color=GREY, alpha=0.35, lw=9,
+              label="sessions of shuffled units, 95 %")  # fmt: skip
     ax.scatter(of_session["median"], row[of_session["Beryl"]], s=6 * of_session["size"], color=BLUE, alpha=0.5, lw=0,
                label="a session (its area: units)")  # fmt: skip
     ax.plot(pooled, row, "|", color="k", ms=14, mew=2, label="all units together")

@@ -10,7 +10,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 
 from ..analysis.quality import MIN_AMPLITUDE
 from .sorting import CRITERIA
-from .style import BLUE, COLOURS, GREY, ORANGE, percent, say
+from .style import BLUE, COLOURS, GREY, ORANGE, need, percent, say, scale
 
 STEADY = 2.0  # the factor up to which a rate may change for its unit to be called steady
 
@@ -23,6 +23,7 @@ def quality_by_depth(clusters: pd.DataFrame) -> Figure:
     clusters : DataFrame
         As `Insertion.clusters` gives it.
     """
+    need(clusters, "units")
     good, failed = clusters["label"] == 1, clusters["bitwise_fail"].fillna(0).astype(int)  # NaN: it was not measured
     fig, (left, *right) = plt.subplots(1, 3, figsize=(9, 4), width_ratios=[1.2, 1, 1])
     counts = {name: ((failed & bit > 0).sum(), (failed == bit).sum()) for bit, (name, _) in CRITERIA.items()}
@@ -36,10 +37,11 @@ def quality_by_depth(clusters: pd.DataFrame) -> Figure:
     for ax, (label, value) in zip(right, values.items(), strict=True):
         for units, face, name in ((~good, "none", "other units"), (good, BLUE, "good units")):
             ax.plot(value[units], clusters["depths"][units], "o", color=BLUE, mfc=face, ms=4, label=name)
-        ax.set(xlabel=label, xscale="log", ylim=(0, None))
-        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        ax.xaxis.set_major_formatter("{x:g}")
-        ax.xaxis.set_minor_locator(NullLocator())
+        ax.set(xlabel=label, xscale=scale(value), ylim=(0, None))
+        if ax.get_xscale() == "log":
+            ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            ax.xaxis.set_major_formatter("{x:g}")
+            ax.xaxis.set_minor_locator(NullLocator())
     right[0].set(ylabel="distance from the tip (µm)")
     right[0].legend(loc="lower center", bbox_to_anchor=(1.1, 1), ncols=2, fontsize=8).set_in_layout(False)
     right[1].axvline(1e6 * MIN_AMPLITUDE, color=ORANGE, lw=1, ls="--")
@@ -66,6 +68,7 @@ def presence(counts: pd.DataFrame, depths: pd.Series, saturation: pd.DataFrame |
     saturation : DataFrame, optional
         ``start`` and ``stop`` (s), as `Insertion.saturation` gives them.
     """
+    need(counts, "units")
     counts = counts.loc[depths[counts.index].sort_values(kind="stable").index]
     starts = counts.columns.to_numpy()
     step = starts[1] - starts[0]
@@ -112,7 +115,7 @@ def responding(tests: Mapping[str, pd.DataFrame], regions: pd.Series) -> Figure:
         Acronym of each unit, by cluster id.
     """
     found = pd.DataFrame({name: table["p_adjusted"] < 0.05 for name, table in tests.items()})
-    groups = found.groupby(regions.reindex(found.index), sort=False)
+    groups = found.groupby(regions.reindex(found.index).fillna("unknown"), sort=False)
     counts = groups.sum().assign(units=groups.size())
     fig, axes = plt.subplots(1, len(tests), figsize=(8.5, 1.1 + 0.22 * len(counts)), sharey=True, squeeze=False)
     rows = range(len(counts))

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..analysis.spikes import Peth
-from .style import BLUE, COLOURS, GREY, ORANGE, percent, say, with_band
+from .style import BLUE, COLOURS, GREY, ORANGE, need, percent, say, with_band
 
 EVENTS = {"stimOn_times": "stimulus", "firstMovement_times": "first movement", "feedback_times": "feedback"}
 
@@ -75,14 +75,12 @@ def alignments(rates: Mapping[str, Peth], depths: pd.Series | None = None) -> Fi
     together = pd.concat(means, axis=1)
     z = together.sub(together.mean(axis=1), axis=0).div(together.std(axis=1).replace(0, np.nan), axis=0).fillna(0)
     peak = z.abs().to_numpy().argmax(axis=1)
-    order = z.index[np.argsort(peak if depths is None else -depths[z.index], kind="stable")]
+    order = z.index[np.argsort(peak if depths is None else -depths[z.index].to_numpy(), kind="stable")]
     fig, axes = plt.subplots(1, len(means), figsize=(8.5, 4), sharey=True, squeeze=False)
     for ax, (name, mean) in zip(axes[0], means.items(), strict=True):
         start, stop = rates[name].window
-        image = ax.imshow(
-            z.loc[order, name], aspect="auto", cmap="RdBu_r", vmin=-4, vmax=4, extent=(start, stop, len(mean), 0),
-            interpolation="none",
-        )  # fmt: skip
+        image = ax.imshow(z.loc[order, name], aspect="auto", cmap="RdBu_r", vmin=-4, vmax=4, interpolation="none",
+                          extent=(start, stop, len(mean), 0))  # fmt: skip
         ax.axvline(0, color="k", lw=0.8)
         ax.set(xlabel=f"time from {name} (s)")
     axes[0, 0].set_ylabel("unit" if depths is None else "unit, the lowest nearest to the tip")
@@ -111,15 +109,12 @@ def responsive(table: pd.DataFrame, acronym: pd.Series, knows: pd.Series | None 
     _effects(left, table["effect"], table, knows, ("responds by construction", "does not"))
     left.set(xlabel="effect (rank-biserial correlation)")
     _by_region(right, found, acronym, "respond")
-    naive, n = int((table["p"] < 0.05).sum()), len(table)
+    naive, n, put_in = int((table["p"] < 0.05).sum()), len(table), ""
+    if knows is not None:
+        put_in = f" Of these {(found & knows).sum()} respond by construction; {knows.sum()} units do."
     say(
         f"{naive} of {n} units have p below .05, where {0.05 * n:.0f} would by chance; {found.sum()} are left when "
-        f"corrected ({table.attrs['correction']})."
-        + (
-            ""
-            if knows is None
-            else f" Of these {(found & knows).sum()} respond by construction; {knows.sum()} units do."
-        )
+        f"corrected ({table.attrs['correction']}).{put_in}"
     )
     return fig
 
@@ -208,6 +203,7 @@ def trajectories(paths: Mapping[str, pd.DataFrame]) -> Figure:
     paths : mapping of str to DataFrame
         Condition → a row for each time (s from the event), two columns: the components.
     """
+    need([*paths][1:], "two paths to hold against each other")
     fig, ax = plt.subplots(figsize=(5.2, 4.4))
     for (name, path), colour in zip(paths.items(), COLOURS, strict=False):
         ax.plot(path.iloc[:, 0], path.iloc[:, 1], color=colour, label=name)
@@ -218,7 +214,8 @@ def trajectories(paths: Mapping[str, pd.DataFrame]) -> Figure:
     ax.legend(fontsize=8, title="dot: the event; arrow: the end", title_fontsize=8)
     first, second = list(paths.values())[:2]
     apart = np.hypot(*(first - second).to_numpy().T)
-    say(f"{', '.join(paths)}: farthest apart {first.index[apart.argmax()]:+.2f} s from the event.")
+    need(apart[np.isfinite(apart)], "times at which both paths are known")
+    say(f"{', '.join(paths)}: farthest apart {first.index[np.nanargmax(apart)]:+.2f} s from the event.")
     return fig
 
 
@@ -244,7 +241,7 @@ def _effects(
 
 def _by_region(ax: plt.Axes, found: pd.Series, acronym: pd.Series, label: str) -> None:
     """How many units of each region were tested, and how many are among those found."""
-    counts = found.groupby(acronym.reindex(found.index)).agg(["sum", "size"]).sort_values("size")
+    counts = found.groupby(acronym.reindex(found.index).fillna("unknown")).agg(["sum", "size"]).sort_values("size")
     ax.barh(range(len(counts)), counts["size"], color=GREY, alpha=0.3, label="tested")
     ax.barh(range(len(counts)), counts["sum"], color=BLUE, label=label)
     ax.set_yticks(range(len(counts)), counts.index, fontsize=9)

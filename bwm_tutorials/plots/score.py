@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from .style import BLUE, GREY, ORANGE, minus, say
+from .style import BLUE, GREY, ORANGE, minus, need, say
 
 WIDTH, ROW, HEAD = 8.5, 0.62, 0.45  # in
 COLUMNS = {  # heading, colour, and centre as a fraction of the width
@@ -28,6 +28,7 @@ def scorecard(rows: Mapping[str, Mapping[str, Any]]) -> Figure:
         recording); ``null`` (array of what the same analysis finds in nothing, or None where no null applies);
         ``published`` (str with its reference, or None).
     """
+    need(rows, "quantities")
     height = HEAD + ROW * len(rows)
     fig = plt.figure(figsize=(WIDTH, height), layout="none")
     for heading, colour, x in COLUMNS.values():
@@ -70,15 +71,9 @@ def _verdict(found: float, put_in: float | None, limits: np.ndarray | None) -> s
         return "could not be computed here."
     words = [f"found {_number(found)}", f"put in {_number(put_in, 'unknown')}"]
     if limits is not None:
-        outside = not limits[0] <= found <= limits[1]
-        words.append(
-            f"95 % of the null lies from {_span(limits)}, "
-            + (
-                "and what was found lies outside"
-                if outside
-                else "and what was found lies inside: these data cannot tell it from nothing"
-            )
-        )
+        inside = limits[0] <= found <= limits[1]
+        place = "inside: these data cannot tell it from nothing" if inside else "outside"
+        words.append(f"95 % of the null lies from {_span(limits)}, and what was found lies {place}")
     return "; ".join(words) + "."
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..analysis.quality import MIN_AMPLITUDE, MIN_CONFIDENCE, SAMPLING_RATE, autocorrelogram
-from .style import BLUE, GREY, ORANGE, minus, percent, say
+from .style import BLUE, GREY, ORANGE, minus, need, number, percent, say, scale
 from .units import draw_regions
 
 THRESHOLD = 40  # µV; what is below it can be seen without a sorter
@@ -62,11 +62,9 @@ def voltage(
     fig.colorbar(picture, ax=left, shrink=0.6).ax.set_title("µV")
     right.plot(found["ms"], found["um"], "o", mfc="none", mec=ORANGE, ms=13, mew=1.4)
     for spike in found.itertuples():
-        beside = (
-            {"xytext": (9, -3), "ha": "left"} if spike.ms < 0.8 * extent[1] else {"xytext": (-9, -3), "ha": "right"}
-        )
-        right.annotate(f"{spike.unit}: {spike.size:.0f} µV", (spike.ms, spike.um), textcoords="offset points",
-                       color=ORANGE, fontsize=8, bbox={"fc": "white", "ec": "none", "pad": 0.5}, **beside)  # fmt: skip
+        at, side = (9, "left") if spike.ms < 0.8 * extent[1] else (-9, "right")
+        right.annotate(f"{spike.unit}: {spike.size:.0f} µV", (spike.ms, spike.um), (at, -3), textcoords="offset points",
+                       ha=side, color=ORANGE, fontsize=8, bbox={"fc": "white", "ec": "none", "pad": 0.5})  # fmt: skip
     good = (clusters.loc[found["unit"], "label"] == 1).to_numpy()
     say(
         f"Simulated voltage of {len(sites)} channels: {len(found)} spikes of {found['unit'].nunique()} units in "
@@ -94,7 +92,8 @@ def criteria(
     """
     fig, axes = plt.subplots(2, 3, figsize=(9, 5))
     draw = {1: _draw_refractory, 2: _draw_cutoff, 4: _draw_amplitude}
-    ordered = clusters.sort_values("spike_count", ascending=False)
+    fired = clusters[clusters.index.isin(spikes["clusters"])]
+    ordered = fired.sort_values("spike_count", ascending=False)
     told = []
     for row, verdict in zip(axes, ("passes", "fails"), strict=True):
         for ax, (bit, (name, measure)) in zip(row, CRITERIA.items(), strict=True):
@@ -116,7 +115,7 @@ def criteria(
         ax.set_ylabel("spikes")
     for ax, label in zip(axes[1], ("time between two spikes (ms)", "amplitude (µV)", "amplitude (µV)"), strict=True):
         ax.set_xlabel(label)
-    say("; ".join(told) + ".")
+    say(("; ".join(told) or "There is no unit to show a criterion on") + ".")
     return fig
 
 
@@ -131,6 +130,7 @@ def confidence_of_mixtures(confidence: pd.DataFrame, rates: pd.Series) -> Figure
     rates : Series
         Hz, by unit; slow units, below 2 Hz, are drawn apart.
     """
+    need(confidence, "units")
     fig, ax = plt.subplots(figsize=(6, 3.4))
     passes = confidence >= MIN_CONFIDENCE
     slow = rates[confidence.index] < 2
@@ -158,19 +158,21 @@ def confidence_by_rate(units: pd.DataFrame, seconds: float) -> Figure:
     seconds : float
         How long the recording lasts.
     """
+    need(units, "units")
     fig, ax = plt.subplots(figsize=(6.5, 3.6))
     none = units["n_spikes_below2"] == 0
     for kind, marker, colour, name in ((none, "o", BLUE, "none"), (~none, "s", ORANGE, "some")):
         ax.plot(units.loc[kind, "firing_rate"], units.loc[kind, "max_confidence"], marker, color=colour, mfc="none",
                 ms=5, label=name)  # fmt: skip
     ax.axhline(MIN_CONFIDENCE, color=GREY, lw=1, ls="--")
-    ax.set(xscale="log", xlabel="firing rate (Hz)", ylabel="confidence (%)", ylim=(-3, 103))
+    ax.set(xscale=scale(units["firing_rate"]), xlabel="firing rate (Hz)", ylabel="confidence (%)", ylim=(-3, 103))
     ax.xaxis.set_major_formatter("{x:g}")
     ax.legend(title="pairs 2 ms or less apart", loc="center left")
     passes = units["max_confidence"] >= MIN_CONFIDENCE
+    median = number(units["firing_rate"].dropna().median(), ".2g")
     slowest = f", the slowest at {units.loc[passes, 'firing_rate'].min():.2g} Hz" if passes.any() else ""
     say(
-        f"{len(units)} units in {seconds:.0f} s, median rate {units['firing_rate'].median():.2g} Hz: {passes.sum()} "
+        f"{len(units)} units in {seconds:.0f} s, median rate {median} Hz: {passes.sum()} "
         f"pass the refractory criterion{slowest}. {(none & ~passes).sum()} fail without two spikes 2 ms or less apart."
     )
     return fig
@@ -196,11 +198,12 @@ def session_raster(
     channels : DataFrame, optional
         As `Insertion.channels` gives it, to name the regions along the probe.
     """
+    known = np.isfinite(spikes["depths"])
+    need(spikes["times"][known], "spikes with a depth")
     panels = 1 if drift_times is None else 2
     fig, axes = plt.subplots(panels, 1, figsize=(8.5, 5), sharex=True, height_ratios=[3.5, 1][:panels], squeeze=False)
     above, below = axes[0, 0], axes[-1, 0]
     seconds, um = 10.0, 40.0
-    known = np.isfinite(spikes["depths"])
     n_times, n_depths = (
         int(np.nanmax(spikes[name]) // size) + 1 for name, size in (("times", seconds), ("depths", um))
     )
@@ -244,6 +247,7 @@ def waveform_widths(shapes: np.ndarray, widths: np.ndarray, narrow: float = 0.4)
     narrow : float
         ms; below it a waveform is called narrow.
     """
+    need(widths, "units")
     fig, (left, right) = plt.subplots(1, 2, figsize=(8.5, 3.2))
     is_narrow = widths < narrow
     trough = np.median(shapes.argmin(axis=1))
@@ -281,14 +285,14 @@ def _draw_refractory(ax: plt.Axes, times: np.ndarray, _: np.ndarray) -> None:
     ax.stairs(pairs[:20], np.arange(21) / 2, fill=True, color=BLUE)
     ax.axhline(pairs[100:].mean(), color="k", lw=1, ls="--", label="pairs 50 to 100 ms apart")
     ax.legend(loc="upper left", fontsize=8, borderpad=0)
-    ax.set(xlim=(0, 10), ylim=(0, 1.25 * pairs[:20].max()))
+    ax.set(xlim=(0, 10), ylim=(0, max(1.25 * pairs[:20].max(), 1)))
 
 
 def _draw_cutoff(ax: plt.Axes, _: np.ndarray, amps: np.ndarray) -> None:
     # The bins and the two parts that `quality.noise_cutoff` holds against each other.
     heights, edges = np.histogram(amps, np.linspace(0, amps.max(), 100))
     ax.stairs(heights, edges, fill=True, color=BLUE)
-    second = np.flatnonzero(heights)[1]
+    second = np.flatnonzero(heights)[:2][-1]  # the first, where all are equally large
     ax.stairs(heights[second : second + 1], edges[second : second + 2], fill=True, color=ORANGE)
     ax.annotate("", (edges[second] + np.diff(edges)[0] / 2, heights[second]), (0, 22), textcoords="offset points",
                 arrowprops={"arrowstyle": "->", "color": ORANGE})  # fmt: skip

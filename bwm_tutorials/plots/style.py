@@ -2,16 +2,18 @@
 
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from matplotlib.figure import Figure
 
 from .. import console
+from ..errors import TooFew
 
 if TYPE_CHECKING:
     from ..recordings.session import Session
@@ -76,6 +78,17 @@ def sign(figure: Figure, signature: str | None = None) -> None:
     figure.text(1, 0, signature or _signature, ha="right", va="top", fontsize=8, color=GREY, gid="stamp")
 
 
+def need(things: Sized, what: str) -> None:
+    """Refuse to draw nothing."""
+    if not len(things):
+        raise TooFew(f"There are no {what}, so there is nothing to draw.")
+
+
+def scale(values: npt.ArrayLike) -> str:
+    """The scale of an axis: logarithmic, unless no value is above 0."""
+    return "log" if (np.asarray(values) > 0).any() else "linear"
+
+
 def with_limits(ax: plt.Axes, x: Sequence[float], table: pd.DataFrame, column: str, **style: Any) -> None:
     """Draw a column of a table with its limits, the columns ``low`` and ``high``; where these are NaN, without."""
     value = table[column]
@@ -96,6 +109,18 @@ def say(text: str) -> None:
 def minus(text: str) -> str:
     """A text whose negative numbers have the sign that matplotlib gives them; hyphens in names and dates stay."""
     return re.sub(r"(?<!\w)-(?=[.\d])", "−", text)
+
+
+def number(value: float, form: str) -> str:
+    """A number in words; a question mark where it is not known."""
+    return minus(f"{value:{form}}") if np.isfinite(value) else "?"
+
+
+def correlation(one: npt.ArrayLike, other: npt.ArrayLike) -> float:
+    """Pearson's correlation of the pairs of which both are known; NaN where one of them does not vary."""
+    pairs = np.array([one, other], float)
+    pairs = pairs[:, np.isfinite(pairs).all(axis=0)]
+    return np.corrcoef(pairs)[0, 1] if pairs.size and np.ptp(pairs, axis=1).all() else np.nan
 
 
 def percent(fraction: float) -> str:

@@ -10,35 +10,20 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ..analysis.wheel import THRESHOLD, displacement
-from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, say
-
-
-class Event(NamedTuple):
-    """How an event of a trial is drawn: its label, colour, and how high the label stands."""
-
-    label: str
-    colour: str
-    height: float
-
-
-EVENTS = {
-    "firstMovement_times": Event("first movement", PURPLE, 1.42),
-    "feedback_times": Event("feedback", GREEN, 1.05),
-}
+from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, need, say
 
 
 class Mark(NamedTuple):
-    """How an event is drawn in a panel, where the legend names it."""
+    """How an event of a trial is drawn: its label, colour and line; where no legend names it, how high the label is."""
 
     label: str
     colour: str
-    style: str
+    style: str = "-"
+    height: float = 1.05
 
 
-SHOWN = {
-    "firstMovement_times": Mark("first movement", PURPLE, "--"),
-    "response_times": Mark("response", ORANGE, "-"),
-}
+EVENTS = {"firstMovement_times": Mark("first movement", PURPLE, height=1.42), "feedback_times": Mark("feedback", GREEN)}
+SHOWN = {"firstMovement_times": Mark("first movement", PURPLE, "--"), "response_times": Mark("response", ORANGE)}
 REPORTS = {1: "reported left", -1: "reported right", 0: "made no choice"}
 
 
@@ -76,18 +61,14 @@ def one_trial(
     """
     zero = stimulus_time(trial)
     events = {name: trial[name] - zero for name in EVENTS if pd.notna(trial.get(name))}
-    end = events.get("feedback_times", trial["response_times"] - zero) + 0.8
-    start = max(trial.get("intervals_0", zero - 1) - zero, -1.0)
+    end = np.nanmax([0, events.get("feedback_times", np.nan), trial["response_times"] - zero]) + 0.8
+    start = np.nanmax([trial.get("intervals_0", np.nan) - zero, -1.0])
     panels = {"stimulus": 0.5, "wheel": 1.2, "licks": 0.4, "spikes": 2.6}
     given = {"stimulus": trial, "wheel": wheel, "licks": licks, "spikes": spikes}
     panels = {name: height for name, height in panels.items() if given[name] is not None}
-    fig, axes = plt.subplots(
-        len(panels),
-        figsize=(8, 0.7 + 1.15 * sum(panels.values())),
-        sharex=True,
-        squeeze=False,
-        height_ratios=list(panels.values()),
-    )
+    heights = list(panels.values())
+    size = (8, 0.7 + 1.15 * sum(heights))
+    fig, axes = plt.subplots(len(panels), figsize=size, sharex=True, squeeze=False, height_ratios=heights)
     axis = dict(zip(panels, axes[:, 0], strict=True))
     words = [_draw_stimulus(axis["stimulus"], trial, zero, end)]
     if wheel is not None:
@@ -121,16 +102,15 @@ def turned_since(wheel: Mapping, zero: float, grid: np.ndarray) -> np.ndarray:
 
 
 def _draw_stimulus(ax: plt.Axes, trial: pd.Series, zero: float, end: float) -> str:
-    contrast, side = _stimulus(trial)
+    contrast, level, side = _stimulus(trial)
     off = trial.get("stimOff_times", np.nan) - zero
     ax.barh(0.5, min(off, end) if pd.notna(off) else end, height=0.6, color=str(0.85 - 0.5 * contrast))
-    ax.text(0, 0.5, f"{100 * contrast:.4g} % contrast, {side} ", va="center", ha="right", fontsize=9)
+    ax.text(0, 0.5, f"{level} contrast, {side} ", va="center", ha="right", fontsize=9)
     ax.set(ylim=(0, 1), yticks=[])
     ax.spines["left"].set_visible(False)
     seconds = trial["response_times"] - zero
     after = f" after {seconds:.2f} s" if pd.notna(seconds) else ""
-    shown = f"A stimulus of {100 * contrast:g} % contrast on the {side}"
-    return f"{shown}: the mouse {_report(trial)}{after} and was {_outcome(trial)}."
+    return f"A stimulus of {level} contrast on the {side}: the mouse {_report(trial)}{after} and was {_outcome(trial)}."
 
 
 def _draw_wheel(ax: plt.Axes, wheel: Mapping, zero: float, start: float, end: float, response: float) -> str:
@@ -190,14 +170,15 @@ def trial_panels(trials: pd.DataFrame, wheel: Mapping | None = None, licks: np.n
     licks : ndarray, optional
         Times (s).
     """
+    need(trials, "trials")
     size = (2.6 + 2 * len(trials), 2 if wheel is None else 3.1)
     fig, axes = plt.subplots(1, len(trials), figsize=size, sharey=True, squeeze=False)
     marks = {name: mark for name, mark in SHOWN.items() if name in trials}
     for ax, (number, trial) in zip(axes[0], trials.iterrows(), strict=True):
-        zero = trial["stimOn_times"]
+        zero = stimulus_time(trial)
         events = {name: trial[name] - zero for name in marks if pd.notna(trial[name])}
         start, end = min([-0.4, *events.values()]) - 0.1, max([0.0, *events.values()]) + 0.6
-        contrast, side = _stimulus(trial)
+        contrast, level, side = _stimulus(trial)
         ax.axvspan(0, end, color=str(0.93 - 0.25 * contrast), lw=0, zorder=0)
         ax.axvline(0, color="k", lw=1)
         for name, time in events.items():
@@ -210,7 +191,7 @@ def trial_panels(trials: pd.DataFrame, wheel: Mapping | None = None, licks: np.n
         if licks is not None:
             within = licks[(licks >= zero + start) & (licks <= zero + end)] - zero
             ax.plot(within, np.full(within.size, 0.04), "|", color=BLUE, ms=9, transform=ax.get_xaxis_transform())
-        title = f"trial {number}: {100 * contrast:g} %, {side}\n{_report(trial)}, {_outcome(trial)}"
+        title = f"trial {number}: {level}, {side}\n{_report(trial)}, {_outcome(trial)}"
         ax.set_title(title, fontsize=9)
         ax.set(xlim=(start, end))
         ax.locator_params(axis="x", nbins=5)
@@ -229,9 +210,13 @@ def trial_panels(trials: pd.DataFrame, wheel: Mapping | None = None, licks: np.n
     return fig
 
 
-def _stimulus(trial: pd.Series) -> tuple[float, str]:
-    side = "right" if trial["contrastRight"] > 0 or pd.isna(trial["contrastLeft"]) else "left"
-    return trial[f"contrast{side.capitalize()}"], side
+def _stimulus(trial: pd.Series) -> tuple[float, str, str]:
+    """The contrast of a trial's stimulus (0 where it is not known), the same in words, and its side."""
+    left, right = trial["contrastLeft"], trial["contrastRight"]
+    if pd.isna(left) and pd.isna(right):
+        return 0.0, "unknown", "unknown side"
+    contrast, side = (left, "left") if pd.isna(right) or left > right else (right, "right")
+    return contrast, f"{100 * contrast:.4g} %", side
 
 
 def _report(trial: pd.Series) -> str:
@@ -243,9 +228,9 @@ def _outcome(trial: pd.Series) -> str:
 
 
 def describe_trial(number: int, trial: pd.Series, events: Mapping[str, float]) -> str:
-    contrast, side = _stimulus(trial)
+    _, level, side = _stimulus(trial)
     moved, response = (f" at {1000 * events[name]:.0f} ms" if name in events else "" for name in SHOWN)
     return (
-        f"Trial {number}: {100 * contrast:g} % on the {side}; {moved and f'first movement{moved}, '}"
+        f"Trial {number}: {level} on the {side}; {moved and f'first movement{moved}, '}"
         f"{_report(trial)}{response}, {_outcome(trial)}."
     )

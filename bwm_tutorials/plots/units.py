@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from ..analysis.quality import SAMPLING_RATE, autocorrelogram
 from ..analysis.regions import NOT_REGIONS
-from .style import BLUE, GREY, ORANGE, minus, say
+from .style import BLUE, GREY, ORANGE, need, number, say, scale
 
 
 def probe(channels: pd.DataFrame, clusters: pd.DataFrame) -> Figure:
@@ -28,7 +28,8 @@ def probe(channels: pd.DataFrame, clusters: pd.DataFrame) -> Figure:
     for units, marker, face, label in ((~good, "o", "none", "other units"), (good, "o", BLUE, "good units")):
         shown = clusters[units]
         ax.plot(shown["firing_rate"], shown["depths"], marker, color=BLUE, mfc=face, ms=5, lw=0, label=label)
-    ax.set(xscale="log", xlabel="firing rate (Hz)", ylabel="depth from the tip (µm)", ylim=(0, None))
+    ax.set(xscale=scale(clusters["firing_rate"]), ylim=(0, None))
+    ax.set(xlabel="firing rate (Hz)", ylabel="depth from the tip (µm)")
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.09), ncols=2)
     say(f"{good.sum()} of {len(clusters)} units are good. From the tip upwards the probe runs through {names}.")
     return fig
@@ -39,11 +40,10 @@ def regions_along(channels: pd.DataFrame) -> pd.DataFrame:
 
     ``channels`` has ``axial_um`` and ``acronym``, as `Insertion.channels` gives them; each reaches 10 µm either way.
     """
-    runs = (channels["acronym"] != channels["acronym"].shift()).cumsum()
+    acronym = channels["acronym"].fillna("unknown")
+    runs = (acronym != acronym.shift()).cumsum()
     axial = channels["axial_um"].groupby(runs)
-    return pd.DataFrame(
-        {"acronym": channels["acronym"].groupby(runs).first(), "low": axial.min() - 10, "high": axial.max() + 10}
-    )
+    return pd.DataFrame({"acronym": acronym.groupby(runs).first(), "low": axial.min() - 10, "high": axial.max() + 10})
 
 
 def draw_regions(ax: plt.Axes, channels: pd.DataFrame, x: float) -> str:
@@ -75,17 +75,17 @@ def unit_panels(
     units : sequence of int
         Rows of ``clusters``.
     """
+    need(units, "units")
+    need(spikes["times"], "spikes")
     # Laid out by hand, for a browser of units draws it at every touch of its handle.
-    row_height, below = 1.75, 0.5  # in
+    row_height, below, widths = 1.75, 0.5, [3, 3, 2, 2]  # in, in, relative
     height = row_height * len(units) + below
-    fig, axes = plt.subplots(
-        len(units), 4, figsize=(9, height), squeeze=False, layout="none", width_ratios=[3, 3, 2, 2]
-    )
+    fig, axes = plt.subplots(len(units), 4, figsize=(9, height), squeeze=False, layout="none", width_ratios=widths)
     fig.subplots_adjust(0.06, below / height, 0.99, 1 - 0.35 / height, wspace=0.4, hspace=0.55)
     minutes = spikes["times"][-1] / 60
-    for row, number in zip(axes, units, strict=True):
-        unit = clusters.loc[number]
-        chosen = np.flatnonzero(spikes["clusters"] == number)
+    for row, which in zip(axes, units, strict=True):
+        unit = clusters.loc[which]
+        chosen = np.flatnonzero(spikes["clusters"] == which)
         times, amps = spikes["times"][chosen], 1e6 * spikes["amps"][chosen]
         counts, edges = np.histogram(times / 60, np.arange(0, minutes + 0.05, 0.5))
         row[0].stairs(counts / 30, edges, color=BLUE)
@@ -96,7 +96,7 @@ def unit_panels(
         row[1].set(ylabel="amplitude (µV)", ylim=(0, None), xlim=(0, minutes))
         row[2].stairs(autocorrelogram(times, 0.001, 50), np.arange(51), fill=True, color=BLUE)
         row[2].set(ylabel="pairs", xlim=(0, 50), ylim=(0, None))
-        shape = 1e6 * waveforms["waveforms"][number]
+        shape = 1e6 * waveforms["waveforms"][which]
         ms = (np.arange(len(shape)) - len(shape) // 2) / SAMPLING_RATE * 1000
         row[3].plot(ms, shape[:, 1:8], color=GREY, lw=0.6)
         row[3].plot(ms, shape[:, 0], color=BLUE)
@@ -114,10 +114,12 @@ def unit_panels(
 
 def describe_unit(unit: pd.Series) -> str:
     """A unit (a row of `Insertion.clusters`) in one line."""
-    return minus(
-        f"Unit {unit.name} in {unit['acronym']}, {unit['depths']:.0f} µm from the tip, {unit['firing_rate']:.2g} Hz: "
-        f"label {unit['label']:.2g} (confidence {unit['max_confidence']:.0f} %, noise cutoff "
-        f"{unit['noise_cutoff']:.1f}, median amplitude {1e6 * unit['amp_median']:.0f} µV)"
+    forms = {"depths": ".0f", "firing_rate": ".2g", "label": ".2g", "max_confidence": ".0f", "noise_cutoff": ".1f"}
+    depth, rate, label, confidence, cutoff = (number(unit[name], form) for name, form in forms.items())
+    return (
+        f"Unit {unit.name} in {unit['acronym'] or 'an unknown region'}, {depth} µm from the tip, {rate} Hz: label "
+        f"{label} (confidence {confidence} %, noise cutoff {cutoff}, median amplitude "
+        f"{number(1e6 * unit['amp_median'], '.0f')} µV)"
     )
 
 
@@ -130,10 +132,10 @@ def units_by_region(units: pd.DataFrame) -> Figure:
         Columns ``label``, ``Beryl``, ``Cosmos`` (acronyms) and ``side`` (``'left'``, ``'right'``); root and void, which
         are no regions, come last.
     """
-    keys = units[["Cosmos", "Beryl", "side"]].assign(none=units["Beryl"].isin(NOT_REGIONS))
-    counts = (
-        (units["label"] == 1).groupby([keys[name] for name in ("none", "Cosmos", "Beryl", "side")]).agg(["size", "sum"])
-    )
+    need(units, "units")
+    keys = units[["Cosmos", "Beryl", "side"]].fillna("unknown").assign(none=units["Beryl"].isin(NOT_REGIONS))
+    groups = [keys[name] for name in ("none", "Cosmos", "Beryl", "side")]
+    counts = (units["label"] == 1).groupby(groups).agg(["size", "sum"])
     fig, ax = plt.subplots(figsize=(7, 1.3 + 0.27 * len(counts)))
     rows = np.arange(len(counts))
     ax.barh(rows, counts["size"], color="none", edgecolor=BLUE, label="units")
@@ -147,7 +149,7 @@ def units_by_region(units: pd.DataFrame) -> Figure:
     regions = inside.groupby("Beryl")["sum"].sum()
     good = counts["sum"].sum()
     told = f"{good} good units of {len(units)}; of the good ones {good - regions.sum()} in no region."
-    if len(regions):
+    if regions.any():
         ends = [f"{regions[name]} in {name}" for name in (regions.idxmax(), regions.idxmin())]
         told += f" Most good units of a region: {ends[0]}; fewest: {ends[1]}."
     say(told)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 from ..analysis.trials import EARLIEST, LATEST
-from .style import BLUE, COLOURS, GREY, ORANGE, PURPLE, minus, percent, say, with_limits
+from .style import BLUE, COLOURS, GREY, ORANGE, PURPLE, minus, need, percent, say, with_limits
 
 
 def wheel_movements(
@@ -33,6 +33,7 @@ def wheel_movements(
     past : ndarray, shape (n,)
         The velocity (rad/s) when nothing is known but the first ``n`` positions. Around their last is what is shown.
     """
+    need(intervals, "movements")
     now = times[past.size - 1]
     zero = position[past.size - 1]
     fig, axes = plt.subplots(2, 2, figsize=(8.5, 4.4), sharex="col", width_ratios=[1.7, 1.2])
@@ -51,7 +52,7 @@ def wheel_movements(
     known = slice(np.searchsorted(times, now - 0.1), past.size)
     below.plot(times[known] - now, past[known], color=ORANGE, lw=1.5, ls="--", label="cut at 0")
     below.legend(loc="upper left", fontsize=8)
-    reach = 3 * np.abs(velocity[past.size - 1])
+    reach = 3 * max(np.abs(velocity[past.size - 1]), 1e-9)
     below.set(ylim=(-reach, reach))
     axes[0, 0].set(ylabel="position (rad)", title="dots: encoder edges; shaded: movements")
     axes[0, 1].set(title="one onset from near by")
@@ -114,6 +115,7 @@ def early_movements(latency: pd.Series, curves: Mapping[str, pd.DataFrame]) -> F
     """
     fig, (left, right) = plt.subplots(1, 2, figsize=(8.5, 3.5), width_ratios=[1, 1.4])
     known = latency.dropna().to_numpy()
+    need(known, f"trials whose time from {latency.name} is known")
     bins = np.arange(-0.4, 0.801, 0.02)
     for part, colour in ((known[known < EARLIEST], ORANGE), (known[known >= EARLIEST], BLUE)):
         left.hist(part, bins, color=colour)
@@ -171,6 +173,7 @@ def wheel_traces(traces: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]]
     seconds : float
         How much of each is shown, from where most of it is movement.
     """
+    need([times for times, *_ in traces.values() if len(times)], "samples of a wheel")
     fig, axes = plt.subplots(len(traces), figsize=(8, 0.6 + 1.6 * len(traces)), sharex=True, squeeze=False)
     for ax, (label, (times, position, intervals)) in zip(axes[:, 0], traces.items(), strict=True):
         starts = np.arange(times[0], max(times[-1] - seconds, times[0] + 1e-9), seconds)

@@ -50,24 +50,21 @@ def probe(
     Parameters
     ----------
     spikes : mapping
-        As `Insertion.spikes` gives it; where a sorting has no ``depths``, units are drawn by their numbers.
+        As `Insertion.spikes` gives it; where no depth is known, units are drawn by their numbers.
     clusters, channels : DataFrame, optional
         To choose from good units alone (all, where none is known to be good), and to name regions.
     """
-    fired = np.unique(spikes["clusters"])
-    if "depths" not in spikes:
-        places, units, place = spikes["clusters"], pd.Series(fired, fired), "unit"
+    known = np.isfinite(spikes.get("depths", np.nan)).any()
+    places, place = (spikes["depths"], "depth from the tip (µm)") if known else (spikes["clusters"], "unit")
+    if clusters is None:
+        units = pd.Series(places).groupby(np.asarray(spikes["clusters"])).median()
     else:
-        places, place = spikes["depths"], "depth from the tip (µm)"
-        if clusters is None:
-            units = pd.Series(places).groupby(np.asarray(spikes["clusters"])).median()
-        else:
-            found = clusters[clusters.index.isin(fired)]
-            good = found[found["label"] == 1]
-            units = (good if len(good) else found)["depths"]
-        units = units.sort_values(kind="stable")
+        found = clusters[clusters.index.isin(spikes["clusters"])]
+        chosen = good if len(good := found[found["label"] == 1]) else found
+        units = chosen["depths"] if known else chosen.index.to_series()
+    units = units.dropna().sort_values(kind="stable")
     kept = {name: spikes[name] for name in ("times", "clusters")}
-    return Probe(kept, places, float(np.nanmax(places)), place, units, clusters, channels)
+    return Probe(kept, places, float(np.nanmax(places, initial=1)), place, units, clusters, channels)
 
 
 def envelope(

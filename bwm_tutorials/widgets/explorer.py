@@ -14,11 +14,11 @@ from .. import plots
 from ..analysis import pose
 from ..analysis.spikes import peth
 from ..analysis.trials import select, signed_contrast
-from ..errors import DataError
+from ..errors import DataError, TooFew
 from ..plots import windows
 from ..plots.explorer import panel_at, rates_below
 from ..plots.responses import EVENTS
-from ..plots.style import say, stamped
+from ..plots.style import number, say, stamped
 from ..plots.trial import stimulus_time
 from ..plots.units import describe_unit
 from ..recordings.datasets import TRACKERS
@@ -120,7 +120,7 @@ def session_explorer(session: Session) -> ipywidgets.Widget:
         def figure() -> Figure:
             fits = fitting()
             counted = "" if fits is None else f" {len(fits)} of {len(now.recording.trials)} trials fit."
-            print(f"{now.session.label}.{counted}")
+            say(f"{now.session.label}.{counted}")
             window = windows.window_at(handle.time.value, handle.seconds.value, now.recording.end)
             return plots.session_window(now.recording, window, fits, handle.unit.value or None)
 
@@ -213,18 +213,25 @@ def recording(session: Session) -> windows.Recording:
             lacks[name] = str(error)
             return None
 
-    trials = part("trials", lambda: session.trials)
+    trials = part("trials", lambda: _trials(session))
     wheel = part("wheel", lambda: session.wheel)
     paws = part("pose", lambda: _paws(session))
-    if not session.insertions:
+    insertions = session.insertions if session.has("spikes") else []
+    if not insertions:
         lacks["insertions"] = str(session.files.missing("insertions"))
-    probes = {each.name: part(each.name, lambda each=each: _probe(each)) for each in session.insertions}
+    probes = {each.name: part(each.name, lambda each=each: _probe(each)) for each in insertions}
     probes = {name: probe for name, probe in probes.items() if probe is not None}
-    ends = [probe.spikes["times"][-1] for probe in probes.values()]
-    ends += [] if wheel is None else [wheel["timestamps"][-1]]
-    ends += [] if paws is None else [paws["times"].iloc[-1]]
-    ends += [] if trials is None else [trials.filter(regex="_times$|^intervals_1$").max().max()]
-    return windows.Recording(trials, wheel, paws, probes, lacks, float(np.nanmax([1.0, *ends])))
+    times = [probe.spikes["times"][-1:] for probe in probes.values()]
+    times += [] if wheel is None else [wheel["timestamps"][-1:]]
+    times += [] if paws is None else [paws["times"][-1:]]
+    times += [] if trials is None else [trials.filter(regex="_times$|^intervals_1$").max()]
+    return windows.Recording(trials, wheel, paws, probes, lacks, float(np.nanmax(np.concatenate([[1.0], *times]))))
+
+
+def _trials(session: Session) -> pd.DataFrame:
+    if session.trials["stimOn_times"].isna().all():
+        raise TooFew(f"{session.name} has no trial whose stimulus has a time.")
+    return session.trials
 
 
 def unit_rates(seen: windows.Recording, unit: tuple[str, int] | None, fits: pd.Index | None) -> Figure:
@@ -249,13 +256,15 @@ def unit_rates(seen: windows.Recording, unit: tuple[str, int] | None, fits: pd.I
         raise DataError(f"Rates are around the events of trials. {seen.lacks['trials']}")
     if fits.empty:
         raise DataError(f"No trial fits these filters: set one of them to '{ANY}'.")
-    name, number = unit
+    name, which = unit
     probe, trials = seen.probes[name], seen.trials.loc[fits]
     events = [trials[event] for event in EVENTS if event in trials and trials[event].notna().any()]
     if probe.clusters is not None:
-        say(f"{name}. {describe_unit(probe.clusters.loc[number])}.")
-    print(f"{len(fits)} trials.")
-    return rates_below([peth(probe.spikes, times, AROUND, BIN, [number]) for times in events], number)
+        say(f"{name}. {describe_unit(probe.clusters.loc[which])}.")
+    if not events:
+        raise TooFew(f"None of the {len(fits)} trials that fit has a time of its events.")
+    say(f"{len(fits)} trials.")
+    return rates_below([peth(probe.spikes, times, AROUND, BIN, [which]) for times in events], which)
 
 
 def to_fetch(session: Session) -> Plan | None:
@@ -368,5 +377,5 @@ def _fit_to(seen: windows.Recording | None, handle: SimpleNamespace) -> None:
 def _name_unit(name: str, probe: windows.Probe, unit: int) -> str:
     parts = [name, f"unit {unit}"]
     if probe.clusters is not None:
-        parts += [f"{probe.units[unit]:.0f} µm", str(probe.clusters.loc[unit, "acronym"])]
+        parts += [f"{number(probe.clusters.loc[unit, 'depths'], '.0f')} µm", str(probe.clusters.loc[unit, "acronym"])]
     return " · ".join(parts)

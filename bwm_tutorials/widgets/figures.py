@@ -10,10 +10,11 @@ from matplotlib.figure import Figure
 
 from .. import plots
 from ..analysis.blocks import biased
-from ..analysis.passive import flashes, rf_maps
+from ..analysis.passive import flashes, parts, rf_maps
 from ..analysis.spikes import around, counts_in_intervals, peth, smoothed
 from ..analysis.trials import PSYCHOMETRIC, fit_psychometric, select, signed_contrast, stimulus_side
-from ..errors import DataError
+from ..console import say
+from ..errors import DataError, MissingDataset, TooFew
 from ..recordings.insertion import Insertion
 from ..recordings.session import Session
 from .handles import ANY, NARROW, WIDE, drawn, framed, with_handles
@@ -61,7 +62,7 @@ def trial_viewer(session: Session) -> ipywidgets.Widget:
         if found.empty:
             raise DataError(f"No trial fits these filters: set one of them to '{ANY}'.")
         at = number % len(found)
-        print(f"{at + 1} of {len(found)} trials that fit.")
+        say(f"{at + 1} of {len(found)} trials that fit.")
         return plots.trial_panels(found.iloc[[at]], wheel, licks)
 
     number = ipywidgets.IntText(value=0, description="number")
@@ -86,6 +87,8 @@ def unit_browser(probe: Insertion, units: Iterable[int] | None = None) -> ipywid
         Which, in which order; default all.
     """
     options = [int(unit) for unit in (probe.clusters.index if units is None else units)]
+    if not options:
+        raise TooFew(f"{probe.session.name} {probe.name} has no such units to browse.")
     handle = ipywidgets.SelectionSlider(options=options, description="unit", layout=WIDE)
 
     def draw(unit: int) -> Figure:
@@ -102,7 +105,7 @@ def peth_explorer(session: Session, probe: Insertion) -> ipywidgets.Widget:
     session : Session
     probe : Insertion
     """
-    trials, spikes = session.trials, probe.good_spikes
+    trials, spikes, units = session.trials, probe.good_spikes, _good_units(probe)
     conditions = {
         "all trials": None,
         "side of the stimulus": pd.Series(stimulus_side(trials), name="stimulus").map({-1: "left", 1: "right"}),
@@ -119,13 +122,21 @@ def peth_explorer(session: Session, probe: Insertion) -> ipywidgets.Widget:
     return with_handles(
         draw,
         {
-            "unit": ipywidgets.Dropdown(options=np.unique(spikes["clusters"]).tolist(), description="unit"),
+            "unit": ipywidgets.Dropdown(options=units, description="unit"),
             "event": ipywidgets.Dropdown(options=events, description="event"),
             "condition": ipywidgets.Dropdown(options=list(conditions), description="by"),
             "bin_size": ipywidgets.Dropdown(options=[0.005, 0.01, 0.02, 0.05, 0.1], value=0.02, description="bin (s)"),
             "smoothing": ipywidgets.Dropdown(options=[0, 0.01, 0.02, 0.05], description="smooth (s)"),
         },
     )
+
+
+def _good_units(probe: Insertion) -> list[int]:
+    """The good units that fire, by cluster id; TooFew where there is none."""
+    units = np.unique(probe.good_spikes["clusters"]).tolist()
+    if not units:
+        raise TooFew(f"{probe.session.name} {probe.name} has no good unit that fires.")
+    return units
 
 
 def rf_browser(session: Session, probe: Insertion) -> ipywidgets.Widget:
@@ -137,7 +148,10 @@ def rf_browser(session: Session, probe: Insertion) -> ipywidgets.Widget:
         With the receptive-field part of the passive protocol.
     probe : Insertion
     """
-    spikes, shown = probe.good_spikes, flashes(session.passive["rf_times"], session.passive["rf_frames"])
+    spikes, units = probe.good_spikes, _good_units(probe)
+    if "RFM" not in parts(session.passive):
+        raise MissingDataset(f"{session.name} has no receptive-field mapping.")
+    shown = flashes(session.passive["rf_times"], session.passive["rf_frames"])
 
     def draw(unit: int, lag: float, seconds: float) -> Figure:
         window = around(shown["time"], (lag, lag + seconds))
@@ -146,7 +160,7 @@ def rf_browser(session: Session, probe: Insertion) -> ipywidgets.Widget:
     return with_handles(
         draw,
         {
-            "unit": ipywidgets.Dropdown(options=np.unique(spikes["clusters"]).tolist(), description="unit"),
+            "unit": ipywidgets.Dropdown(options=units, description="unit"),
             "lag": ipywidgets.FloatSlider(0.05, min=-0.2, max=0.4, step=0.05, description="lag (s)", layout=WIDE),
             "seconds": ipywidgets.Dropdown(options=[0.05, 0.1, 0.2], value=0.2, description="window (s)"),
         },
@@ -174,6 +188,9 @@ def pose_player(session: Session, probe: Insertion | None = None) -> ipywidgets.
     wheel = session.wheel if session.has("wheel") else None
     spikes = probe.good_spikes if probe else None
     filmed = session.trials["stimOn_times"].between(pose["times"].iloc[0], pose["times"].iloc[-1])
+
+    if not filmed.any():
+        raise TooFew(f"The {camera} camera filmed no trial of {session.name}.")
 
     def draw(trial: int, moment: float) -> Figure:
         return plots.trial_pose(pose, session.trials.loc[trial], [moment], camera, wheel, spikes)

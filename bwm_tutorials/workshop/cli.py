@@ -7,7 +7,6 @@ Only the standard library is imported before a subcommand runs, so that in a fre
 from __future__ import annotations
 
 import argparse
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,8 +14,8 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from ..console import say
-from ..paths import ROOT, SAMPLES, claim, data_folder, remove
+from ..console import printable, say
+from ..paths import BUILT, ROOT, SAMPLES, claim, data_folder, remove
 from . import downloads, environment
 
 
@@ -36,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return arguments.command(arguments)
     except DataError as error:
-        raise SystemExit(str(error)) from None
+        raise SystemExit(printable(str(error))) from None
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -84,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     add("calibrate", _calibrate, "hold the sample against real sessions: table and picture in data/README.md")
     locks = add("locks", _locks, "resolve the locks again from pyproject.toml", environment="test")
     locks.add_argument("--upgrade", action="store_true", help="take the newest versions")
-    add("clean", _clean, "remove what was built: _build/, synthetic sessions, caches", environment=None)
+    add("clean", _clean, "remove what was built: _build/ and synthetic sessions", environment=None)
     return parser
 
 
@@ -156,8 +155,8 @@ def _execute(notebooks: list[Path], target: Path, source: str | None = None, **h
     for name in {source or execute.own_source(notebook) for notebook in notebooks} & {*SAMPLES}:
         sample.ensure(name=name)
     results = execute.run(notebooks, target, source, **how)
-    print(execute.table(results))
-    print(f"Pages: {target / 'index.html'}")
+    say(execute.table(results))
+    say(f"Pages: {target / 'index.html'}")
     return int(any(result.error for result in results))
 
 
@@ -180,8 +179,8 @@ def _report(arguments: argparse.Namespace) -> int:
     folder = (claim(arguments.to) if arguments.to else _clone() / "_build" / "reports").absolute()
     pids = dict.fromkeys(probe.pid for probe in probes)
     results = report.report(_clone() / "notebooks" / "report.ipynb", list(pids), folder, arguments.source)
-    print(execute.table(results, "insertion"))
-    print(f"Pages: {folder / 'index.html'}")
+    say(execute.table(results, "insertion"))
+    say(f"Pages: {folder / 'index.html'}")
     return int(any(result.error for result in results))
 
 
@@ -199,9 +198,9 @@ def _learner(arguments: argparse.Namespace) -> int:
     from . import notebooks
 
     folder = _clone() / "_build" / "learner"
-    shutil.rmtree(folder, ignore_errors=True)
+    remove(folder, of=BUILT)
     notebooks.write_learners(_clone() / "notebooks", folder)
-    print(f"Lessons and pages: {folder}")
+    say(f"Lessons and pages: {folder}")
     return 0
 
 
@@ -234,9 +233,9 @@ def _data(arguments: argparse.Namespace) -> int:
     if arguments.to:
         if arguments.to.exists():
             raise SystemExit(f"{arguments.to} exists already; name a folder that does not.")
-        print(sample.build(arguments.to.absolute(), arguments.seed or 1, name))
+        say(str(sample.build(arguments.to.absolute(), arguments.seed or 1, name)))
     else:
-        print(sample.ensure(rebuild=arguments.rebuild, name=name))
+        say(str(sample.ensure(rebuild=arguments.rebuild, name=name)))
     return 0
 
 
@@ -257,10 +256,10 @@ def _notebooks(arguments: argparse.Namespace) -> int:
 
     for source in _sources():
         notebooks.generate(source)
-        print(source.with_suffix(".ipynb"))
+        say(str(source.with_suffix(".ipynb")))
     page = _clone() / "notebooks" / "hunts.md"
     page.write_text(hunts.page(_lessons("py")), encoding="utf-8", newline="\n")
-    print(page)
+    say(str(page))
     return 0
 
 
@@ -293,10 +292,7 @@ def _locks(arguments: argparse.Namespace) -> int:
 
 
 def _clean(arguments: argparse.Namespace) -> int:
-    clone, data = _clone(), data_folder()
-    for path in [clone / "_build", *clone.glob(".*_cache")]:
-        shutil.rmtree(path, ignore_errors=True)
-    for folder in [data / name for name in (*SAMPLES, "audit")]:
+    for folder in [_clone() / "_build", *(data_folder() / name for name in (*SAMPLES, "audit"))]:
         if not remove(folder):
-            print(f"{folder} was not made by bwm-tutorials, and is left as it is.")
+            say(f"{folder} was not made by bwm-tutorials, and is left as it is.")
     return 0

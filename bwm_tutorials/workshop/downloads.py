@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from uuid import UUID
 
+from ..console import say
 from ..errors import Unreachable
 from ..paths import data_folder
 
@@ -27,7 +28,7 @@ def add_commands(data: argparse.ArgumentParser) -> None:
     ):
         action = add(name, function, help, "the session; default the source's main one")
         action.add_argument(
-            "what", nargs="*", metavar="WHAT", help="trials, wheel, spikes, …, all; default trials wheel"
+            "what", nargs="*", metavar="WHAT", help="trials, wheel, spikes, ..., all; default trials wheel"
         )
         action.add_argument("--update", action="store_true", help="fetch the source's tables again first")
     add("index", _index, "ask the server ahead what each session has", "only this session")
@@ -49,13 +50,13 @@ def _planned(arguments: argparse.Namespace):
 
 def _plan(arguments: argparse.Namespace) -> int:
     plan = _planned(arguments)
-    print(plan.files.round(2).to_string(), plan, sep="\n")
+    say(f"{plan.files.round(2).to_string()}\n{plan}")
     return int(bool(plan.refusal))
 
 
 def _get(arguments: argparse.Namespace) -> int:
     plan = _planned(arguments)
-    print(plan)
+    say(str(plan))
     plan.get()
     return 0
 
@@ -67,16 +68,16 @@ def _index(arguments: argparse.Namespace) -> int:
     one = connect(arguments.source)
     one.list_ahead([UUID(_eid(arguments, one))] if arguments.eid else None)
     n, everything = len([*index.indexed(Path(one.cache_dir))]), len(one_private.sessions_table(one))
-    print(f"{n} of {everything} sessions are indexed in {one.cache_dir}.")
+    say(f"{n} of {everything} sessions are indexed in {one.cache_dir}.")
     return 0
 
 
 def _where(arguments: argparse.Namespace) -> int:
     folder = data_folder()
-    print(folder)
+    say(str(folder))
     for source in sorted(path for path in folder.glob("*") if path.is_dir()):
         files = [file for file in source.rglob("*") if file.is_file()]
-        print(f"  {source.name}: {len(files)} files, {sum(file.stat().st_size for file in files) / 1e6:,.1f} MB")
+        say(f"  {source.name}: {len(files)} files, {sum(file.stat().st_size for file in files) / 1e6:,.1f} MB")
     return 0
 
 
@@ -87,9 +88,9 @@ def _verify(arguments: argparse.Namespace) -> int:
     eid = _eid(arguments, one)
     bad = list(fetched.damaged(one, eid))
     for line in bad:
-        print(line)
+        say(line)
     n_files = sum(1 for _ in fetched.present(one, eid))
-    print(f"{n_files} files are here; {len(bad)} of them damaged, which the next load fetches again.")
+    say(f"{n_files} files are here; {len(bad)} of them damaged, which the next load fetches again.")
     return int(bool(bad))
 
 
@@ -99,7 +100,7 @@ def _delete(arguments: argparse.Namespace) -> int:
     if bool(arguments.eid) == arguments.all:
         raise SystemExit("Name a session with --eid, or say --all.")
     one = _fetched(arguments)
-    print(f"{fetched.delete(one, _eid(arguments, one)) / 1e6:,.1f} MB deleted.")
+    say(f"{fetched.delete(one, _eid(arguments, one)) / 1e6:,.1f} MB deleted.")
     return 0
 
 

@@ -19,6 +19,7 @@ from ..paths import ROOT
 
 OLDEST, NEWEST = (3, 11), (3, 13)
 UNFINISHED = "unfinished"
+MEGABYTES = {"run": 1000, "test": 2200}  # on the disk
 MARKER = "bwm_tutorials.lock"  # in .venv: which lock it holds
 
 
@@ -61,7 +62,8 @@ def prepare(lock: str = "run") -> Path:
         before = _read(marker)
         marker.write_text(UNFINISHED)
         names = {pin.split("==")[0] for pin in pins(lock)}
-        say(f"Installing {len(names)} packages into .venv (about a minute) …")
+        size = f"about {MEGABYTES[lock]:,} MB on the disk"
+        say(f"Installing {len(names)} packages, {size}, into {folder} (about a minute) …")
         try:
             # The lock is complete and consistent, so pip need not resolve it again.
             pip(python, "install", "--no-deps", "--require-hashes", "-r", str(_lock_file(lock)))

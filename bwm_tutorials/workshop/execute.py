@@ -42,7 +42,8 @@ def execute(
     progress : callable
         Called with the number of cells that have finished since the last call.
     """
-    output.unlink(missing_ok=True)  # what an earlier run left would count as progress, and its error as this one's
+    for left in (output, output.with_suffix(".html")):  # it would count as progress, and its error as this one's
+        left.unlink(missing_ok=True)
     given = {name: value for name, value in (parameters or {}).items() if value is not None}
     command = [sys.executable, "-m", "papermill", str(notebook), str(output), "--kernel", "python3"]
     command += ["--cwd", str(notebook.parent), "--no-progress-bar", "--log-level", "ERROR"]

@@ -13,6 +13,7 @@ from packaging.requirements import Requirement
 
 from ..console import say
 from ..errors import DataError
+from ..paths import claim, remove
 from ..simulate import sample
 from . import environment, notebooks
 
@@ -110,9 +111,7 @@ def write(root: Path, folder: Path, systems: Iterable[str] = SYSTEMS, pythons: I
     readme, wheels, clone = folder / "README.txt", folder / "wheels", folder / "bwm-tutorials"
     systems, pythons = list(systems), list(pythons)
     try:
-        if folder.exists() and any(folder.iterdir()) and not _is_kit(readme):
-            raise DataError(f"{folder} holds something else: name a folder that does not exist yet.")
-        folder.mkdir(parents=True, exist_ok=True)
+        claim(folder)
         readme.write_text(UNFINISHED, encoding="utf-8")
         for system in systems:
             for python in pythons:
@@ -120,7 +119,7 @@ def write(root: Path, folder: Path, systems: Iterable[str] = SYSTEMS, pythons: I
                 fetch(root, SYSTEMS[system], python, wheels)
         say("Lessons and sample …")
         for part in (clone, folder / "lessons", folder / "book"):
-            shutil.rmtree(part, ignore_errors=True)
+            remove(part, of=folder)
         _copy(root, _tracked(root), clone)
         _copy(built := sample.ensure().parent, _files(built), clone / "data" / "sample")
         notebooks.write_learners(root / "notebooks", folder / "lessons")
@@ -179,7 +178,3 @@ def _copy(folder: Path, names: Iterable[str], to: Path) -> None:
     for name in names:
         (to / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(folder / name, to / name)
-
-
-def _is_kit(readme: Path) -> bool:
-    return readme.exists() and readme.read_text(encoding="utf-8", errors="replace").startswith(TITLE)

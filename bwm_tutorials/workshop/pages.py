@@ -137,8 +137,13 @@ def write_report(notebook: Path) -> None:
 
 
 def write_index(target: Path, heading: str, results: Sequence[Result], source: str) -> None:
+    titles = {r.name: _title(target / f"{r.name}.ipynb") for r in results}
+    links = {
+        name: f'<a href="{name}.html">{title}</a>' if (target / f"{name}.html").exists() else title
+        for name, title in titles.items()
+    }
     rows = "\n".join(
-        f'<tr><td><a href="{r.name}.html">{_title(target / f"{r.name}.ipynb")}</a></td>'
+        f"<tr><td>{links[r.name]}</td>"
         f"<td>{r.seconds:.1f}\xa0s</td><td>{r.peak_mb:.0f}\xa0MB</td><td>{escape(r.error) or 'ok'}</td></tr>"
         for r in results
     )

@@ -144,6 +144,46 @@ def test_an_untouched_lesson_is_updated(folder):
     assert files(folder) == {LESSON: SECOND}
 
 
+EDITORS = {
+    "JupyterLab": {"collapsed": True, "scrolled": "auto", "jupyter": {"source_hidden": True}, "trusted": True},
+    "its times": {"execution": {"iopub.execute_input": "2026-01-01T10:00:00Z"}},
+    "VS Code": {"vscode": {"languageId": "python"}},
+    "Colab": {"id": "x1", "outputId": "y", "colab": {"base_uri": "https://localhost:8080/"}},
+}
+
+
+def as_saved_by(editor: str, file: Path) -> bytes:
+    """What an editor makes of a notebook that somebody only opened and saved."""
+    notebook = json.loads(file.read_bytes())
+    notebook["metadata"] |= {"language_info": {"name": "python", "version": "3.12.1"}, "vscode": {"interpreter": {}}}
+    notebook["metadata"]["kernelspec"] = {"display_name": "my own", "language": "python", "name": "python3"}
+    for cell in notebook["cells"]:
+        cell["metadata"] = {"tags": []} | cell["metadata"] | EDITORS[editor]
+        cell["source"] = cell["source"].splitlines(keepends=True) if isinstance(cell["source"], str) else cell["source"]
+        for out in cell.get("outputs", []):
+            out["metadata"] = {"needs_background": "light"}
+    file.write_text(json.dumps(notebook))
+    return file.read_bytes()
+
+
+@pytest.mark.parametrize("editor", EDITORS)
+def test_what_an_editor_adds_is_not_the_learners_work(editor, folder, capsys):
+    as_saved_by(editor, folder / LESSON)
+    assert working_copy.copy_lessons({LESSON: SECOND}, folder) == {LESSON: LESSON}, "it is updated"
+    picture = nbformat.v4.new_output("display_data", {"text/plain": "a figure"})
+    notebook = nbformat.read(folder / LESSON, as_version=4)
+    notebook.cells[0].outputs, notebook.cells[0].metadata["tags"] = [picture], ["mine"]
+    nbformat.write(notebook, folder / LESSON)
+    bwm.save()
+    mine = as_saved_by(editor, folder / LESSON)
+    capsys.readouterr()
+    bwm.save()
+    assert capsys.readouterr().out.startswith("Nothing on disk has changed since")
+    bwm.restore(only_zip(folder))
+    assert capsys.readouterr().out.startswith("Nothing of my_lessons_"), "no second copy"
+    assert files(folder)[LESSON] == mine
+
+
 @pytest.mark.parametrize(
     "what",
     [{"source": "answer = 3"}, {"output": "seen"}, {"source": "answer = 3", "output": "seen"}],
@@ -528,6 +568,90 @@ def test_a_save_can_be_restored_into_an_empty_folder(another, tmp_path, monkeypa
     assert set(files(empty)) == {LESSON, "own.ipynb"} and working_copy.find() == empty
 
 
+# ----------------------------------------------------------------------------------------- saves that were packed again
+
+
+def as_finder_packs(save: Path, place: Path) -> Path:
+    """What is left of a save that Safari unpacked and Finder packed again."""
+    with zipfile.ZipFile(save) as archive, zipfile.ZipFile(place / f"{save.stem} 2.zip", "w") as packed:
+        packed.writestr(f"{save.stem}/", b"")
+        for member in archive.namelist():
+            packed.writestr(f"{save.stem}/{member}", archive.read(member))
+            packed.writestr(f"__MACOSX/{save.stem}/{Path(member).with_name(f'._{Path(member).name}')}", b"\0\5\x16\7")
+        packed.writestr(f"{save.stem}/.DS_Store", b"\0\0\0\1Bud1")
+    return Path(packed.filename)
+
+
+def unpacked(save: Path, to: Path) -> Path:
+    with zipfile.ZipFile(save) as archive:
+        archive.extractall(to)
+    (to / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
+    return to
+
+
+PACKED = {
+    "by Finder": lambda save, place: as_finder_packs(save, place),
+    "a folder": lambda save, place: unpacked(save, place / save.stem),
+    "a folder in a folder": lambda save, place: unpacked(save, place / save.stem / save.stem).parent,
+}
+
+
+@pytest.mark.parametrize("how", PACKED)
+def test_a_save_that_was_unpacked_or_packed_again_is_one(how, folder, another, tmp_path, capsys):
+    (tmp_path / "Downloads").mkdir()
+    save = PACKED[how](only_zip(another), tmp_path / "Downloads")
+    only_zip(another).unlink()
+    bwm.restore(save)
+    said = f"Restored from {save.name}: {LESSON}, own.ipynb, the progress.\n"
+    assert capsys.readouterr().out.startswith(said)
+    assert files(another) == files(folder) and progress.read(another) == progress.read(folder)
+    bwm.restore(save)
+    assert capsys.readouterr().out == f"Nothing of {save.name} is missing here.\n"
+
+
+@pytest.mark.parametrize("how", ["by Finder", "a folder"])
+def test_such_a_save_is_found_in_the_working_copy(how, folder, another, capsys):
+    save = only_zip(another)
+    there = PACKED[how](save, another)
+    save.unlink()
+    bwm.restore()
+    assert capsys.readouterr().out.startswith(f"Restored from {there.name}: {LESSON}, own.ipynb, the progress.")
+    assert files(another).items() >= files(folder).items()
+    newer = change(another / LESSON, source="answer = 5")
+    bwm.restore()
+    assert files(another)[LESSON] == newer and not (another / RESTORED).exists(), "what differs now is newer"
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_another_working_copy_is_taken_as_it_is(packed, folder, another, tmp_path, monkeypatch):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.chdir(empty)
+    if packed:
+        shutil.make_archive(str(tmp_path / "packed"), "zip", tmp_path, folder.name)
+    bwm.restore(tmp_path / "packed.zip" if packed else folder)
+    assert files(empty) == files(folder) and progress.read(empty) == progress.read(folder)
+    assert working_copy.copy_lessons({LESSON: SECOND}, empty) == {NEW: LESSON}
+
+
+@pytest.mark.parametrize("what", ["notebooks alone", "nothing", "two saves", "two levels down"])
+def test_what_holds_no_progress_says_so_and_brings_no_second_copy(what, another, tmp_path):
+    place = tmp_path / "x"
+    place.mkdir()
+    if what == "notebooks alone":
+        (place / LESSON).write_bytes(THIRD)
+    for name in {"two saves": ("a", "b"), "two levels down": ("a/b",)}.get(what, ()):
+        unpacked(only_zip(another), place / name)
+    shutil.make_archive(str(tmp_path / "y"), "zip", place)
+    before = files(another)
+    for save in (place, tmp_path / "y.zip"):
+        said = "holds several saves" if what == "two saves" else "holds no progress"
+        with pytest.raises(WorkingCopyError, match=f"^{save.name} {said}, so nothing of it was") as error:
+            bwm.restore(save)
+        assert len(str(error.value).splitlines()) == 1
+    assert files(another) == before
+
+
 # --------------------------------------------------------------------------------------------------------- hostile zips
 
 
@@ -546,6 +670,7 @@ def hostile(kind: str, file: Path) -> None:
         content = bytes(int(saves.LARGEST_FILE) + 1)
     member.compress_type = zipfile.ZIP_BZIP2 if kind == "another method" else zipfile.ZIP_DEFLATED
     with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(saves._ABOUT, "{}")
         archive.writestr("good.ipynb", FIRST)
         archive.writestr(member, content)
         for i in range(3000 if kind == "many" else 0):

@@ -284,11 +284,18 @@ def test_a_trial_that_is_not_wholly_known_is_drawn_with_what_is_known(column, se
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
 def test_sentences_are_printed_on_any_terminal(encoding):
     code = (
-        "from bwm_tutorials.plots.style import say; say('-5 %, a mean of -.3 × 2')\n"
-        "import bwm_tutorials as bwm; check, hint, _ = bwm.exercises('00', bwm.Session(one=bwm.connect('real')))\n"
-        "print(check('00.1', ...)); print(repr(hint('00.1')))"
+        "from bwm_tutorials.plots.style import say; say('-5 %, a mean of -.3 × 2 µm')\n"
+        "import bwm_tutorials as bwm; session = bwm.Session(one=bwm.connect('real'))\n"
+        "for lesson in ('00', '04', '08'):\n"
+        "    check, hint, solution = bwm.exercises(lesson, session)\n"
+        "    for said in (hint(f'{lesson}.1'), solution(f'{lesson}.1'), check(f'{lesson}.1', ...)):\n"
+        "        print(said, repr(said))\n"
+        "bwm.plots.stamp(session); bwm.plots.psychometric({'→ mouse': bwm.trials.psychometric(session.trials)})\n"
+        "bwm.plots.trial_panels(bwm.trials.select(session.trials)[:1]); bwm.provenance(session); bwm.progress()"
     )
-    env = os.environ | {"PYTHONIOENCODING": encoding}
+    env = os.environ | {"PYTHONIOENCODING": encoding, "MPLBACKEND": "agg"}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True)
     assert done.returncode == 0, done.stderr.decode(errors="replace")
-    assert done.stdout.startswith(b"-5 %")
+    said = done.stdout.decode(encoding)
+    assert said.startswith("-5 %, a mean of -.3 × 2 µm" if encoding == "cp1252" else "-5 %, a mean of -.3 x 2 um")
+    assert "-> mouse" in said and "REAL" in said and "?" not in said.partition("-> mouse")[2]

@@ -83,7 +83,7 @@ def test_a_unit_without_spikes_and_measures_draws(probe, said):
     kept = probe.spikes.clusters != 7
     spikes = {name: values[kept] for name, values in probe.spikes.items()}
     plots.unit_panels(spikes, clusters, probe.waveforms, [7])
-    assert "0 Hz: label 0 (confidence nan" in said()
+    assert "0 Hz: label 0 (confidence ? %" in said()
 
 
 def test_the_browser_draws_what_the_plain_function_draws(probe, said):

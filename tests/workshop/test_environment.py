@@ -8,8 +8,9 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
+from importlib.metadata import PackageNotFoundError, distribution
 from itertools import chain, product
 from pathlib import Path
 
@@ -134,6 +135,17 @@ def test_lock_can_be_installed_without_a_compiler(lock, system, tmp_path):
 @pytest.mark.locked
 def test_this_environment_is_what_the_lock_says():
     assert doctor.unmet(environment.pins("test")) == []
+
+
+@pytest.mark.locked
+@pytest.mark.parametrize("lock", ["run", "test"])
+def test_what_an_installation_takes_is_about_what_is_said(lock):
+    found = 0
+    for name in {re.split("==", pin)[0] for pin in environment.pins(lock)}:
+        with suppress(PackageNotFoundError):  # of another system
+            files = [file.locate() for file in distribution(name).files]
+            found += sum(os.path.getsize(file) for file in files if os.path.exists(file))
+    assert found / 1e6 == pytest.approx(environment.MEGABYTES[lock], rel=0.25)
 
 
 def test_supported_pythons_are_those_of_pyproject():
@@ -345,7 +357,11 @@ def works(clone: Path) -> bool:
 
 
 def test_environment_is_made_once_and_again_when_its_lock_changes(clone):
-    assert run(clone) == (0, "Installing 1 packages into .venv (about a minute) …\n", "")
+    assert run(clone) == (
+        0,
+        f"Installing 1 packages, about 1,000 MB on the disk, into {clone / '.venv'} (about a minute) …\n",
+        "",
+    )
     assert works(clone)
     assert run(clone) == (0, "", "")
     (clone / "locks/run.txt").write_text("# changed\n" + (clone / "locks/run.txt").read_text())

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from helpers.pages import dead_links
 from nbformat import v4
 
 import bwm_tutorials
@@ -49,6 +50,7 @@ def test_a_good_and_a_failing_lesson(tmp_path):
     index = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
     assert 'href="01_good.html"' in index and "division by zero" in index and "Trial &amp; error" in index
     assert not nbformat.read(tmp_path / "out" / "02_bad.ipynb", 4).cells[-1].outputs
+    assert dead_links(tmp_path / "out") == []
 
 
 def test_parameters_reach_the_lesson_and_a_relative_path_is_made_absolute(tmp_path, monkeypatch):

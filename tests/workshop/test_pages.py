@@ -1,29 +1,14 @@
 """The pages of `run`, `learner` and `teacher`: no link in them leads nowhere."""
 
-import re
-from html import unescape
 from pathlib import Path
 
 import nbformat
 import pytest
+from helpers.pages import dead_links
 from helpers.repository import SOURCES
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from bwm_tutorials.workshop import notebooks, pages
-
-
-def dead_links(folder: Path) -> list[str]:
-    """Relative links of all pages in a folder that lead to no file in it, or to no heading of one."""
-    found = []
-    for page in folder.glob("*.html"):
-        for link in map(
-            unescape, re.findall(r'(?:href|src)="(?!https?:|data:|mailto:|#)([^"]+)"', page.read_text("utf-8"))
-        ):
-            path, _, anchor = link.partition("#")
-            target = folder / path
-            if not target.is_file() or (anchor and f'id="{anchor}"' not in target.read_text("utf-8")):
-                found.append(f"{page.name}: {link}")
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +31,14 @@ def test_what_has_no_page_is_linked_in_the_repository(tmp_path):
     page = (tmp_path / "00_start_here.html").read_text("utf-8")
     assert 'href="https://github.com/bwm-tutorials/bwm-tutorials/blob/HEAD/notebooks/03_decision_task.ipynb"' in page
     assert "https://example.org" in page and 'href="#top"' in page and dead_links(tmp_path) == []
+
+
+def test_the_index_links_the_pages_that_there_are(tmp_path):
+    (tmp_path / "00.html").touch()
+    results = [pages.Result(name, 1.0, 1.0, "") for name in ("00", "01")]
+    pages.write_index(tmp_path, "Lessons", results, "sample")
+    index = (tmp_path / "index.html").read_text("utf-8")
+    assert dead_links(tmp_path) == [] and '<a href="00.html">00</a>' in index and "<td>01</td>" in index
 
 
 def test_a_page_has_no_progress_bars(tmp_path):

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers.figures import check_figure
+from helpers.pages import dead_links
 from helpers.sessions import of_subject
 from iblutil.io import parquet
 
@@ -97,6 +98,7 @@ def test_each_insertion_is_reported_and_what_failed_is_named(reports, damaged):
 
 def test_a_page_stands_alone_and_is_for_reading(reports, whole):
     folder, _ = reports
+    assert dead_links(folder) == []
     page = (folder / f"{whole.pid}.html").read_text(encoding="utf-8")
     assert not re.search(r"<script|<link|https?://|src=\"(?!data:)|import bwm_tutorials|\.ipynb", page)
     assert page.count('src="data:image/png') == 8 and page.count("<h2") == 8

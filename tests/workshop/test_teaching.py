@@ -8,6 +8,7 @@ import sys
 import bench_class
 import nbformat
 import pytest
+from helpers.pages import dead_links
 from helpers.repository import SOURCES, copy_of_the_repository, every_lesson, tags
 
 from bwm_tutorials.course.exercise import exercises_of
@@ -75,6 +76,11 @@ def test_learner_gets_every_stub_no_note_and_no_solution(source, written):
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
     assert not [exercise.ask for exercise in exercises_of(source.name[:2]).values() if exercise.code in code]
     assert "solution(" not in code
+
+
+@pytest.mark.parametrize("folder", ["learner", "teacher"])
+def test_no_link_of_the_pages_is_dead(folder, written):
+    assert dead_links(written / folder) == []
 
 
 def test_learner_gets_the_pages_that_lessons_link_to_and_not_this_one(written):

@@ -21,7 +21,7 @@ def progress() -> None:
     """Print which exercises are solved, as a line for your teacher: ■ correct, □ not yet, – not applicable here."""
     folder = working_copy.find()
     if folder is None:
-        print(f"{working_copy.NONE_HERE}, so no progress is kept.")
+        say(f"{working_copy.NONE_HERE}, so no progress is kept.")
         return
     with working_copy.locked(folder):
         entries = read(folder)

@@ -7,18 +7,19 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from ...console import say
 from ...errors import WorkingCopyError
 from . import progress, working_copy
 from .working_copy import FOLDER, NONE_HERE, beside, fingerprint, locked, sources, write_whole, writing_to
 
 LARGEST_FILE, LARGEST_SAVE, MOST_FILES = 100e6, 1e9, 2000  # bytes, bytes: notebooks with figures are far below
-_ABOUT, _PROGRESS = f"{FOLDER}/save.json", f"{FOLDER}/progress.json"
+_ABOUT, _RECORD, _PROGRESS = (f"{FOLDER}/{name}.json" for name in ("save", "record", "progress"))
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, struct.error)
 
 
@@ -45,7 +46,7 @@ def save(target: str | Path | None = None) -> None:
     """
     folder = working_copy.find()
     if folder is None:
-        print(f"{NONE_HERE}, so there is nothing to save.")
+        say(f"{NONE_HERE}, so there is nothing to save.")
         return
     target_file = _target(folder, target)
     with writing_to(folder), locked(folder):
@@ -54,16 +55,16 @@ def save(target: str | Path | None = None) -> None:
         saved = Save(notebooks, progress.read(folder), working_copy.read_record(folder).copied)
     last, _ = _newest(folder)
     if target is None and last and _holds(last, saved):
-        print(f"Nothing on disk has changed since {last}.\nIf you typed since, save the notebooks first (Ctrl+S).")
+        say(f"Nothing on disk has changed since {last}.\nIf you typed since, save the notebooks first (Ctrl+S).")
         return
     content = pack(saved)
     with writing_to(target_file.parent):
         write_whole(target_file, content)
     _remember(folder, content)
     for name in found.keys() - notebooks.keys():
-        print(f"Not saved, because it is larger than {LARGEST_FILE / 1e6:.0f} MB: {name}.")
+        say(f"Not saved, because it is larger than {LARGEST_FILE / 1e6:.0f} MB: {name}.")
     what = f"{len(notebooks)} notebook{'s' * (len(notebooks) != 1)} and the progress"
-    print(
+    say(
         f"Saved {what} in {target_file} ({len(content) / 1e3:,.0f} kB).\nIt holds what is on disk: if you typed since, "
         "save the notebooks first (Ctrl+S) and run this again."
     )
@@ -77,20 +78,21 @@ def restore(zip: str | Path | None = None) -> None:
     Parameters
     ----------
     zip : str or Path, optional
-        The save; default the newest one in this working copy, if there is any.
+        The save, the folder that it was unpacked into, or another working copy; also one that was packed again with a
+        folder around it. Default the newest save in this working copy, if there is any.
 
     Raises
     ------
     WorkingCopyError
-        The file is missing, damaged, or holds what no save does; nothing is restored then.
+        It is missing, damaged, no save, or holds what no save does; nothing is restored then.
     """
     folder = working_copy.find()
     file, damaged = (Path(zip).expanduser().absolute(), []) if zip else _newest(folder)
     for complaint in damaged:
-        print(complaint)
+        say(complaint)
     if file is None:
         lack = "No save lies in this folder" if folder else NONE_HERE
-        print(f"{lack}, so there is nothing to restore.")
+        say(f"{lack}, so there is nothing to restore.")
         return
     content = _read(file)
     saved = unpack(content, file.name)
@@ -114,13 +116,13 @@ def restore(zip: str | Path | None = None) -> None:
 def _report(file: str, written: list[str], progressed: bool) -> None:
     what = written + ["the progress"] * progressed
     if not what:
-        print(f"Nothing of {file} is missing here.")
+        say(f"Nothing of {file} is missing here.")
         return
-    print(f"Restored from {file}: {', '.join(what)}.")
+    say(f"Restored from {file}: {', '.join(what)}.")
     if written:
-        print("Close and open again those of them that are open now.")
+        say("Close and open again those of them that are open now.")
     if any("(restored" in name for name in written):
-        print("Each '(restored)' lies beside a notebook of yours that differs from it.")
+        say("Each '(restored)' lies beside a notebook of yours that differs from it.")
 
 
 def _place(folder: Path, name: str, saved: Save, copied: dict[str, str], only_missing: bool) -> str | None:
@@ -175,7 +177,7 @@ def unpack(content: bytes, name: str) -> Save:
     Raises
     ------
     WorkingCopyError
-        It is damaged, or holds a link, a path that leads out of a folder, or more than learners write.
+        It is damaged or no save, or holds a link, a path that leads out of a folder, or more than learners write.
     """
     try:
         with zipfile.ZipFile(BytesIO(content)) as archive:
@@ -183,12 +185,41 @@ def unpack(content: bytes, name: str) -> Save:
             _check_size(members, name)
             for member in members:
                 _check_member(member, name)
-            found = {member.filename: archive.read(member) for member in members if _is_wanted(member.filename)}
+            home = _home([member.filename for member in members], name)
+            inside = {m.filename.removeprefix(home): m for m in members if m.filename.startswith(home)}
+            found = {path: archive.read(member) for path, member in inside.items() if _is_wanted(path)}
     except _UNREADABLE as error:
         raise WorkingCopyError(f"{name} is damaged or no zip ({error}): copy it here once more.") from error
-    entries = progress.parse(found.pop(_PROGRESS, b""))
-    copied = working_copy.read_copied(working_copy.read_json(found.pop(_ABOUT, b"")))
+    entries, record = progress.parse(found.pop(_PROGRESS, b"")), found.pop(_RECORD, b"")
+    copied = working_copy.read_copied(working_copy.read_json(found.pop(_ABOUT, record)))
     return Save(found, entries, copied)
+
+
+def _home(paths: Iterable[str], name: str) -> str:
+    """What stands before each path in a save: nothing, or the folder that a computer put around it."""
+    marked = [path.removesuffix(mark) for path in paths for mark in (_ABOUT, _RECORD) if path.endswith(mark)]
+    homes = {home for home in marked if home == "" or (home.endswith("/") and home.count("/") == 1)}
+    if "" in homes:
+        return ""
+    if len(homes) != 1:
+        raise WorkingCopyError(
+            f"{name} holds {'several saves' if homes else 'no progress'}, so nothing of it was restored: name the file "
+            "that bwm.save() made, or the folder that was unpacked from it."
+        )
+    return homes.pop()
+
+
+def _zipped(folder: Path) -> bytes:
+    """A folder that a save was unpacked into, or a working copy, as the content of a zip."""
+    marks = [found for mark in (_ABOUT, _RECORD) for found in (*folder.glob(mark), *folder.glob(f"*/{mark}"))]
+    home = folder / _home([mark.relative_to(folder).as_posix() for mark in marks], folder.name)
+    files = [file for mark in (_ABOUT, _RECORD, _PROGRESS) if (file := home / mark).is_file()]
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for file in [*files, *working_copy.notebooks(home)]:
+            # Not by its name alone, which would add the time: the same folder is the same save.
+            archive.writestr(zipfile.ZipInfo(file.relative_to(home).as_posix()), file.read_bytes())
+    return buffer.getvalue()
 
 
 def _check_size(members: list[zipfile.ZipInfo], name: str) -> None:
@@ -211,7 +242,7 @@ def _stops_at_its_size(member: zipfile.ZipInfo) -> bool:
 
 def _is_wanted(name: str) -> bool:
     hidden = any(part.startswith(".") for part in PurePosixPath(name).parts)
-    return name in (_ABOUT, _PROGRESS) or (name.endswith(".ipynb") and not hidden)
+    return name in (_ABOUT, _RECORD, _PROGRESS) or (name.endswith(".ipynb") and not hidden)
 
 
 def _check_inside(folder: Path, notebooks: Mapping[str, bytes], name: str) -> None:
@@ -222,9 +253,10 @@ def _check_inside(folder: Path, notebooks: Mapping[str, bytes], name: str) -> No
 
 
 def _newest(folder: Path | None) -> tuple[Path | None, list[str]]:
-    """The newest save that lies in a working copy, if any, and a sentence for each zip that cannot be read."""
+    """The newest save that lies in a working copy, packed or not, and a sentence for each zip that cannot be read."""
     found, damaged = [], []
-    for file in sorted(folder.glob("*.zip")) if folder else []:
+    unpacked = [about.parents[1] for about in folder.glob(f"*/{_ABOUT}")] if folder else []
+    for file in sorted([*folder.glob("*.zip"), *unpacked]) if folder else []:
         try:
             found.append((_time(file), file))
         except _UNREADABLE as error:
@@ -234,15 +266,22 @@ def _newest(folder: Path | None) -> tuple[Path | None, list[str]]:
 
 def _holds(file: Path, saved: Save) -> bool:
     try:
-        return unpack(_read(file), file.name) == saved
+        return _compared(unpack(_read(file), file.name)) == _compared(saved)
     except WorkingCopyError:
         return False
 
 
+def _compared(saved: Save) -> Save:
+    """A save with the fingerprints of its notebooks: what editors change for themselves makes no new one."""
+    return saved._replace(notebooks={name: fingerprint(content) for name, content in saved.notebooks.items()})
+
+
 def _time(file: Path) -> str:
     """When a save was made; empty for another zip."""
+    if file.is_dir():
+        return str(working_copy.read_json((file / _ABOUT).read_bytes()).get("saved", ""))
     with zipfile.ZipFile(file) as archive:
-        members = [member for member in archive.infolist() if member.filename == _ABOUT]
+        members = [m for m in archive.infolist() if _ABOUT in (m.filename, m.filename.partition("/")[2])]
         if not members or members[0].file_size > LARGEST_FILE or not _stops_at_its_size(members[0]):
             return ""
         return str(working_copy.read_json(archive.read(members[0])).get("saved", ""))
@@ -268,6 +307,8 @@ def _target(folder: Path, target: str | Path | None) -> Path:
 
 def _read(file: Path) -> bytes:
     try:
+        if file.is_dir():
+            return _zipped(file)
         if file.stat().st_size > LARGEST_SAVE:
             raise WorkingCopyError(f"{file.name} is larger than any save, so nothing of it was restored.")
         return file.read_bytes()

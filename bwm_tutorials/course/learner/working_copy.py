@@ -108,18 +108,28 @@ def _place(file: Path, content: bytes, copied: dict[str, str]) -> Path | None:
 def fingerprint(notebook: bytes) -> str:
     """A digest of all that a learner may want to keep of a notebook: sources, outputs, tags.
 
-    Opening and saving a notebook in Jupyter changes its bytes, but not this; to run it does.
+    What an editor writes down for itself (identifiers, times, what is folded) changes its bytes, but not this; to run
+    it does.
     """
     try:
-        cells = [
-            {name: value for name, value in cell.items() if name not in ("id", "execution_count")}
-            | {"source": _text(cell["source"])}
-            for cell in json.loads(notebook)["cells"]
-        ]
+        cells = [_content(cell) for cell in json.loads(notebook)["cells"]]
         notebook = json.dumps(cells, sort_keys=True).encode()
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         pass  # no notebook that could be read: any difference counts
     return hashlib.sha256(notebook).hexdigest()
+
+
+def _content(cell: dict[str, Any]) -> dict[str, Any]:
+    """A cell without what editors add to it."""
+    tags = cell["metadata"].get("tags")
+    kept = _without(cell, "id", "execution_count") | {"metadata": {"tags": tags} if tags else {}}
+    if "outputs" in cell:
+        kept["outputs"] = [_without(out, "execution_count", "metadata") for out in cell["outputs"]]
+    return kept | {"source": _text(cell["source"])}
+
+
+def _without(whole: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in whole.items() if name not in names}
 
 
 def sources(notebook: bytes) -> Any:
