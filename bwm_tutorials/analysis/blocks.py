@@ -174,16 +174,9 @@ def block_shift(right: npt.ArrayLike, contrast: npt.ArrayLike, p_left: npt.Array
     -------
     ndarray, shape () or (n,)
         Fraction: the differences at each contrast, weighted as by Mantel and Haenszel (Greenland and Robins 1985).
-        NaN without trials of both blocks at one contrast.
-
-    Raises
-    ------
-    TooFew
-        The blocks are others than .2, .5 and .8, so that none can be compared.
+        NaN without trials of both blocks at one contrast; `both_biased` says what there is instead.
     """
-    p_left = numbers(p_left, "probabilities")
-    others = p_left[np.isnan(biased(p_left)) & ~np.isnan(p_left)]
-    p_left = biased(p_left) if np.isclose(others, 0.5).all() else both_biased(p_left)
+    p_left = biased(p_left)
     right, contrast = (
         numbers(for_each(values, p_left.shape[-1], "trials", name), name)
         for values, name in ((right, "right"), (contrast, "contrast"))

@@ -207,8 +207,8 @@ def displacement(timestamps: np.ndarray, position: np.ndarray, start: np.ndarray
     if not timestamps.size:
         return np.full(np.broadcast_shapes(np.shape(start), np.shape(stop)), np.nan)
     start, stop = numbers(start, "starts"), numbers(stop, "stops")
-    # Of a single sample np.interp makes a number even of NaN.
-    return np.interp(stop, timestamps, position) - np.interp(start, timestamps, position) + 0 * (start + stop)
+    turned = np.interp(stop, timestamps, position) - np.interp(start, timestamps, position)
+    return np.where(np.isnan(start) | np.isnan(stop), np.nan, turned)  # np.interp knows NaN, but of a single sample
 
 
 def turn_against(

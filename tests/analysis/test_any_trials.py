@@ -200,10 +200,12 @@ def test_other_blocks_are_named():
     says = "There are no blocks of .2 and .8 to compare: probabilityLeft is 0.4, 0.5, 0.6 here."
     p_left = [0.5, 0.4, 0.6]
     with pytest.raises(TooFew, match=re.escape(says)):
-        blocks.block_shift([1, 0, 1], [0, 0, 0], p_left)
+        blocks.both_biased(p_left)
+    assert np.isnan(blocks.block_shift([1, 0, 1], [0, 0, 0], p_left))
     with pytest.raises(TooFew, match=re.escape(says)):
         questions.variable(pd.DataFrame({"probabilityLeft": p_left}), "block")
     assert np.isnan(blocks.block_shift([1, 0, 1], [0, 0, 0], [0.5, 0.5, 0.2])), "the session ended before the second"
+    assert sentence(blocks.both_biased, [20, 80]).endswith("probabilityLeft is 20, 80 here.")
 
 
 def test_blocks_that_are_too_short_are_said():
