@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
-from ..console import say
+from ..console import printable, say
 from ..errors import CorruptData, MissingDataset, TooFew
 from ..recordings.datasets import TRIALS, paths
 
@@ -85,6 +85,6 @@ def _given(tree: ast.AST) -> Iterator[str]:
 
 def _end(kind: type, error: BaseException, trace: TracebackType) -> None:
     if sentence := lacks(error):
-        print(sentence, file=sys.stderr)
+        sys.stderr.write(f"{printable(sentence)}\n")
     else:
         sys.__excepthook__(kind, error, trace)
