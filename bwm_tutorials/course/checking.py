@@ -110,7 +110,7 @@ def _solve(exercise: Exercise, session: Session) -> tuple[float | str, str]:
     except (DataError, KeyError) as error:
         if not (lacking := lacks(error)):
             raise
-        return np.nan, lacking
+        return np.nan, lacking if session.name in lacking else f"{session.name}: {lacking}"
     if expected != expected:  # NaN
         return np.nan, f"{session.name} has no trial that this could be computed on."
     return expected, ""

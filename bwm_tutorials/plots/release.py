@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from .style import BLUE, GREEN, GREY, ORANGE, minus, percent, say, sign
+from .style import BLUE, GREEN, GREY, ORANGE, minus, need, percent, say, sign
 
 KINDS = {"added": ("o", BLUE), "modified": ("s", GREEN), "fixed": ("D", ORANGE)}
 
@@ -160,6 +160,7 @@ def regions_by_session(units: pd.DataFrame, value: str, label: str, n: int = 200
         How often units are shuffled: among the sessions of their region, where sessions are compared, and among all,
         where regions are.
     """
+    need(units, f"units whose {label} is known")
     units = units.dropna(subset=[value]).sort_values("Beryl")  # by region, as the shuffles within one need it
     region, values = units["Beryl"].to_numpy(), units[value].to_numpy()
     pooled = units.groupby("Beryl")[value].median().sort_values()

@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from .style import BLUE, GREY, ORANGE, minus, say
+from .style import BLUE, GREY, ORANGE, minus, need, say
 
 WIDTH, ROW, HEAD = 8.5, 0.62, 0.45  # in
 COLUMNS = {  # heading, colour, and centre as a fraction of the width
@@ -28,6 +28,7 @@ def scorecard(rows: Mapping[str, Mapping[str, Any]]) -> Figure:
         recording); ``null`` (array of what the same analysis finds in nothing, or None where no null applies);
         ``published`` (str with its reference, or None).
     """
+    need(rows, "quantities")
     height = HEAD + ROW * len(rows)
     fig = plt.figure(figsize=(WIDTH, height), layout="none")
     for heading, colour, x in COLUMNS.values():

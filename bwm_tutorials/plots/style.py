@@ -2,7 +2,7 @@
 
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from .. import console
+from ..errors import TooFew
 
 if TYPE_CHECKING:
     from ..recordings.session import Session
@@ -74,6 +75,12 @@ def sign(figure: Figure, signature: str | None = None) -> None:
     for text in figure.findobj(lambda artist: artist.get_gid() == "stamp"):
         text.remove()
     figure.text(1, 0, signature or _signature, ha="right", va="top", fontsize=8, color=GREY, gid="stamp")
+
+
+def need(things: Sized, what: str) -> None:
+    """Refuse to draw nothing."""
+    if not len(things):
+        raise TooFew(f"There are no {what}, so there is nothing to draw.")
 
 
 def with_limits(ax: plt.Axes, x: Sequence[float], table: pd.DataFrame, column: str, **style: Any) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from .. import plots
-from ..analysis.passive import flashes, rf_maps
+from ..analysis.passive import flashes, part, rf_maps
 from ..analysis.spikes import around, counts_in_intervals, peth, smoothed
 from ..analysis.trials import PSYCHOMETRIC, fit_psychometric, select, signed_contrast, stimulus_side
 from ..errors import DataError
@@ -135,7 +135,8 @@ def rf_browser(session: Session, probe: Insertion) -> ipywidgets.Widget:
         With the receptive-field part of the passive protocol.
     probe : Insertion
     """
-    spikes, shown = probe.good_spikes, flashes(session.passive["rf_times"], session.passive["rf_frames"])
+    spikes, mapping = probe.good_spikes, part(session.passive, "RFM")
+    shown = flashes(mapping["rf_times"], mapping["rf_frames"])
 
     def draw(unit: int, lag: float, seconds: float) -> Figure:
         window = around(shown["time"], (lag, lag + seconds))
