@@ -186,7 +186,7 @@ if licks is not None:
 # %% [markdown]
 # ## 8 · What there is, and where it comes from
 #
-# A file whose quality is CRITICAL is there, but not loaded.
+# A file whose quality is CRITICAL is there, but not loaded. What else is wrong with a file stands in a table at the end.
 
 # %%
 everything = one.list_datasets(session.eid, details=True, qc="CRITICAL")
@@ -198,9 +198,9 @@ table["MB"] = table["MB"].astype(object).where(has, "")
 display(table.rename_axis(index=None, columns="session has"))
 
 # %%
-problems = session.problems
-if len(problems):
-    display(problems.style.set_caption("What is wrong with the session's files"))
+pd.set_option("display.max_colwidth", None)
+if len(problems := session.problems):
+    display(problems.rename_axis(index=None, columns="wrong with a file"))
 
 # %%
 bwm.provenance(session)
