@@ -204,7 +204,7 @@ fig = bwm.plots.wheel_versions(pd.DataFrame(turned), trials["choice"])
 # nothing wrong. Which mean turn of a report of left did the paper's authors get? Look for the wheel in `changelog`.
 
 # %%
-position = one.load_dataset(corrected.eid, path, "alf", revision="2024-12-31")
+position = bwm.brainwide.release.as_of(corrected, f"alf/{path}", "2024-12-31")
 turn = bwm.wheel.displacement(wheel.timestamps, position, *between)
 print(round(pd.Series(turn)[trials["choice"] == 1].mean(), 3), "rad")
 

@@ -186,7 +186,7 @@ if licks is not None:
 # %% [markdown]
 # ## 8 · What there is, and where it comes from
 #
-# A file whose quality is CRITICAL is there, but not loaded. What else is wrong with a file stands in a table at the end.
+# A file whose quality is CRITICAL is there, but not loaded. What else is wrong with files stands in a table at the end.
 
 # %%
 everything = one.list_datasets(session.eid, details=True, qc="CRITICAL")
