@@ -202,8 +202,8 @@ def before_stimulus(probe):
     return bwm.spikes.counts_in_intervals(probe.good_spikes, bwm.spikes.around(on, (-0.4, -0.1)))
 
 
-block = trials["probabilityLeft"].where(trials["probabilityLeft"] != 0.5)
 pseudo = bwm.blocks.pseudosessions(len(trials), 1000, seed=1)
+block = trials["probabilityLeft"].where((pseudo != 0.5).all(axis=0))  # the first 90 trials are in no block
 nothing = before_stimulus(session.null.insertions[-1])
 shuffled = bwm.responses.selectivity(nothing, block)["p"]
 right = bwm.responses.selectivity(nothing, block, null=pseudo)["p"]
@@ -312,6 +312,7 @@ rates = bwm.spikes.peth(spikes, trials["firstMovement_times"], (-0.4, 0.6), 0.02
 path = bwm.spikes.smoothed(rates, 0.03).mean.unstack("choice").T.swaplevel().sort_index()
 path = path - path.mean()
 _, _, components = np.linalg.svd(path, full_matrices=False)
+bwm.plots.style.need(components[1:], "two units")
 plane = path @ components[:2].T
 fig = bwm.plots.trajectories({name: plane.loc[name] for name in path.index.unique("choice")})
 

@@ -115,7 +115,9 @@ left = session.pose("left", keypoints=[*bwm.plots.pose.POINTS]).filter(regex="ti
 trials = session.trials
 wheel, probe = session.get("wheel"), session.get(lambda session: session.insertions[-1])
 filmed = trials[trials["stimOn_times"] > left["times"].iloc[0]]
-trial = bwm.trials.first(bwm.trials.select(filmed, contrast=100, outcome="rewarded", timing="in time"))
+easy = bwm.trials.select(filmed, contrast=100, outcome="rewarded", timing="in time")
+bwm.plots.style.need(easy, "rewarded trials of full contrast")
+trial = easy.iloc[0]
 moved, fed = (trial[event] - trial["stimOn_times"] for event in ("firstMovement_times", "feedback_times"))
 spikes = probe.good_spikes if probe else None
 fig = bwm.plots.trial_pose(left, trial, [-0.2, (moved + fed) / 2, fed + 0.3], wheel=wheel, spikes=spikes)
@@ -157,9 +159,9 @@ counted = {name: {"times": times, "clusters": np.zeros(len(times), int)} for nam
 window = {"window": (-0.5, 2), "bin_size": 0.05, "condition": outcome}
 rates = {name: bwm.spikes.peth(times, trials["feedback_times"], **window) for name, times in counted.items()}
 rewarded = trials[trials["feedbackType"] == 1].dropna(subset="feedback_times")
-reward = bwm.trials.first(rewarded)["feedback_times"]
+bwm.plots.style.need(rewarded, "rewards")
 rewards = rewarded["feedback_times"].to_numpy()
-fig = bwm.plots.licks(licks, onsets, rates, reward)
+fig = bwm.plots.licks(licks, onsets, rates, rewards[0])
 
 # %% [markdown]
 # (c): the cameras together take 210 frames a second, and in a lick the tongue moves for a tenth of a second. With one
@@ -414,6 +416,7 @@ fig = bwm.plots.arousal(after, outcome)
 
 # %% tags=["extra"]
 step, spikes = 0.1, session.insertions[-1].good_spikes
+bwm.plots.style.need(spikes.times, "spikes of good units")
 start = max(left["times"].iloc[0], trials["intervals_0"].iloc[0], spikes.times[0])
 stop = min(left["times"].iloc[-1], trials["intervals_1"].iloc[-1], spikes.times[-1])
 edges = np.arange(start, stop, step)

@@ -65,6 +65,7 @@ fig = bwm.plots.psychometric({name: bwm.trials.psychometric(part) for name, part
 
 # %%
 latencies = bwm.trials.latencies(trials)
+bwm.plots.style.need(latencies.columns, "latencies")
 ends = {name: latencies[name] for name in (latencies.columns[0], latencies.columns[-1])}
 curves = {name: bwm.trials.chronometric(trials, latency, signed=False) for name, latency in ends.items()}
 fig = bwm.plots.latencies(latencies, curves)
@@ -135,6 +136,7 @@ display(table.reset_index(["name", "side"]).rename_axis(index=None, columns="reg
 # Each row is a good unit: its rate around three events, against its mean over all panels.
 
 # %%
+bwm.plots.style.need(good, "good units")
 events = {plain: trials[name] for name, plain in bwm.plots.responses.EVENTS.items() if name in trials}
 around = {plain: bwm.spikes.peth(spikes, on, (-0.5, 1), 0.02, good.index) for plain, on in events.items()}
 fig = bwm.plots.alignments(around, good["depths"])

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..errors import TooFew
 from .counting import Spikes
 from .spikes import around, counts_in_intervals
 from .statistics import CORRECTION, adjusted, permutation_p, signed_rank
@@ -299,7 +300,7 @@ def _compared(
     group = _groups(condition, n_trials)
     known = (value >= 0) & (group >= 0) & counts.notna().all().to_numpy()
     if len(values) != 2:
-        raise ValueError(
+        raise TooFew(
             f"A variable has two values and NaN elsewhere; this one has {len(values)}: "
             f"{', '.join(map(str, values[:5]))}{', …' if len(values) > 5 else ''}."
         )
@@ -318,7 +319,7 @@ def _compared(
             shuffled[:, trials] = rng.permuted(shuffled[:, trials], axis=1)
     auc = _auc(high[None], ranks, of_group)[0]
     if np.isnan(auc).any():
-        raise ValueError("In no condition has the variable both values: take a condition that does not determine it.")
+        raise TooFew("In no condition has the variable both values: take a condition that does not determine it.")
     said = {
         "null": described,
         "values": tuple(values.tolist()),

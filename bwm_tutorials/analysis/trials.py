@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import erf
 
-from ..errors import MissingDataset, TooFew
+from ..errors import MissingDataset
 
 Z_95 = 1.959963984540054
 EARLIEST, LATEST = 0.08, 2.0  # s from the stimulus to the first movement, in the trials that the Brain Wide Map keeps
@@ -242,13 +242,6 @@ def select(
     if block is not None:
         fits &= np.isclose(trials["probabilityLeft"], block)
     return trials[fits]
-
-
-def first(trials: pd.DataFrame) -> pd.Series:
-    """The first of some trials, as an example; TooFew where there is none."""
-    if trials.empty:
-        raise TooFew("This recording has no trial of the kind that is to be shown here.")
-    return trials.iloc[0]
 
 
 def outcomes(trials: pd.DataFrame) -> dict[str, pd.Series]:

@@ -107,7 +107,7 @@ def _null(session: Session) -> np.ndarray:
 def _block(session: Session, null: int | np.ndarray) -> pd.DataFrame:
     trials = session.trials
     counts = counts_in_intervals(_spikes(session), around(trials["stimOn_times"], (-0.4, -0.1)))
-    block = trials["probabilityLeft"].where(trials["probabilityLeft"] != 0.5)
+    block = trials["probabilityLeft"].where((_null(session) != 0.5).all(axis=0))
     if block.nunique() != 2:
         raise MissingDataset(f"{session.name} has no blocks.")
     return selectivity(counts, block, null=null)
