@@ -11,7 +11,7 @@ from ..console import printable, say
 from ..errors import CorruptData, MissingDataset, TooFew
 from ..recordings.datasets import TRIALS, paths
 
-COLUMNS = {*TRIALS, *(path.split(".")[1] for path in paths("trials")), "amps"}
+COLUMNS = {*TRIALS, *(path.split(".")[1] for path in paths("trials")), "amps", "depths"}
 """Of tables and arrays that every recording has, what an older one, or an excerpt, may lack."""
 LACKING = (MissingDataset, CorruptData, TooFew)
 _absent: dict[str, str] = {}

@@ -6,8 +6,9 @@ import pandas as pd
 from ...analysis import pose
 from ...analysis.responses import circular_correlations
 from ...analysis.spikes import counts_in_intervals
+from ...errors import TooFew
 from ...recordings.session import Session
-from ..exercise import Exercise, Mistake, insertion
+from ..exercise import Exercise, Mistake
 
 NOMINAL = 150  # Hz, of the right camera
 STEP = 0.1  # s
@@ -58,8 +59,10 @@ def _by_dropped_frames_alone(session: Session) -> float:
 
 
 def _rewards(session: Session) -> np.ndarray:
-    trials = session.trials
-    return trials.loc[trials["feedbackType"] == 1, "feedback_times"].dropna().to_numpy()
+    rewarded = session.trials[session.trials["feedbackType"] == 1].dropna(subset="feedback_times")
+    if rewarded.empty:
+        raise TooFew(f"{session.name} has no reward whose time is known.")
+    return rewarded["feedback_times"].to_numpy()
 
 
 def _after_rewards(session: Session, times: np.ndarray) -> float:
@@ -113,7 +116,7 @@ def _raw_over_noise(session: Session) -> float:
 
 def _binned(session: Session) -> tuple[np.ndarray, pd.DataFrame]:
     """The paw's speed and the counts of the null session's units, in steps over the task, as the lesson has them."""
-    spikes, null = (insertion(each, -1).good_spikes for each in (session, session.null))
+    spikes, null = (each.insertions[-1].good_spikes for each in (session, session.null))
     left, trials = session.pose("left", keypoints="paw_r"), session.trials
     start = max(left["times"].iloc[0], trials["intervals_0"].iloc[0], spikes["times"][0])
     stop = min(left["times"].iloc[-1], trials["intervals_1"].iloc[-1], spikes["times"][-1])
