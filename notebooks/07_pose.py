@@ -425,6 +425,7 @@ paw = bwm.pose.mean_in_intervals(left["times"], bwm.pose.speed(left, "paw_r", "l
 paw = pd.Series(paw).interpolate(limit_direction="both").to_numpy()
 rho = bwm.responses.circular_correlations(paw, bwm.spikes.counts_in_intervals(spikes, bins), step)
 far = rho.loc[:, np.abs(rho.columns) > 20]
+bwm.plots.style.need(far.columns, "shifts of more than 20 s")
 p = far.abs().ge(rho[0.0].abs(), axis=0).mean(axis=1)
 fig = bwm.plots.lags(rho, rho[0.0].abs().idxmax(), 20, p)
 

@@ -42,6 +42,8 @@ def units_by_far_shifts(session: Session) -> int:
     paw, counts = _binned(session)
     rho = circular_correlations(paw, counts, STEP)
     far = rho.loc[:, np.abs(rho.columns) > FAR]
+    if far.empty:
+        raise TooFew(f"The task of {session.name} is too short to shift the paw by more than {FAR} s.")
     return int((far.abs().ge(rho[0.0].abs(), axis=0).mean(axis=1) < 0.05).sum())
 
 
