@@ -42,8 +42,9 @@
 
 # %% [markdown]
 # The next cell says which recording the lesson runs on. Leave it for now. Later, put another source or session here and
-# run the lesson again; what a session lacks is named and skipped. The cell after it opens the session: `stamp` signs
-# every later figure with what it shows, and `check`, `hint` and `solution` belong to the exercises.
+# run the lesson again. The cell after it opens the session. With `keep_going`, a cell that needs what a session lacks
+# says so, and the lesson goes on; `stamp` signs every later figure with what it shows; `check`, `hint` and `solution`
+# belong to the exercises.
 
 # %% tags=["parameters"]
 SOURCE = "sample"  # or "real", or the path of a folder of recordings
@@ -53,6 +54,7 @@ EID = None  # a session's id; None opens the source's main session
 import bwm_tutorials as bwm
 
 bwm.restore()
+bwm.keep_going()
 one = bwm.connect(SOURCE)
 session = bwm.Session(EID, one)
 bwm.plots.stamp(session)
@@ -138,18 +140,19 @@ trials[["stimOn_times", "contrastLeft", "contrastRight", "choice", "feedbackType
 
 # %%
 easy = trials.query("contrastRight == 1 and feedbackType == 1 and response_times - stimOn_times < 1")
+bwm.plots.style.need(easy, "such trials")  # or the cell ends here, and says so
 trial = easy.iloc[0]
 trial.filter(like="_times")
 
 # %% [markdown]
-# Then what else was recorded: the wheel, the licks, and the spikes of the good units.
+# Then what else was recorded: the wheel, the licks, and the spikes of the good units. `get` gives None for what is not
+# there, and says so.
 
 # %%
 wheel = session.get("wheel")
 licks = session.get("licks")
-probes = session.get("insertions")
-spikes = probes[0].good_spikes if probes else None
-units = probes[0].clusters if probes else None
+spikes = session.get(lambda session: session.insertions[0].good_spikes)
+units = session.get(lambda session: session.insertions[0].clusters)
 
 # %% tags=["picture"]
 fig = bwm.plots.one_trial(trial, wheel, licks, spikes, units)

@@ -47,6 +47,7 @@ EID = None  # a session's id; None opens the source's main session
 # %%
 import bwm_tutorials as bwm
 
+bwm.keep_going()  # a cell that needs what this recording lacks says so, and the lesson goes on
 one = bwm.connect(SOURCE)
 session = bwm.Session(EID, one)
 bwm.plots.stamp(session)
@@ -83,6 +84,13 @@ one.list_datasets(session.eid, collection="alf")
 
 # %%
 session.available
+
+# %% [markdown]
+# A file can also be there and not be what it should be. `problems` reads what is on this computer, and says what is
+# wrong with which file; an empty table is a good one.
+
+# %%
+session.problems
 
 # %% [markdown]
 # ## 2 · The name of a file
@@ -123,9 +131,9 @@ trials = session.trials
 # For the wheel, both ways give the same arrays.
 
 # %%
-if session.get("wheel"):
-    wheel = one.load_object(session.eid, "wheel", collection="alf")
-    print(list(wheel), len(wheel["timestamps"]), len(session.wheel.timestamps))
+times = session.wheel.timestamps
+wheel = one.load_object(session.eid, "wheel", collection="alf")
+print(list(wheel), len(wheel["timestamps"]), len(times))
 
 # %% [markdown]
 # ## 4 · eid and pid
@@ -134,10 +142,9 @@ if session.get("wheel"):
 # translates: eid to pids and names, pid to eid and name.
 
 # %%
+probe = session.insertions[0]
 pids, names = one.eid2pid(session.eid)
-print(names, [one.pid2eid(pid) for pid in pids or []])
-probes = session.get("insertions")
-probe = probes[0] if probes else None
+print(names, [one.pid2eid(pid) for pid in pids])
 probe
 
 # %% [markdown]
@@ -152,10 +159,9 @@ probe
 # `depths` in µm. Amplitudes are volts.
 
 # %%
-if probe:
-    sites = one.load_dataset(session.eid, "electrodeSites.mlapdv.npy", collection=f"alf/{probe.name}")
-    print("in the file:", sites[0].round(2))
-    print("in the table:", probe.channels.loc[0, ["x", "y", "z"]].to_numpy(float))
+sites = one.load_dataset(session.eid, "electrodeSites.mlapdv.npy", collection=f"alf/{probe.name}")
+print("in the file:", sites[0].round(2))
+print("in the table:", probe.channels.loc[0, ["x", "y", "z"]].to_numpy(float))
 
 # %% [markdown]
 # **Exercise 01.1.** How far along the probe do its good units (`label` 1) spread, from the lowest to the highest, in
@@ -177,12 +183,12 @@ check("01.1", answer)
 # Numbers start at 0, and stay with their rows when you select some: use `.loc[number]`, not `.iloc`.
 
 # %%
-if probe:
-    print(one.list_datasets(session.eid, "spikes.times*"))
-    time, unit = probe.spikes.times[12], probe.spikes.clusters[12]
-    channel = probe.clusters.loc[unit, "channels"]
-    region = probe.channels.loc[channel, "acronym"]
-    print(f"spike 12, at {time:.3f} s, is of unit {unit}; channel {channel}, in {region}")
+print(one.list_datasets(session.eid, "spikes.times*"))
+bwm.plots.style.need(probe.spikes.times[12:], "more than 12 spikes")
+time, unit = probe.spikes.times[12], probe.spikes.clusters[12]
+channel = probe.clusters.loc[unit, "channels"]
+region = probe.channels.loc[channel, "acronym"]
+print(f"spike 12, at {time:.3f} s, is of unit {unit}; channel {channel}, in {region}")
 
 # %% [markdown]
 # Where a channel lies comes from the microscope: the probe's track was found in the brain, and matched to what each
@@ -192,8 +198,7 @@ if probe:
 # **Modify.** Follow another spike.
 
 # %%
-if probe:
-    fig = bwm.plots.probe(probe.channels, probe.clusters)
+fig = bwm.plots.probe(probe.channels, probe.clusters)
 
 # %% [markdown]
 # **Exercise 01.2.** In which region is the good unit that is highest on the probe? Give its acronym in quotes, found
@@ -208,10 +213,9 @@ check("01.2", answer)
 # One line mixes two units. Mend it, and give the difference in µm.
 
 # %%
-if probe:
-    lowest = sites[0]
-    deepest = probe.clusters.sort_values("depths").iloc[0]
-    print("height difference:", round(abs(deepest["z"] - lowest[2]), 2))
+lowest = sites[0]
+deepest = probe.clusters.sort_values("depths").iloc[0]
+print("height difference:", round(abs(deepest["z"] - lowest[2]), 2))
 
 # %%
 answer = ...
@@ -267,9 +271,9 @@ check("01.3", answer)
 # found.
 
 # %% tags=["extra"]
-path = "alf/_ibl_trials.table.pqt"
 old = one.load_dataset(session.eid, "_ibl_trials.table.pqt", collection="alf", revision="2020-12-31")
 new = one.load_dataset(session.eid, "_ibl_trials.table.pqt", collection="alf")
+path = "alf/_ibl_trials.table.pqt"
 print("loaded by default:", session.datasets.loc[path, "rel_path"])
 
 # %% [markdown] tags=["extra"]
@@ -288,8 +292,7 @@ check("01.4", answer)
 # %% tags=["extra"]
 import pandas as pd
 
-file = one.eid2path(session.eid) / "alf" / "_ibl_trials.table.pqt"
-print(pd.read_parquet(file).isna().sum().get("goCue_times"))
+print(pd.read_parquet(one.eid2path(session.eid) / path).isna().sum().get("goCue_times"))
 
 # %% tags=["extra"]
 answer = ...

@@ -49,6 +49,7 @@ EID = None  # a session's id; None opens the source's main session
 # %%
 import bwm_tutorials as bwm
 
+bwm.keep_going()  # a cell that needs what this recording lacks says so, and the lesson goes on
 one = bwm.connect(SOURCE)
 session = bwm.Session(EID, one)
 bwm.plots.stamp(session)
@@ -183,15 +184,13 @@ plan.files.round(2)
 # %% [markdown]
 # `print(plan)` also says into which folder the rest would go, and if it fits. A table takes more memory than disk, up
 # to about `memory_MB`. `plan.get()` would fetch it all; or just load, and each call fetches what it needs. Where a
-# session may lack something, `session.get("wheel")` says so and gives None; `session.wheel` would stop with an error.
+# session lacks a wheel, `session.wheel` is an error, which ends a program; `session.get("wheel")` says so and gives None.
 
 # %%
 trials = session.trials
 wheel = session.get("wheel")
-probes = session.get("insertions")
-if probes:
-    good = probes[0].good_spikes
-    print(f"{len(good.times)} spikes of {len(pd.unique(good.clusters))} good units")
+good = session.insertions[0].good_spikes
+print(f"{len(good.times)} spikes of {len(pd.unique(good.clusters))} good units")
 
 # %% [markdown]
 # The files now lie in the source's folder (`one.cache_dir`), and the next call reads them there. Before each reading
@@ -233,6 +232,7 @@ failed
 from pathlib import Path
 from tempfile import mkdtemp
 
+bwm.plots.style.need(tables, "trials")
 table = pd.concat(tables, names=["eid", "trial"])
 file = Path(mkdtemp(), "trials.pqt")
 table.to_parquet(file)

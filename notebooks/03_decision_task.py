@@ -50,6 +50,7 @@ import bwm_tutorials as bwm
 import numpy as np
 import pandas as pd
 
+bwm.keep_going()  # a cell that needs what this recording lacks says so, and the lesson goes on
 one = bwm.connect(SOURCE)
 session = bwm.Session(EID, one)
 bwm.plots.stamp(session)
@@ -203,12 +204,10 @@ print("in pseudosessions:", shift(right, pseudo, up_to=100).round(2)[:10], "…"
 
 # %%
 put_in = {}
-truth = session.get("truth")
-if truth:
-    p_right = truth.trials["p_right"]
-    put_in = {up_to: shift(p_right, actual, up_to) for up_to in (100, 0)}
-    expected = curve.assign(p_right=p_right.groupby(contrast).mean())
-    put_in["threshold"] = bwm.trials.fit_psychometric(expected)["threshold"]
+p_right = session.truth.trials["p_right"]
+put_in |= {up_to: shift(p_right, actual, up_to) for up_to in (100, 0)}
+expected = curve.assign(p_right=p_right.groupby(contrast).mean())
+put_in["threshold"] = bwm.trials.fit_psychometric(expected)["threshold"]
 
 # %%
 rows = {
@@ -236,13 +235,10 @@ fig = bwm.plots.scorecard(rows | {"threshold (% contrast)": threshold})
 # movement begins less than .08 s after the stimulus (it cannot be an answer yet) or more than 2 s after it.
 
 # %%
-if "firstMovement_times" in trials:
-    rules = bwm.trials.bwm_rules(trials)
-    print((~rules).sum().rename("trials that break the rule"))
-    breaks = (~rules)[["early", "late"]].assign(kept=bwm.trials.bwm_mask(trials))
-    print(breaks.groupby(abs(contrast)).mean().round(2).rename_axis("contrast (%)"))
-else:
-    print(f"{session.name} has no firstMovement_times: the rule cannot be applied.")
+rules = bwm.trials.bwm_rules(trials)
+print((~rules).sum().rename("trials that break the rule"))
+breaks = (~rules)[["early", "late"]].assign(kept=bwm.trials.bwm_mask(trials))
+print(breaks.groupby(abs(contrast)).mean().round(2).rename_axis("contrast (%)"))
 
 # %% [markdown]
 # Read the columns downwards. Late trials are mostly of weak contrasts, in which belief matters most, and of a tired
@@ -334,8 +330,9 @@ observer = bwm.priors.bayes_optimal_p_left(side)
 learned = bwm.priors.fit_kernel(trials, side)
 kernel = bwm.priors.kernel_p_left(side, learned["learning_rate"])
 estimates = {"best observer": observer, "kernel, fitted to the choices": kernel}
-if truth:
-    estimates["the mouse (put in)"] = truth.trials["belief"].to_numpy()
+estimates["the mouse (put in)"] = session.truth.trials["belief"].to_numpy()
+
+# %% tags=["extra"]
 fig = bwm.plots.beliefs(actual, estimates)
 
 # %% [markdown] tags=["extra"]
@@ -378,11 +375,14 @@ shuffled = [bwm.priors.fit_kernel(trials, side[order])["log_likelihood"] for ord
 gained = {"found": learned["log_likelihood"] - best["log_likelihood"]}
 gained["null"] = np.array(shuffled) - best["log_likelihood"]
 rate = {"found": learned["learning_rate"], "published": ".05 to .38 [3]"}
-if truth:
-    belief = truth.trials["belief"].to_numpy()
-    p_made = np.where(right, p_right, 1 - p_right)[right.notna()]
-    gained["put_in"] = np.log(p_made).sum() - best["log_likelihood"]
-    rate["put_in"] = (np.diff(belief) / ((side[:-1] < 0) - belief[:-1])).mean()
+
+# %% tags=["extra"]
+belief = session.truth.trials["belief"].to_numpy()
+p_made = np.where(right, p_right, 1 - p_right)[right.notna()]
+gained["put_in"] = np.log(p_made).sum() - best["log_likelihood"]
+rate["put_in"] = (np.diff(belief) / ((side[:-1] < 0) - belief[:-1])).mean()
+
+# %% tags=["extra"]
 fig = bwm.plots.scorecard({"log likelihood gained": gained, "learning rate": rate})
 
 # %% [markdown] tags=["extra"]

@@ -47,6 +47,7 @@ import bwm_tutorials as bwm
 import numpy as np
 import pandas as pd
 
+bwm.keep_going()  # a cell that needs what this recording lacks says so, and the lesson goes on
 one = bwm.connect(SOURCE)
 session = bwm.Session(EID, one)
 bwm.plots.stamp(session)
@@ -54,10 +55,8 @@ check, hint, solution = bwm.exercises("05", session)
 session
 
 # %%
-probes = session.get("insertions")
-probe = probes[0] if probes else None
-truth = session.get("truth")  # what was put in; of a real recording nobody knows
-put_in = probe.truth if probe and truth else None
+probe = session.insertions[0]
+put_in = probe.get("truth")  # what was put in; of a real recording nobody knows
 
 # %% [markdown]
 # **Remember?** (1) Lesson 01: how do you get from a spike to its region? (2) Lesson 00: what is a unit?
@@ -76,15 +75,19 @@ put_in = probe.truth if probe and truth else None
 # it: those of 30 µV, of 60, of 120?
 
 # %%
+spikes = probe.spikes
+clusters, channels = probe.clusters, probe.channels
+fired = clusters.loc[np.unique(spikes["clusters"])]  # all units, where none is silent
+bwm.plots.style.need(fired, "units that fire")
+
+# %%
 from bwm_tutorials.simulate.probe import voltage
 
-if probe:
-    spikes, clusters, channels = probe.spikes, probe.clusters, probe.channels
-    largest = clusters.sort_values(["label", "amp_median"]).index[-1]  # of the good units
-    start = spikes["times"][spikes["clusters"] == largest][400] - 0.02  # s; one of its spikes, and 20 ms before
-    volts = voltage(np.random.default_rng(1), spikes, probe.waveforms, start, start + 0.04)
-    near = range(max(clusters["channels"][largest] - 50, 0), min(clusters["channels"][largest] + 50, 384))
-    fig = bwm.plots.voltage(volts, start, near, channels, spikes, clusters)
+largest = fired.sort_values(["label", "amp_median"]).index[-1]  # of the good units
+start = np.take(spikes["times"][spikes["clusters"] == largest], 400, mode="wrap") - 0.02  # s; 20 ms before a spike
+volts = voltage(np.random.default_rng(1), spikes, probe.waveforms, start, start + 0.04)
+near = range(max(clusters["channels"][largest] - 50, 0), min(clusters["channels"][largest] + 50, 384))
+fig = bwm.plots.voltage(volts, start, near, channels, spikes, clusters)
 
 # %% [markdown]
 # Raw voltage is not in the sample, and a real session's is 45 GB. So this snippet is simulated, on every recording: the
@@ -103,10 +106,9 @@ if probe:
 # spike.
 
 # %%
-if probe:
-    print({name: values.shape for name, values in spikes.items()})
-    print("clusters", clusters.shape, "channels", channels.shape)
-    print(clusters[["channels", "acronym", "depths", "firing_rate", "label"]].head(3).to_string(float_format="%.2f"))
+print({name: values.shape for name, values in spikes.items()})
+print("clusters", clusters.shape, "channels", channels.shape)
+print(clusters[["channels", "acronym", "depths", "firing_rate", "label"]].head(3).to_string(float_format="%.2f"))
 
 # %% [markdown]
 # If you select rows of `clusters`, keep their numbers. After `reset_index` they are counted anew, and the spikes of
@@ -127,8 +129,7 @@ if probe:
 # **Predict.** Which of the three can a clean, complete, large unit fail?
 
 # %%
-if probe:
-    fig = bwm.plots.criteria(spikes, clusters, put_in)
+fig = bwm.plots.criteria(spikes, clusters, put_in)
 
 # %% [markdown]
 # Above, a unit that passes all three; below, units that fail one. In the first column look at the left end, against the
@@ -152,13 +153,12 @@ def mix(own, foreign, share):
 
 
 # %%
-if probe:
-    trains = {unit: spikes["times"][spikes["clusters"] == unit] for unit in clusters.index}
-    by_rate = clusters.query("label == label.max()").sort_values("firing_rate").index
-    busiest, middle = by_rate[-1], by_rate[len(by_rate) // 2]
-    for share in (0, 0.05, 0.1, 0.2, 0.4):
-        mixture = mix(trains[middle], trains[busiest], share)
-        print(share, round(bwm.quality.sliding_refractory_period(mixture)["max_confidence"], 1))
+trains = {unit: spikes["times"][spikes["clusters"] == unit] for unit in clusters.index}
+by_rate = fired.query("label == label.max()").sort_values("firing_rate").index
+busiest, middle = by_rate[-1], by_rate[len(by_rate) // 2]
+for share in (0, 0.05, 0.1, 0.2, 0.4):
+    mixture = mix(trains[middle], trains[busiest], share)
+    print(share, round(bwm.quality.sliding_refractory_period(mixture)["max_confidence"], 1))
 
 # %% [markdown]
 # ## 4 · The label, and what it costs
@@ -169,13 +169,13 @@ if probe:
 #
 # **Predict.** How many of 100 units of a real probe are good: 12, 50, 90?
 
+# %%
+units = pd.concat({each.name: each.clusters for each in session.insertions})
+faults = pd.Series("unknown", units.index)
+faults = session.truth.units.set_index(["probe", "cluster_id"])["fault"].replace("", "none")
+
 # %% tags=["nbval-check-output"]
-if probe:
-    units = pd.concat([each.clusters for each in probes], keys=[each.name for each in probes])
-    faults = pd.Series("unknown", units.index)
-    if truth:
-        faults = truth.units.set_index(["probe", "cluster_id"])["fault"].replace("", "none")
-    print(pd.crosstab(faults.rename("put in"), units["label"].round(2)))
+print(pd.crosstab(faults.rename("put in"), units["label"].round(2)))
 
 # %% [markdown]
 # In the release 12.2 %: 75,708 of 621,733 [1] (the simulated probes have more on purpose).
@@ -209,23 +209,23 @@ def moved(times):
 
 # %%
 groups, rows = {"good units": "label == 1", "units that fail the first": "bitwise_fail % 2 == 1"}, {}
-if probe:
-    for group, test in groups.items():
-        chosen = [trains[unit] for unit in clusters.query(test).index]
-        found = sum(close_pairs(times) for times in chosen)
-        null = np.array([sum(close_pairs(moved(times)) for times in chosen) for _ in range(10)])
-        rows[f"close pairs, {group} (of chance)"] = {"found": found / null.mean(), "null": null / null.mean()}
+for group, test in groups.items():
+    chosen = [trains[unit] for unit in clusters.query(test).index]
+    found = sum(close_pairs(times) for times in chosen)
+    null = np.array([sum(close_pairs(moved(times)) for times in chosen) for _ in range(10)])
+    chance = null.mean() or np.nan  # none, without such units
+    rows[f"close pairs, {group} (of chance)"] = {"found": found / chance, "null": null / chance}
 
 # %%
-if probe:
-    share = {"found": (units["label"] == 1).mean(), "published": "12.2 % [1]"}
-    if truth:
-        share["put_in"] = (faults == "none").mean()
-        pairs = (2 * put_in["contamination"] * (1 - put_in["contamination"])).rename("foreign")
-        for row, test in zip(rows.values(), groups.values(), strict=True):
-            group = clusters.query(test).join(pairs)
-            row["put_in"] = np.average(group["foreign"], weights=group["spike_count"] ** 2.0)  # as many pairs
-    fig = bwm.plots.scorecard({"good units (fraction)": share} | rows)
+share = {"found": (units["label"] == 1).mean(), "published": "12.2 % [1]"}
+foreign = probe.truth["contamination"]
+share["put_in"] = (faults == "none").mean()
+for row, test in zip(rows.values(), groups.values(), strict=True):
+    pairs = clusters.query(test)["spike_count"] ** 2.0  # as many as that, but for a factor
+    row["put_in"] = (2 * foreign * (1 - foreign) * pairs).sum() / (pairs.sum() or np.nan)
+
+# %%
+fig = bwm.plots.scorecard({"good units (fraction)": share} | rows)
 
 # %% [markdown]
 # To lie outside the null says no more than that there is a refractory period: units half foreign do too. How clean a
@@ -236,10 +236,9 @@ if probe:
 # **Predict.** A unit has lost its small spikes. How will its amplitudes look, and how the pairs?
 
 # %%
-if probe:
-    kinds = clusters.sort_values("spike_count", ascending=False).drop_duplicates("bitwise_fail")
-    three = kinds.sort_values("bitwise_fail").index[:3]  # the one with most spikes of each kind
-    fig = bwm.plots.unit_panels(spikes, clusters, probe.waveforms, three)
+kinds = clusters.sort_values("spike_count", ascending=False).drop_duplicates("bitwise_fail")
+three = kinds.sort_values("bitwise_fail").index[:3]  # the one with most spikes of each kind
+fig = bwm.plots.unit_panels(spikes, clusters, probe.waveforms, three)
 
 # %% [markdown]
 # Left to right: does it fire all the time? Do amplitudes fade out on both sides, or are they cut? (The dashed line is
@@ -249,7 +248,7 @@ if probe:
 # **Modify.** Browse. Find a unit that you would leave out though its label is 1, or keep though it fails.
 
 # %%
-bwm.widgets.unit_browser(probe) if probe else None
+bwm.widgets.unit_browser(probe)
 
 # %% [markdown]
 # ## 6 · Where the probe was
@@ -262,11 +261,10 @@ bwm.widgets.unit_browser(probe) if probe else None
 from iblatlas.regions import BrainRegions
 
 atlas = BrainRegions()
-if probe:
-    for mapping in ("Beryl", "Cosmos"):
-        units[mapping] = atlas.acronym2acronym(units["acronym"], mapping=mapping)
-    units["side"] = np.where(units["x"] < 0, "left", "right")
-    fig = bwm.plots.units_by_region(units)
+for mapping in ("Beryl", "Cosmos"):
+    units[mapping] = atlas.acronym2acronym(units["acronym"], mapping=mapping)
+units["side"] = np.where(units["x"] < 0, "left", "right")
+fig = bwm.plots.units_by_region(units)
 
 # %% [markdown]
 # The map's analyses kept regions with enough units, in more than one session [3].
@@ -283,9 +281,8 @@ check("05.2", answer)
 # brain.)
 
 # %%
-if probe:
-    good = clusters.query("label == 1")
-    print((good["depths"] < 500).sum())
+good = clusters.query("label == 1")
+print((good["depths"] < 500).sum())
 
 # %%
 answer = ...
@@ -339,15 +336,14 @@ check("05.3", answer)
 # see what still passes.
 
 # %% tags=["extra"]
-if probe:
-    shares = (0, 0.05, 0.1, 0.15, 0.2, 0.3)
-    own = [unit for unit in clusters.query("label == 1").index if unit != busiest]
-    mixtures = {share: [mix(trains[unit], trains[busiest], share) for unit in own] for share in shares}
-    sure = {
-        share: [bwm.quality.sliding_refractory_period(times)["max_confidence"] for times in mixed]
-        for share, mixed in mixtures.items()
-    }
-    fig = bwm.plots.confidence_of_mixtures(pd.DataFrame(sure, index=own), clusters["firing_rate"])
+shares = (0, 0.05, 0.1, 0.15, 0.2, 0.3)
+own = [unit for unit in clusters.query("label == 1").index if unit != busiest]
+mixtures = {share: [mix(trains[unit], trains[busiest], share) for unit in own] for share in shares}
+sure = {
+    share: [bwm.quality.sliding_refractory_period(times)["max_confidence"] for times in mixed]
+    for share, mixed in mixtures.items()
+}
+fig = bwm.plots.confidence_of_mixtures(pd.DataFrame(sure, index=own), clusters["firing_rate"])
 
 # %% [markdown] tags=["extra"]
 # Were the rates constant and silence after a spike 2.5 ms, of units with exactly 10 % of foreign spikes a quarter would
@@ -387,10 +383,9 @@ bwm.plots.stamp(session)
 # sorter may lose it or give it a new name.
 
 # %% tags=["extra"]
-if probe:
-    drift = one.load_object(session.eid, "drift", collection=f"alf/{probe.name}/pykilosort")
-    task = session.trials["intervals_0"].iloc[0], session.trials["intervals_1"].iloc[-1]
-    fig = bwm.plots.session_raster(spikes, drift["times"], drift["um"], task)
+drift = probe.drift
+task = session.trials["intervals_0"].iloc[0], session.trials["intervals_1"].iloc[-1]
+fig = bwm.plots.session_raster(spikes, drift["times"], drift["um"], task)
 
 # %% [markdown] tags=["extra"]
 # Look for bands that end, or begin, or bend: units are lost and found there. The simulated brain slips by a few µm, a
@@ -403,13 +398,12 @@ if probe:
 # something about a neuron's kind, and does not prove it.
 
 # %% tags=["extra"]
-if probe:
-    shapes = probe.waveforms["waveforms"][:, :, 0]  # V; of each unit, where it is largest
-    trough = shapes.argmin(axis=1)
-    after = np.where(np.arange(shapes.shape[1]) > trough[:, None], shapes, -np.inf)
-    width = (after.argmax(axis=1) - trough) / 30  # ms
-    good_units = (clusters["label"] == 1).to_numpy()
-    fig = bwm.plots.waveform_widths(shapes[good_units], width[good_units])
+shapes = probe.waveforms["waveforms"][:, :, 0]  # V; of each unit, where it is largest
+trough = shapes.argmin(axis=1)
+after = np.where(np.arange(shapes.shape[1]) > trough[:, None], shapes, -np.inf)
+width = (after.argmax(axis=1) - trough) / 30  # ms
+good_units = (clusters["label"] == 1).to_numpy()
+fig = bwm.plots.waveform_widths(shapes[good_units], width[good_units])
 
 # %% [markdown] tags=["extra"]
 # Of real good units 13 % are below .4 ms [4].
@@ -431,13 +425,12 @@ check("05.5", answer)
 # samples of the probe, and seconds of the session at the same moments; `np.interp` reads between them.)
 
 # %% tags=["extra"]
-if probe:
-    folder = f"raw_ephys_data/{probe.name}"
-    clock = one.load_dataset(session.eid, "_spikeglx_*.timestamps.npy", folder)
-    samples = one.load_dataset(session.eid, "_iblqc_ephysSaturationAP.samples.pqt", folder).to_numpy()
-    intervals = samples / 30_000
-    longest = intervals[np.diff(intervals, axis=1).argmax()]
-    print(longest.round(2), np.diff(np.searchsorted(spikes["times"], intervals), axis=1).sum(), "spikes")
+folder = f"raw_ephys_data/{probe.name}"
+clock = one.load_dataset(session.eid, "_spikeglx_*.timestamps.npy", folder)
+samples = one.load_dataset(session.eid, "_iblqc_ephysSaturationAP.samples.pqt", folder).to_numpy()
+intervals = samples / 30_000
+longest = intervals[np.diff(intervals, axis=1).argmax()]
+print(longest.round(2), np.diff(np.searchsorted(spikes["times"], intervals), axis=1).sum(), "spikes")
 
 # %% tags=["extra"]
 answer = ...

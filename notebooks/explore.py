@@ -23,6 +23,7 @@ EID = None  # a session's id; None opens the source's main session
 # %%
 import bwm_tutorials as bwm
 
+bwm.keep_going()  # a cell that needs what this recording lacks says so, and the rest goes on
 one = bwm.connect(SOURCE)
 session = bwm.Session(EID, one)
 bwm.plots.stamp(session)

@@ -210,7 +210,7 @@ def latencies(trials: pd.DataFrame) -> pd.DataFrame:
         Indexed like ``trials``, in seconds, in this order: ``stimulus to movement`` (the Brain Wide Map's, as
         `movement_latency`), ``go cue to movement`` (as ``brainbox.io.one.load_wheel_reaction_times``), ``stimulus to
         response`` (as `response_latency`). A latency whose columns are missing is left out, so that the first column
-        is the best that there is.
+        is the best that there is; MissingDataset where there is none.
     """
     ends = {
         "stimulus to movement": ("stimOn_times", "firstMovement_times"),
@@ -218,6 +218,8 @@ def latencies(trials: pd.DataFrame) -> pd.DataFrame:
         "stimulus to response": ("stimOn_times", "response_times"),
     }
     known = {name: pair for name, pair in ends.items() if set(pair) <= set(trials)}
+    if not known:
+        require(trials, ["stimOn_times", "firstMovement_times", "response_times"])
     found = {name: column(trials, stop) - column(trials, start) for name, (start, stop) in known.items()}
     return pd.DataFrame(found, trials.index)
 

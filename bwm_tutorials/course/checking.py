@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
+from one.alf.exceptions import ALFObjectNotFound
 
 from ..console import printable
 from ..errors import DataError, UnknownExercise
@@ -110,12 +111,12 @@ def _solve(exercise: Exercise, session: Session) -> tuple[float | str, str]:
         expected = exercise.solve(session)
     except IndexError:
         expected = np.nan
-    except (DataError, KeyError) as error:
+    except (DataError, ALFObjectNotFound, KeyError) as error:
         if not (lacking := lacks(error)):
             raise
         return np.nan, lacking if session.name in lacking else f"{session.name}: {lacking}"
     if expected != expected:  # NaN
-        return np.nan, f"{session.name} has no trial that this could be computed on."
+        return np.nan, f"{session.name} has no trial, or unit, that this could be computed on."
     return expected, ""
 
 

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
+from one.alf.exceptions import ALFObjectNotFound
+
 from ..console import printable, say
-from ..errors import CorruptData, MissingDataset, TooFew
+from ..errors import CorruptData, MissingDataset, TooFew, cause
 from ..recordings.datasets import TRIALS, paths
 
 COLUMNS = {*TRIALS, *(path.split(".")[1] for path in paths("trials")), "amps", "depths"}
@@ -29,7 +31,7 @@ def keep_going() -> None:
         sys.excepthook = _end
         return
     _absent.clear()
-    shell.set_custom_exc((*LACKING, KeyError, NameError), _told)
+    shell.set_custom_exc((*LACKING, ALFObjectNotFound, KeyError, NameError), _told)
     for callback in shell.events.callbacks["post_run_cell"][:]:
         if callback.__qualname__ == _went_on.__qualname__:  # of an earlier import of this module
             shell.events.unregister("post_run_cell", callback)
@@ -40,6 +42,8 @@ def lacks(error: BaseException | None) -> str:
     """Return in one sentence what a recording lacks, if that is what an error tells of; else empty."""
     if isinstance(error, LACKING):
         return str(error)
+    if isinstance(error, ALFObjectNotFound):
+        return f"ONE does not find this in the recording: {cause(error)}."
     if isinstance(error, KeyError | NameError):
         names = re.findall(r"'(\w+)'", str(error))
         if columns := [name for name in names if name in COLUMNS]:

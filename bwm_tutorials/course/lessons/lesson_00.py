@@ -23,8 +23,8 @@ def stimulus_to_feedback(session: Session) -> float:
 
 def right_minus_left(session: Session) -> float:
     """00.2: how much more often the mouse reported right at +100 % contrast than at −100 %."""
-    curve = trials.psychometric(session.trials)
-    return curve.loc[100, "p_right"] - curve.loc[-100, "p_right"]
+    right, left = trials.psychometric(session.trials)["p_right"].reindex([100, -100])  # NaN where there is no such trial
+    return right - left
 
 
 def _choice_1_is_right(session: Session) -> float:

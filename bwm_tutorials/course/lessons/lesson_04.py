@@ -35,7 +35,7 @@ def early_towards_the_stimulus(session: Session) -> float:
 def changes_of_mind(session: Session) -> float:
     """04.4: fraction of trials with a choice, whose first movement is not early, with a change of mind."""
     against = _against(session)[_seconds(session) >= EARLY]
-    return np.mean(against[~np.isnan(against)] >= CHANGE)
+    return pd.Series(against[~np.isnan(against)] >= CHANGE).mean()
 
 
 def flipped(session: Session) -> str:
@@ -54,11 +54,11 @@ def _intervals(session: Session) -> np.ndarray:
     return intervals
 
 
-def _towards(session: Session, until: pd.Series) -> np.ndarray:
+def _towards(session: Session, until: pd.Series) -> pd.Series:
     """Whether the wheel has turned towards the stimulus from the first movement until a time, in each trial."""
     table, edges = session.trials, session.wheel
     turned = wheel.displacement(edges.timestamps, edges.position, table["firstMovement_times"], until)
-    return np.sign(turned) == trials.stimulus_side(table)
+    return pd.Series(np.sign(turned) == trials.stimulus_side(table))
 
 
 def _against(session: Session) -> np.ndarray:

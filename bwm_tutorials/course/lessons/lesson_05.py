@@ -42,7 +42,7 @@ def units_with_too_few_spikes(session: Session) -> int:
 
 def narrow_share(session: Session) -> float:
     """05.5: share of the first probe's good units whose trough to peak is below .4 ms."""
-    return float((_widths(session)[_good(session)] < NARROW).mean())
+    return float(pd.Series(_widths(session)[_good(session)] < NARROW).mean())
 
 
 def start_of_longest_saturation(session: Session) -> float:
