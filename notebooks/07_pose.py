@@ -248,7 +248,7 @@ truth = session.get("truth")
 made = trials["choice"].where((trials["choice"] != 0) & counts.notna().all())
 equal = {"paw speed": paw_speed, "paw velocity": bwm.pose.mean_in_intervals(left["times"], velocity, around)}
 equal["wheel velocity"] = bwm.pose.mean_in_intervals(times, turning, around)
-classes = {f"equal {name}": pd.qcut(values, 10, labels=False) for name, values in equal.items()}
+classes = {f"equal {name}": pd.qcut(values, 10, labels=False, duplicates="drop") for name, values in equal.items()}
 classes = {"all trials": None} | classes
 pairs = {name: bwm.responses.comparable_pairs(made, each) for name, each in classes.items()}
 tests = {name: bwm.responses.selectivity(counts, made, classes[name]) for name, n in pairs.items() if n}

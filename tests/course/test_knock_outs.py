@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 sys.path.append(str(Path(__file__).parents[1]))  # for whoever runs this file
@@ -70,29 +71,30 @@ def removable(source: Path, small_sample: Path) -> list[str]:
     return sorted(read)
 
 
-@every_notebook
-def test_a_real_probe_of_thirty_trials_ends_no_lesson(source, session, tmp_path_factory, request):
-    """As one was met: 262 units, 46 of them good, thirty trials of the unbiased block, and little else."""
-    assert wanted(source, played(source, SOURCE=str(request.getfixturevalue("thirty_trials")))) == []
-
-
 @pytest.fixture(scope="session")
-def thirty_trials(session, tmp_path_factory) -> Path:
-    metrics = session.insertions[1].clusters
-    good, bad = (metrics.index[(metrics["label"] == 1) == is_good] for is_good in (True, False))
-    kept = metrics.index.isin([*good[:46], *bad[: 262 - 46]])
+def thirty_trials(built_once, tmp_path_factory) -> Path:
+    """As one was met: 262 units, 46 of them good, thirty trials of the unbiased block, and little else."""
+    like = bwm.Session(one=bwm.connect(built_once("many", seed=3, minutes=6, clusters=262)))
+    label = like.insertions[1].clusters["label"].to_numpy()
+    label = np.where(np.cumsum(label == 1) > 46, 2 / 3, label)
 
     def change(files):
-        files = of_units(lambda table: kept[: len(table)])(without(files, "probe00"))
-        return real_probe(files)
+        return real_probe(
+            of_units(lambda units: np.ones(len(units), bool), label)(without(files, "probe00", "passing"))
+        )
 
-    root = make(tmp_path_factory.mktemp("excerpt") / "one", session, change)
+    root = make(tmp_path_factory.mktemp("excerpt") / "one", like, change)
     found = bwm.Session(one=bwm.connect(root))
     (insertion,) = found.insertions
     assert len(insertion.clusters) == 262 and (insertion.clusters["label"] == 1).sum() == 46
     assert len(found.trials) == 30 and set(found.trials["probabilityLeft"]) == {0.5}
-    assert len(set(insertion.clusters.index) - set(insertion.spikes.clusters)) > 0, "some are silent"
+    assert set(found.good_units().index.get_level_values("cluster")) - set(insertion.spikes.clusters), "some are silent"
     return root
+
+
+@every_notebook
+def test_a_real_probe_of_thirty_trials_ends_no_lesson(source, thirty_trials):
+    assert wanted(source, played(source, SOURCE=str(thirty_trials))) == []
 
 
 @pytest.mark.parametrize("source, what", [

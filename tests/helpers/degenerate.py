@@ -13,6 +13,7 @@ from .hand_made import TABLE, write
 
 Files = dict[str, Path | object]
 """By path in the session: where a file is, or its content."""
+Change = Callable[[Files], Files]
 NINE = ["intervals_0", "intervals_1", "stimOn_times", "choice", "contrastLeft", "contrastRight", "feedback_times",
         "feedbackType", "probabilityLeft"]  # fmt: skip
 SORTING = "alf/{}/pykilosort/{}"
@@ -34,7 +35,7 @@ def without(files: Files, *parts: str) -> Files:
     return {path: content for path, content in files.items() if not any(part in path for part in parts)}
 
 
-def of_trials(fits: Callable[[pd.DataFrame], object]) -> Callable[[Files], Files]:
+def of_trials(fits: Callable[[pd.DataFrame], object]) -> Change:
     """Keep these trials, in all files of them."""
 
     def change(files: Files) -> Files:
@@ -46,7 +47,7 @@ def of_trials(fits: Callable[[pd.DataFrame], object]) -> Callable[[Files], Files
     return change
 
 
-def of_units(keep: Callable[[pd.DataFrame], np.ndarray], relabel: float | None = None) -> Callable[[Files], Files]:
+def of_units(keep: Callable[[pd.DataFrame], np.ndarray], relabel: float | np.ndarray | None = None) -> Change:
     """Keep these units of each probe, numbered anew, and give them another label."""
 
     def change(files: Files) -> Files:
@@ -67,16 +68,18 @@ def of_units(keep: Callable[[pd.DataFrame], np.ndarray], relabel: float | None =
             label = metrics["label"] if relabel is None else relabel
             metrics = metrics.assign(label=label, cluster_id=number).iloc[kept].reset_index(drop=True)
             files[SORTING.format(probe, "clusters.metrics.pqt")] = metrics
-            good = read(files, SORTING.format(probe, "passingSpikes.table.pqt"))
-            good = good.assign(clusters=number[good["clusters"]])
-            good = good[(good["clusters"] >= 0) & (metrics["label"].reindex(good["clusters"]) == 1).to_numpy()]
-            files[SORTING.format(probe, "passingSpikes.table.pqt")] = good.astype({"clusters": np.uint16})
+            path = SORTING.format(probe, "passingSpikes.table.pqt")
+            if path in files:
+                good = read(files, path)
+                good = good.assign(clusters=number[good["clusters"]])
+                passes = (good["clusters"] >= 0) & (metrics["label"].reindex(good["clusters"]) == 1).to_numpy()
+                files[path] = good[passes].astype({"clusters": np.uint16})
         return without(files, "clusters.uuids")
 
     return change
 
 
-def of_spikes(until: Callable[[Files], float], silent: int = 1) -> Callable[[Files], Files]:
+def of_spikes(until: Callable[[Files], float], silent: int = 1) -> Change:
     """Keep spikes before a time; of every so many units none."""
 
     def change(files: Files) -> Files:
@@ -87,8 +90,9 @@ def of_spikes(until: Callable[[Files], float], silent: int = 1) -> Callable[[Fil
             for path in [path for path in files if path.startswith(SORTING.format(probe, "spikes."))]:
                 files[path] = read(files, path)[kept]
             path = SORTING.format(probe, "passingSpikes.table.pqt")
-            good = read(files, path)
-            files[path] = good[(good["times"] < end) & ((good["clusters"] % silent > 0) | (silent == 1))]
+            if path in files:
+                good = read(files, path)
+                files[path] = good[(good["times"] < end) & ((good["clusters"] % silent > 0) | (silent == 1))]
         return files
 
     return change
@@ -108,10 +112,10 @@ def real_probe(files: Files) -> Files:
     )
     trials = read(files, TABLE)
     files = without(files, "_ibl_trials.") | {TABLE: trials[NINE]}
-    return of_spikes(lambda _: trials["intervals_1"].iloc[-1] + 2)(files)
+    return of_spikes(lambda _: trials["intervals_1"].iloc[-1] + 2, silent=11)(files)
 
 
-DEGENERATE: dict[str, Callable[[Files], Files]] = {
+DEGENERATE: dict[str, Change] = {
     "a real probe": real_probe,
     "30 trials": of_trials(lambda trials: slice(30)),
     "one trial": of_trials(lambda trials: slice(1)),
@@ -134,7 +138,7 @@ DEGENERATE: dict[str, Callable[[Files], Files]] = {
 }
 
 
-def make(root: Path, like: bwm.Session, change: Callable[[Files], Files], critical: str = "") -> Path:
+def make(root: Path, like: bwm.Session, change: Change, critical: str = "") -> Path:
     """Make a ONE folder of one session: another one's files, changed; those with a text in their path are CRITICAL."""
     paths = like.files.paths(list(like.datasets.index))
     files = change(dict(zip(like.datasets.index, paths, strict=True)))
