@@ -77,8 +77,8 @@ put_in = probe.get("truth")  # what was put in; of a real recording nobody knows
 # %%
 spikes = probe.spikes
 clusters, channels = probe.clusters, probe.channels
+bwm.plots.style.need(spikes["times"], "spikes")
 fired = clusters.loc[np.unique(spikes["clusters"])]  # all units, where none is silent
-bwm.plots.style.need(fired, "units that fire")
 
 # %%
 from bwm_tutorials.simulate.probe import voltage
