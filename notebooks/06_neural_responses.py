@@ -49,6 +49,7 @@ import bwm_tutorials as bwm
 import numpy as np
 import pandas as pd
 
+bwm.keep_going()  # a cell that needs what this recording lacks says so, and the lesson goes on
 one = bwm.connect(SOURCE)
 session = bwm.Session(EID, one)
 bwm.plots.stamp(session)
@@ -71,20 +72,17 @@ session
 
 # %%
 trials = session.trials
-probes = session.get("insertions")
-if probes:
-    probe = probes[-1]
-    spikes = probe.good_spikes
-    table = bwm.responses.responsive_units(spikes, trials["feedback_times"], (0.0, 0.3), (-0.3, 0.0))
-    unit = table["effect"].abs().idxmax()
+probe = session.insertions[-1]
+spikes = probe.good_spikes
+table = bwm.responses.responsive_units(spikes, trials["feedback_times"], (0.0, 0.3), (-0.3, 0.0))
+unit = table["effect"].abs().idxmax()
 
 # %% tags=["nbval-check-output"]
-if probes:
-    times = spikes.times[spikes.clusters == unit]
-    events = trials["feedback_times"].dropna()
-    around = [times[(times > event - 0.2) & (times < event + 0.5)] - event for event in events]
-    in_bin, edges = np.histogram(np.concatenate(around), bins=70, range=(-0.2, 0.5))
-    print(f"unit {unit}: {in_bin.max()} spikes in the fullest of {len(in_bin)} bins, {len(events)} events")
+times = spikes.times[spikes.clusters == unit]
+events = trials["feedback_times"].dropna()
+around = [times[(times > event - 0.2) & (times < event + 0.5)] - event for event in events]
+in_bin, edges = np.histogram(np.concatenate(around), bins=70, range=(-0.2, 0.5))
+print(f"unit {unit}: {in_bin.max()} spikes in the fullest of {len(in_bin)} bins, {len(events)} events")
 
 # %% [markdown]
 # **Exercise 06.1.** What is the rate of this unit in the fullest bin, in Hz? Use `in_bin`, `events`, and the width of a
@@ -100,10 +98,9 @@ check("06.1", answer)
 
 # %%
 outcome = trials["feedbackType"].map({1: "reward", -1: "no reward"}).rename("feedback")
-if probes:
-    rates = bwm.spikes.peth(spikes, trials["feedback_times"], condition=outcome)
-    aligned = bwm.spikes.aligned(spikes, unit, trials["feedback_times"])
-    fig = bwm.plots.raster(aligned, rates, unit)
+rates = bwm.spikes.peth(spikes, trials["feedback_times"], condition=outcome)
+aligned = bwm.spikes.aligned(spikes, unit, trials["feedback_times"])
+fig = bwm.plots.raster(aligned, rates, unit)
 
 # %% [markdown]
 # Each row is a trial, each tick a spike. Look down the rows as well: if the unit fires more in some parts of the
@@ -118,10 +115,9 @@ if probes:
 # lower, (c) gone?
 
 # %%
-if probes:
-    names = [name for name in ("stimOn_times", "firstMovement_times", "feedback_times") if name in trials]
-    wide = {name: bwm.spikes.peth(spikes, trials[name], (-0.5, 1.5), 0.02) for name in names}
-    fig = bwm.plots.rates_around(list(wide.values()), unit)
+names = [name for name in ("stimOn_times", "firstMovement_times", "feedback_times") if name in trials]
+wide = {name: bwm.spikes.peth(spikes, trials[name], (-0.5, 1.5), 0.02) for name in names}
+fig = bwm.plots.rates_around(list(wide.values()), unit)
 
 # %% [markdown]
 # (b): latencies vary from trial to trial. The sharpest alignment is the best of those you tried; what always follows
@@ -132,7 +128,7 @@ if probes:
 # smoothing make a curve pretty and its times wrong.
 
 # %%
-bwm.widgets.peth_explorer(session, probe) if probes else None
+bwm.widgets.peth_explorer(session, probe)
 
 # %% [markdown]
 # ## 3 · Which units respond?
@@ -146,10 +142,9 @@ bwm.widgets.peth_explorer(session, probe) if probes else None
 on = trials["stimOn_times"]
 response, baseline = (0.05, 0.15), (-0.1, 0.0)
 truth = session.get("truth")
-if probes:
-    tests = bwm.responses.responsive_units(spikes, on, response, baseline)
-    knows = probe.truth["stimulus_gain"] != 0 if truth else None
-    fig = bwm.plots.responsive(tests, probe.clusters["acronym"], knows)
+tests = bwm.responses.responsive_units(spikes, on, response, baseline)
+knows = probe.truth["stimulus_gain"] != 0 if truth else None
+fig = bwm.plots.responsive(tests, probe.clusters["acronym"], knows)
 
 # %% [markdown]
 # `root` is no region: the channel lies outside all that have a name. Do not count it as one.
@@ -159,10 +154,9 @@ if probes:
 # the number.
 
 # %%
-if probes:
-    before = bwm.spikes.counts_in_intervals(spikes, bwm.spikes.around(on, (-0.1, 0.1)))
-    after = bwm.spikes.counts_in_intervals(spikes, bwm.spikes.around(on, (0.0, 0.2)))
-    print((after.mean(axis=1) > 1.5 * before.mean(axis=1)).sum())
+before = bwm.spikes.counts_in_intervals(spikes, bwm.spikes.around(on, (-0.1, 0.1)))
+after = bwm.spikes.counts_in_intervals(spikes, bwm.spikes.around(on, (0.0, 0.2)))
+print((after.mean(axis=1) > 1.5 * before.mean(axis=1)).sum())
 
 # %%
 answer = ...
@@ -179,9 +173,8 @@ check("06.2", answer)
 # some trials and makes the others NaN, which are left out.
 
 # %%
-if "firstMovement_times" in trials:
-    latency = bwm.trials.movement_latency(trials)
-    print((latency > 0.15).sum(), "of", len(trials), "trials")
+latency = bwm.trials.movement_latency(trials)
+print((latency > 0.15).sum(), "of", len(trials), "trials")
 
 # %%
 answer = ...
@@ -209,14 +202,12 @@ def before_stimulus(probe):
     return bwm.spikes.counts_in_intervals(probe.good_spikes, bwm.spikes.around(on, (-0.4, -0.1)))
 
 
-block = trials["probabilityLeft"].where(trials["probabilityLeft"] != 0.5)
 pseudo = bwm.blocks.pseudosessions(len(trials), 1000, seed=1)
-null = session.get("null")
-if null and block.nunique() == 2:
-    nothing = before_stimulus(null.insertions[-1])
-    shuffled = bwm.responses.selectivity(nothing, block)["p"]
-    right = bwm.responses.selectivity(nothing, block, null=pseudo)["p"]
-    fig = bwm.plots.p_values({"trials shuffled": shuffled, "pseudosessions": right}, "the null session")
+block = trials["probabilityLeft"].where((pseudo != 0.5).all(axis=0))  # the first 90 trials are in no block
+nothing = before_stimulus(session.null.insertions[-1])
+shuffled = bwm.responses.selectivity(nothing, block)["p"]
+right = bwm.responses.selectivity(nothing, block, null=pseudo)["p"]
+fig = bwm.plots.p_values({"trials shuffled": shuffled, "pseudosessions": right}, "the null session")
 
 # %% [markdown]
 # With shuffled trials (c), on average: 5 to 40 % in one simulated session or another. Rates drift over minutes, blocks
@@ -232,29 +223,29 @@ if null and block.nunique() == 2:
 
 # %%
 rows = {}
-if probes:
-    rng = np.random.default_rng(1)
-    moved = [on + rng.uniform(-20, 20, len(on)) for _ in range(40)]
-    found = [bwm.responses.responsive_units(spikes, at, response, baseline) for at in moved]
-    rows["respond after the stimulus (fraction)"] = {
-        "found": (tests["p_adjusted"] < 0.05).mean(),
-        "put_in": knows.reindex(tests.index).mean() if truth else None,
-        "null": [(table["p_adjusted"] < 0.05).mean() for table in found],
-        "published": ".004 its side [1]",
-    }
+rng = np.random.default_rng(1)
+moved = [on + rng.uniform(-20, 20, len(on)) for _ in range(40)]
+found = [bwm.responses.responsive_units(spikes, at, response, baseline) for at in moved]
+rows["respond after the stimulus (fraction)"] = {
+    "found": (tests["p_adjusted"] < 0.05).mean(),
+    "put_in": knows.reindex(tests.index).mean() if truth else None,
+    "null": [(table["p_adjusted"] < 0.05).mean() for table in found],
+    "published": ".004 its side [1]",
+}
 
 # %%
-if probes and block.nunique() == 2:
-    before, taken = before_stimulus(probe), np.where(np.isnan(block), np.nan, pseudo[:100])
-    by_chance = [(bwm.responses.selectivity(before, each, null=pseudo)["p"] < 0.05).mean() for each in taken]
-    rows["know the block, p < .05 (fraction)"] = {
-        "found": (bwm.responses.selectivity(before, block, null=pseudo)["p"] < 0.05).mean(),
-        "put_in": (probe.truth["block_gain"] != 0).reindex(before.index).mean() if truth else None,
-        "null": by_chance,
-        "published": ".053 [2]",
-    }
-if rows:
-    fig = bwm.plots.scorecard(rows)
+before, taken = before_stimulus(probe), np.where(np.isnan(block), np.nan, pseudo[:100])
+knowing = bwm.responses.selectivity(before, block, null=pseudo)["p"] < 0.05
+by_chance = [(bwm.responses.selectivity(before, each, null=pseudo)["p"] < 0.05).mean() for each in taken]
+rows["know the block, p < .05 (fraction)"] = {
+    "found": knowing.mean(),
+    "put_in": (probe.truth["block_gain"] != 0).reindex(before.index).mean() if truth else None,
+    "null": by_chance,
+    "published": ".053 [2]",
+}
+
+# %%
+fig = bwm.plots.scorecard(rows)
 
 # %% [markdown]
 # Two shares that are alike need not be of the same units. The figure of section 3 says how many of those that respond
@@ -308,23 +299,22 @@ if rows:
 # their largest deviation, which makes a diagonal of noise as well.
 
 # %% tags=["extra"]
-if probes:
-    short = {plain: wide[name] for name, plain in bwm.plots.responses.EVENTS.items() if name in wide}
-    fig = bwm.plots.alignments(short)
+short = {plain: wide[name] for name, plain in bwm.plots.responses.EVENTS.items() if name in wide}
+fig = bwm.plots.alignments(short)
 
 # %% [markdown] tags=["extra"]
 # The rates of all units at one moment are a point; over time it moves. The two directions in which it moves most
 # (*principal components*) make a map.
 
 # %% tags=["extra"]
-if probes:
-    made_side = trials["choice"].map({1: "left", -1: "right"}).rename("choice")
-    rates = bwm.spikes.peth(spikes, trials["firstMovement_times"], (-0.4, 0.6), 0.02, condition=made_side)
-    path = bwm.spikes.smoothed(rates, 0.03).mean.unstack("choice").T.swaplevel().sort_index()
-    path = path - path.mean()
-    _, _, components = np.linalg.svd(path, full_matrices=False)
-    plane = path @ components[:2].T
-    fig = bwm.plots.trajectories({name: plane.loc[name] for name in ("left", "right")})
+made_side = trials["choice"].map({1: "left", -1: "right"}).rename("choice")
+rates = bwm.spikes.peth(spikes, trials["firstMovement_times"], (-0.4, 0.6), 0.02, condition=made_side)
+path = bwm.spikes.smoothed(rates, 0.03).mean.unstack("choice").T.swaplevel().sort_index()
+path = path - path.mean()
+_, _, components = np.linalg.svd(path, full_matrices=False)
+bwm.plots.style.need(components[1:], "two units")
+plane = path @ components[:2].T
+fig = bwm.plots.trajectories({name: plane.loc[name] for name in path.index.unique("choice")})
 
 # %% [markdown] tags=["extra"]
 # ## Extra B · Choice, at equal stimulus and block
@@ -336,11 +326,10 @@ if probes:
 # %% tags=["extra"]
 made = trials["choice"].where(trials["choice"] != 0)
 condition = pd.DataFrame({"side": bwm.trials.stimulus_side(trials), "block": trials["probabilityLeft"]})
-if probes:
-    window = bwm.spikes.around(trials["firstMovement_times"], (-0.1, 0.0))
-    counts = bwm.spikes.counts_in_intervals(spikes, window)
-    all_trials = bwm.responses.selectivity(counts, made)
-    print("tell the choice, all trials together:", (all_trials["p_adjusted"] < 0.05).sum())
+window = bwm.spikes.around(trials["firstMovement_times"], (-0.1, 0.0))
+counts = bwm.spikes.counts_in_intervals(spikes, window)
+all_trials = bwm.responses.selectivity(counts, made)
+print("tell the choice, all trials together:", (all_trials["p_adjusted"] < 0.05).sum())
 
 # %% [markdown] tags=["extra"]
 # **Exercise 06.4.** How many do, with `p_adjusted` below .05, among trials of the same side and block?
@@ -361,21 +350,20 @@ from scipy.stats import mannwhitneyu
 
 
 def sided(counts, choose, test):
-    mean = [counts[:, choose & (side == which)].mean(axis=1) for which in (-1, 1)]
-    left, right = (counts[:, test & (side == which)] for which in (-1, 1))
+    mean = [counts[:, choose & (side == which)].mean(axis=1) for which in ("left", "right")]
+    left, right = (counts[:, test & (side == which)] for which in ("left", "right"))
     p_left = mannwhitneyu(left, right, axis=1, alternative="greater").pvalue
     p_right = mannwhitneyu(right, left, axis=1, alternative="greater").pvalue
     return (np.where(mean[0] > mean[1], p_left, p_right) < 0.05).sum()
 
 
 # %% tags=["extra"]
-if probes:
-    side = bwm.trials.stimulus_side(trials)[on.notna()]
-    even = np.arange(len(side)) % 2 == 0
-    odd, every = ~even, even | ~even
-    seen = bwm.spikes.around(on[on.notna()], response)
-    counted = bwm.spikes.counts_in_intervals(spikes, seen).to_numpy()
-    print("this session:", sided(counted, every, every), "of", len(counted))
+side = bwm.questions.variable(trials, "stimulus side").values[on.notna()].to_numpy()
+even = np.arange(len(side)) % 2 == 0
+odd, every = ~even, even | ~even
+seen = bwm.spikes.around(on[on.notna()], response)
+counted = bwm.spikes.counts_in_intervals(spikes, seen).to_numpy()
+print("this session:", sided(counted, every, every), "of", len(counted))
 
 # %% tags=["extra"]
 answer = ...
@@ -416,30 +404,28 @@ check("06.6", answer)
 contrast = abs(bwm.trials.signed_contrast(trials))
 classes = pd.cut(contrast, [-1, 7, 26, 100], labels=["0 or 6 %", "12 or 25 %", "100 %"])
 strength = pd.Series(classes, name="contrast")
-if probes:
-    answers = bwm.spikes.counts_in_intervals(spikes, bwm.spikes.around(on, response))
-    auc = bwm.responses.selectivity(answers, condition["side"].where(contrast >= 25))["auc"]
-    sees = (auc - 0.5).abs().idxmax()
-    at = {name: on.where(condition["side"] == which) for name, which in (("left", -1), ("right", 1))}
-    at = [times.rename(f"stimulus, {name}") for name, times in at.items()]
-    rates = [bwm.spikes.peth(spikes, times, (-0.1, 0.4), 0.02, [sees], strength) for times in at]
-    fig = bwm.plots.rates_around([bwm.spikes.smoothed(each, 0.02) for each in rates], sees)
+answers = bwm.spikes.counts_in_intervals(spikes, bwm.spikes.around(on, response))
+auc = bwm.responses.selectivity(answers, condition["side"].where(contrast >= 25))["auc"]
+sees = (auc - 0.5).abs().idxmax()
+at = {name: on.where(condition["side"] == which) for name, which in (("left", -1), ("right", 1))}
+at = [times.rename(f"stimulus, {name}") for name, times in at.items()]
+rates = [bwm.spikes.peth(spikes, times, (-0.1, 0.4), 0.02, [sees], strength) for times in at]
+fig = bwm.plots.rates_around([bwm.spikes.smoothed(each, 0.02) for each in rates], sees)
 
 # %% [markdown] tags=["extra"]
 # When does a response begin? Take the first of two bins in a row in which the rate is 3 standard deviations above that
 # before the stimulus, for the units that respond. Where a latency was put in, it stands beside.
 
 # %% tags=["extra"]
-if probes:
-    strong = bwm.spikes.peth(spikes, on.where(contrast >= 25), (-0.3, 0.3), 0.01).mean
-    before = strong.loc[:, strong.columns < 0]
-    z = strong.sub(before.mean(axis=1), axis=0).div(before.std(axis=1), axis=0)
-    above = (z > 3) & (z.shift(-1, axis=1) > 3) & (z.columns > 0)
-    begins = above.idxmax(axis=1).where(above.any(axis=1)).rename("found (s)").to_frame()
-    if truth:
-        begins["put in (s)"] = probe.truth["stimulus_latency"].where(knows)
-        begins["movement or choice put in"] = (probe.truth[["choice_gain", "wheel_gain"]] != 0).any(axis=1)
-    print(begins[tests["p_adjusted"] < 0.05].dropna(subset="found (s)").round(3))
+strong = bwm.spikes.peth(spikes, on.where(contrast >= 25), (-0.3, 0.3), 0.01).mean
+before = strong.loc[:, strong.columns < 0]
+z = strong.sub(before.mean(axis=1), axis=0).div(before.std(axis=1), axis=0)
+above = (z > 3) & (z.shift(-1, axis=1) > 3) & (z.columns > 0)
+begins = above.idxmax(axis=1).where(above.any(axis=1)).rename("found (s)").to_frame()
+if truth:
+    begins["put in (s)"] = probe.truth["stimulus_latency"].where(knows)
+    begins["movement or choice put in"] = (probe.truth[["choice_gain", "wheel_gain"]] != 0).any(axis=1)
+print(begins[tests["p_adjusted"] < 0.05].dropna(subset="found (s)").round(3))
 
 # %% [markdown] tags=["extra"]
 # A threshold is passed after the response has begun, the later the weaker it is: latencies by it are too long. Noise

@@ -50,6 +50,7 @@ import bwm_tutorials as bwm
 import numpy as np
 import pandas as pd
 
+bwm.keep_going()  # a cell that needs what this recording lacks says so, and the lesson goes on
 one = bwm.connect(SOURCE)
 session = bwm.Session(EID, one)
 bwm.plots.stamp(session)
@@ -75,12 +76,11 @@ session
 # than .1 s, (b) some seconds, (c) more than ten seconds?
 
 # %% tags=["nbval-check-output"]
-points = {"left": list(bwm.plots.pose.POINTS), "right": ["paw_l", "paw_r"], "body": ["tail_start"]}
-cameras = {name: session.get("pose", name, keypoints=some) for name, some in points.items()}
-cameras = {name: pose.filter(regex="times|_[xy]$|_likelihood") for name, pose in cameras.items() if pose is not None}
-left, right = cameras.get("left"), cameras.get("right")
-if cameras:
-    print(pd.DataFrame({c: bwm.pose.clock(pose["times"]) for c, pose in cameras.items()}).map("{:.6g}".format))
+points = {"left": "paw_r", "right": "paw_r", "body": "tail_start"}
+cameras = {name: session.get("pose", name, keypoints=point) for name, point in points.items()}
+clocks = {name: bwm.pose.clock(pose["times"]) for name, pose in cameras.items() if pose is not None}
+if clocks:
+    print(pd.DataFrame(clocks).map("{:.6g}".format))
 
 # %% [markdown]
 # As a rule no camera runs at the rate it was set to, none starts with the recording, and the right one drops frames: it
@@ -90,6 +90,9 @@ if cameras:
 #
 # **Exercise 07.1.** Someone puts frame *i* of the right camera *i*/150 s after its first frame. By how many seconds is
 # the last frame then too late?
+
+# %%
+right = session.pose("right", keypoints=["paw_l", "paw_r"])
 
 # %%
 answer = ...
@@ -106,24 +109,26 @@ check("07.1", answer)
 # **Say**, before you run it: which points will be hollow while the mouse waits?
 
 # %%
+left = session.pose("left", keypoints=[*bwm.plots.pose.POINTS]).filter(regex="times|_[xy]$|_likelihood")
+
+# %%
 trials = session.trials
-wheel = session.get("wheel")
-probe = (session.get("insertions") or [None])[-1]
-if left is not None:
-    filmed = trials[trials["stimOn_times"] > left["times"].iloc[0]]
-    trial = bwm.trials.select(filmed, contrast=100, outcome="rewarded", timing="in time").iloc[0]
-    moved, fed = (trial[event] - trial["stimOn_times"] for event in ("firstMovement_times", "feedback_times"))
-    spikes = probe.good_spikes if probe else None
-    fig = bwm.plots.trial_pose(left, trial, [-0.2, (moved + fed) / 2, fed + 0.3], wheel=wheel, spikes=spikes)
+wheel, probe = session.get("wheel"), session.get(lambda session: session.insertions[-1])
+filmed = trials[trials["stimOn_times"] > left["times"].iloc[0]]
+easy = bwm.trials.select(filmed, contrast=100, outcome="rewarded", timing="in time")
+bwm.plots.style.need(easy, "rewarded trials of full contrast")
+trial = easy.iloc[0]
+moved, fed = (trial[event] - trial["stimOn_times"] for event in ("firstMovement_times", "feedback_times"))
+spikes = probe.good_spikes if probe else None
+fig = bwm.plots.trial_pose(left, trial, [-0.2, (moved + fed) / 2, fed + 0.3], wheel=wheel, spikes=spikes)
 
 # %% [markdown]
 # The tongue is hollow while it is in the mouth, as it should be. Now the share of frames in which each point is below
 # .9:
 
 # %%
-if left is not None:
-    lost = bwm.pose.likelihood_filter(left).filter(regex="_x$").isna().mean()
-    print(lost.rename(lambda column: column.removesuffix("_x")).round(3).to_string())
+lost = bwm.pose.likelihood_filter(left).filter(regex="_x$").isna().mean()
+print(lost.rename(lambda column: column.removesuffix("_x")).round(3).to_string())
 
 # %% [markdown]
 # If the nose is lost in many frames, look at it in the figure: it is where a nose belongs. These are points of
@@ -137,7 +142,7 @@ if left is not None:
 # and reaches back.
 
 # %%
-bwm.widgets.pose_player(session, probe) if left is not None else None
+bwm.widgets.pose_player(session, probe)
 
 # %% [markdown]
 # ## 3 · Licks
@@ -146,16 +151,17 @@ bwm.widgets.pose_player(session, probe) if left is not None else None
 # licks about seven times a second. How many of these times are there in a second of licking: (a) 7, (b) 14, (c) 100?
 
 # %%
-licks = session.get("licks")
-if licks is not None:
-    onsets = bwm.pose.lick_onsets(licks)
-    outcome = trials["feedbackType"].map({1: "reward", -1: "no reward"}).rename("feedback")
-    counted = {"lick times": licks, "licks": onsets}
-    counted = {name: {"times": times, "clusters": np.zeros(len(times), int)} for name, times in counted.items()}
-    window = {"window": (-0.5, 2), "bin_size": 0.05, "condition": outcome}
-    rates = {name: bwm.spikes.peth(times, trials["feedback_times"], **window) for name, times in counted.items()}
-    reward = trials.loc[trials["feedbackType"] == 1, "feedback_times"].dropna().iloc[0]
-    fig = bwm.plots.licks(licks, onsets, rates, reward)
+licks = session.licks
+onsets = bwm.pose.lick_onsets(licks)
+outcome = trials["feedbackType"].map({1: "reward", -1: "no reward"}).rename("feedback")
+counted = {"lick times": licks, "licks": onsets}
+counted = {name: {"times": times, "clusters": np.zeros(len(times), int)} for name, times in counted.items()}
+window = {"window": (-0.5, 2), "bin_size": 0.05, "condition": outcome}
+rates = {name: bwm.spikes.peth(times, trials["feedback_times"], **window) for name, times in counted.items()}
+rewarded = trials[trials["feedbackType"] == 1].dropna(subset="feedback_times")
+bwm.plots.style.need(rewarded, "rewards")
+rewards = rewarded["feedback_times"].to_numpy()
+fig = bwm.plots.licks(licks, onsets, rates, rewards[0])
 
 # %% [markdown]
 # (c): the cameras together take 210 frames a second, and in a lick the tongue moves for a tenth of a second. With one
@@ -181,10 +187,9 @@ check("07.2", answer)
 # finds less than that. Mend it, so that it compares the same paw; give the correlation.
 
 # %%
-if left is not None and right is not None:
-    one_paw = bwm.pose.speed(left, "paw_r", "left")
-    same_paw = bwm.pose.speed(right, "paw_r", "right")
-    print(round(np.corrcoef(one_paw, np.interp(left["times"], right["times"], same_paw))[0, 1], 4))
+one_paw = bwm.pose.speed(left, "paw_r", "left")
+same_paw = bwm.pose.speed(right, "paw_r", "right")
+print(round(np.corrcoef(one_paw, np.interp(left["times"], right["times"], same_paw))[0, 1], 4))
 
 # %%
 answer = ...
@@ -196,36 +201,37 @@ check("07.3", answer)
 # **Predict.** Which of them differs between left and right choices?
 
 # %%
-moves = trials.get("firstMovement_times")
-if left is not None and wheel:
-    speed = bwm.pose.speed(left, "paw_r", "left")
-    velocity = bwm.pose.velocity(left, "paw_r", "left")["x"]
-    times, position = bwm.wheel.interpolate(wheel.timestamps, wheel.position, freq=250)
-    turning = bwm.wheel.velocity(times, position)
-    traces = {"paw along x (px/s)": (left["times"], velocity), "paw speed (px/s)": (left["times"], speed)}
-    traces["wheel (rad/s)"] = (times, turning)
-    shown = {name: bwm.pose.around(*trace, moves, (-0.3, 0.6)) for name, trace in traces.items()}
-    fig = bwm.plots.paw_and_wheel(shown, trials["choice"])
+moves = trials["firstMovement_times"]
+speed = bwm.pose.speed(left, "paw_r", "left")
+velocity = bwm.pose.velocity(left, "paw_r", "left")["x"]
+
+# %%
+wheel = session.wheel
+times, position = bwm.wheel.interpolate(wheel.timestamps, wheel.position, freq=250)
+turning = bwm.wheel.velocity(times, position)
+traces = {"paw along x (px/s)": (left["times"], velocity), "paw speed (px/s)": (left["times"], speed)}
+traces["wheel (rad/s)"] = (times, turning)
+shown = {name: bwm.pose.around(*trace, moves, (-0.3, 0.6)) for name, trace in traces.items()}
+fig = bwm.plots.paw_and_wheel(shown, trials["choice"])
 
 # %% [markdown]
 # A choice *is* a movement to one side; that is how the mouse reports. So the wheel's velocity nearly is the choice. The
 # paw is less strict with it, since it lets go, reaches back and grips again.
-
-# %% [markdown]
+#
 # ## 5 · Choice, or the movement that makes it?
 #
 # We count spikes from .1 s before the first movement to .2 s after it. First: which units follow the paw's speed from
 # trial to trial? The null shuffles trials within their blocks.
 
 # %%
-if left is not None and wheel and probe:
-    around = bwm.spikes.around(moves, (-0.1, 0.2))
-    counts = bwm.spikes.counts_in_intervals(probe.good_spikes, around)
-    paw_speed = bwm.pose.mean_in_intervals(left["times"], speed, around)
-    orders = bwm.blocks.shuffled_within_blocks(trials["probabilityLeft"], 1000, seed=1)
-    follows = bwm.responses.rank_correlations(counts, paw_speed, orders)
-    print(f"follow the paw's speed: {(follows['p'] < 0.05).sum()} of {len(follows)} units with p below .05, "
-          f"{(follows['p_adjusted'] < 0.05).sum()} when corrected")  # fmt: skip
+probe = session.insertions[-1]
+around = bwm.spikes.around(moves, (-0.1, 0.2))
+counts = bwm.spikes.counts_in_intervals(probe.good_spikes, around)
+paw_speed = bwm.pose.mean_in_intervals(left["times"], speed, around)
+orders = bwm.blocks.shuffled_within_blocks(trials["probabilityLeft"], 1000, seed=1)
+follows = bwm.responses.rank_correlations(counts, paw_speed, orders)
+print(f"follow the paw's speed: {(follows['p'] < 0.05).sum()} of {len(follows)} units with p below .05, "
+      f"{(follows['p_adjusted'] < 0.05).sum()} when corrected")  # fmt: skip
 
 # %% [markdown]
 # **Modify.** Take the speed of `bwm.pose.likelihood_filter(left)` in its place: guesses are gone, and with them some of
@@ -239,24 +245,22 @@ if left is not None and wheel and probe:
 
 # %%
 truth = session.get("truth")
-if left is not None and wheel and probe:
-    made = trials["choice"].where((trials["choice"] != 0) & counts.notna().all())
-    equal = {"paw speed": paw_speed, "paw velocity": bwm.pose.mean_in_intervals(left["times"], velocity, around)}
-    equal["wheel velocity"] = bwm.pose.mean_in_intervals(times, turning, around)
-    classes = {f"equal {name}": pd.qcut(values, 10, labels=False) for name, values in equal.items()}
-    classes = {"all trials": None} | classes
-    pairs = {name: bwm.responses.comparable_pairs(made, each) for name, each in classes.items()}
-    tests = {name: bwm.responses.selectivity(counts, made, classes[name]) for name, n in pairs.items() if n}
-    knows = probe.truth["choice_gain"] != 0 if truth else None
-    fig = bwm.plots.choice_at_equal_movement(tests, pairs, knows)
+made = trials["choice"].where((trials["choice"] != 0) & counts.notna().all())
+equal = {"paw speed": paw_speed, "paw velocity": bwm.pose.mean_in_intervals(left["times"], velocity, around)}
+equal["wheel velocity"] = bwm.pose.mean_in_intervals(times, turning, around)
+classes = {f"equal {name}": pd.qcut(values, 10, labels=False) for name, values in equal.items()}
+classes = {"all trials": None} | classes
+pairs = {name: bwm.responses.comparable_pairs(made, each) for name, each in classes.items()}
+tests = {name: bwm.responses.selectivity(counts, made, classes[name]) for name, n in pairs.items() if n}
+knows = probe.truth["choice_gain"] != 0 if truth else None
+fig = bwm.plots.choice_at_equal_movement(tests, pairs, knows)
 
 # %% [markdown]
 # Both may be true, and the count alone does not tell. In the sample one can look: if units are lost that know the
 # choice by construction, that loss is no proof of (a). And movement that no camera sees, or that we did not ask for,
 # stays uncontrolled. Say "the choice or the movement that reports it", unless your trials hold one still and vary the
 # other.
-
-# %% [markdown]
+#
 # ## 6 · What was put in
 #
 # The nulls: for licks, the same seconds moved at random by up to 20 s; for units that follow the paw, trials shuffled
@@ -265,37 +269,36 @@ if left is not None and wheel and probe:
 
 # %%
 rows = {}
-if licks is not None:
-    rewards = trials.loc[trials["feedbackType"] == 1, "feedback_times"].dropna().to_numpy()
-    moved = rewards + np.random.default_rng(1).uniform(-20, 20, (200, rewards.size))
+moved = rewards + np.random.default_rng(1).uniform(-20, 20, (200, rewards.size))
 
-    def per_reward(times, rewards=rewards):
-        return np.diff(np.searchsorted(times, [rewards, rewards + 1]), axis=0)[0].mean(axis=-1)
 
-    rows["licks in the second after a reward"] = {
-        "found": per_reward(onsets),
-        "put_in": per_reward(truth.licks["times"]) if truth else None,
-        "null": per_reward(onsets, moved),
-    }
+def per_reward(times, rewards=rewards):
+    return np.diff(np.searchsorted(times, [rewards, rewards + 1]), axis=0)[0].mean(axis=-1)
 
-# %%
-if left is not None and wheel and probe:
-    row = {"found": np.nanmedian(paw_speed), "put_in": None}
-    if truth:
-        true_speed = bwm.pose.speed(truth.video, "paw_r", "left")
-        row["put_in"] = np.nanmedian(bwm.pose.mean_in_intervals(truth.video["times"], true_speed, around))
-    rows["paw speed around the movement, median (px/s)"] = row
+
+rows["licks in the second after a reward"] = {
+    "found": per_reward(onsets),
+    "put_in": per_reward(truth.licks["times"]) if truth else None,
+    "null": per_reward(onsets, moved),
+}
 
 # %%
-if left is not None and wheel and probe:
-    by_chance = [bwm.responses.rank_correlations(counts, paw_speed[order], orders[60:260]) for order in orders[:60]]
-    rows["follow the paw's speed, p < .05 (fraction)"] = {
-        "found": (follows["p"] < 0.05).mean(),
-        "put_in": (probe.truth["wheel_gain"] != 0).reindex(follows.index).mean() if truth else None,
-        "null": [(table["p"] < 0.05).mean() for table in by_chance],
-    }
-if rows:
-    fig = bwm.plots.scorecard(rows)
+row = {"found": np.nanmedian(paw_speed), "put_in": None}
+if truth:
+    true_speed = bwm.pose.speed(truth.video, "paw_r", "left")
+    row["put_in"] = np.nanmedian(bwm.pose.mean_in_intervals(truth.video["times"], true_speed, around))
+rows["paw speed around the movement, median (px/s)"] = row
+
+# %%
+by_chance = [bwm.responses.rank_correlations(counts, paw_speed[order], orders[60:260]) for order in orders[:60]]
+rows["follow the paw's speed, p < .05 (fraction)"] = {
+    "found": (follows["p"] < 0.05).mean(),
+    "put_in": (probe.truth["wheel_gain"] != 0).reindex(follows.index).mean() if truth else None,
+    "null": [(table["p"] < 0.05).mean() for table in by_chance],
+}
+
+# %%
+fig = bwm.plots.scorecard(rows)
 
 # %% [markdown]
 # So a unit that follows the paw need not "encode the paw": wheel, paw and whatever else moves go together. And a unit
@@ -349,25 +352,24 @@ if rows:
 # and a smoother. Here are both, where they differ most.
 
 # %% tags=["extra"]
-found = {name: session.get("pose", "left", name, "paw_r") for name in ("dlc", "lightningPose")}
+found = {name: session.pose("left", name, "paw_r") for name in ("dlc", "lightningPose")}
 errors = {}
-if all(pose is not None for pose in found.values()):
-    apart = np.hypot(*(found["dlc"] - found["lightningPose"])[["paw_r_x", "paw_r_y"]].to_numpy().T)
-    middle = found["dlc"]["times"][int(np.nanargmax(apart))]
-    tracks = found | ({"put in": truth.video} if truth else {})
-    near = {name: pose[abs(pose["times"] - middle) < 1] for name, pose in tracks.items()}
-    near = {name: (pose["times"].to_numpy(), pose["paw_r_x"].to_numpy()) for name, pose in near.items()}
-    for name, pose in found.items() if truth else ():
-        true = [np.interp(pose["times"], truth.video["times"], truth.video[f"paw_r_{axis}"]) for axis in "xy"]
-        errors[name] = np.hypot(pose["paw_r_x"] - true[0], pose["paw_r_y"] - true[1])
-    fig = bwm.plots.trackers(near, "paw_r, x (px)", errors)
+apart = np.hypot(*(found["dlc"] - found["lightningPose"])[["paw_r_x", "paw_r_y"]].to_numpy().T)
+middle = found["dlc"]["times"][int(np.nanargmax(apart))]
+tracks = found | ({"put in": truth.video} if truth else {})
+near = {name: pose[abs(pose["times"] - middle) < 1] for name, pose in tracks.items()}
+near = {name: (pose["times"].to_numpy(), pose["paw_r_x"].to_numpy()) for name, pose in near.items()}
+for name, pose in found.items() if truth else ():
+    true = [np.interp(pose["times"], truth.video["times"], truth.video[f"paw_r_{axis}"]) for axis in "xy"]
+    errors[name] = np.hypot(pose["paw_r_x"] - true[0], pose["paw_r_y"] - true[1])
+fig = bwm.plots.trackers(near, "paw_r, x (px)", errors)
 
 # %% [markdown] tags=["extra"]
 # Median errors flatter a tracker that jumps: a jump of 200 px for three frames is nothing to a median, and everything
 # to a speed. Is the jump filtered by its likelihood?
 
 # %% tags=["extra"]
-if errors:
+if truth:
     jumped = pd.Series(errors["dlc"]) > 20
     sure = found["dlc"]["paw_r_likelihood"] >= 0.9
     print(f"DeepLabCut is off by more than 20 px in {jumped.sum()} frames, and sure of it in {(jumped & sure).sum()}.")
@@ -382,7 +384,7 @@ if errors:
 # **Exercise 07.4.** What is this ratio in the left video, the *signal-to-noise ratio*? Leave out frames that are NaN.
 
 # %% tags=["extra"]
-pupil = session.get("pupil")
+pupil = session.pupil
 
 # %% tags=["extra"]
 answer = ...
@@ -393,14 +395,12 @@ check("07.4", answer)
 # two rises, and which falls back first?
 
 # %% tags=["extra"]
-energy = session.get("motion_energy", "left")
+energy = session.motion_energy("left")
 outcome = trials["feedbackType"].map({1: "reward", -1: "no reward"})
-traces = {} if pupil is None else {"pupil (px)": (pupil["times"], pupil["pupilDiameter_smooth"])}
-if energy is not None:
-    traces["motion energy (grey levels)"] = (energy["times"], energy["energy"])
-if traces:
-    after = {name: bwm.pose.around(*trace, trials["feedback_times"], (-1, 3)) for name, trace in traces.items()}
-    fig = bwm.plots.arousal(after, outcome)
+traces = {"pupil (px)": (pupil["times"], pupil["pupilDiameter_smooth"])}
+traces["motion energy (grey levels)"] = (energy["times"], energy["energy"])
+after = {name: bwm.pose.around(*trace, trials["feedback_times"], (-1, 3)) for name, trace in traces.items()}
+fig = bwm.plots.arousal(after, outcome)
 
 # %% [markdown] tags=["extra"]
 # Whiskers move when the mouse licks, so motion energy is no pure arousal. And a pupil lags what moves it by about a
@@ -415,18 +415,19 @@ if traces:
 # against the other by more than 20 s: all of their slowness is kept, and their relation gone.
 
 # %% tags=["extra"]
-step = 0.1
-if left is not None and probe:
-    start = max(left["times"].iloc[0], trials["intervals_0"].iloc[0], spikes.times[0])
-    stop = min(left["times"].iloc[-1], trials["intervals_1"].iloc[-1], spikes.times[-1])
-    edges = np.arange(start, stop, step)
-    bins = np.c_[edges[:-1], edges[1:]]
-    paw = bwm.pose.mean_in_intervals(left["times"], bwm.pose.speed(left, "paw_r", "left"), bins)
-    paw = pd.Series(paw).interpolate(limit_direction="both").to_numpy()
-    rho = bwm.responses.circular_correlations(paw, bwm.spikes.counts_in_intervals(spikes, bins), step)
-    far = rho.loc[:, np.abs(rho.columns) > 20]
-    p = far.abs().ge(rho[0.0].abs(), axis=0).mean(axis=1)
-    fig = bwm.plots.lags(rho, rho[0.0].abs().idxmax(), 20, p)
+step, spikes = 0.1, session.insertions[-1].good_spikes
+bwm.plots.style.need(spikes.times, "spikes of good units")
+start = max(left["times"].iloc[0], trials["intervals_0"].iloc[0], spikes.times[0])
+stop = min(left["times"].iloc[-1], trials["intervals_1"].iloc[-1], spikes.times[-1])
+edges = np.arange(start, stop, step)
+bins = np.c_[edges[:-1], edges[1:]]
+paw = bwm.pose.mean_in_intervals(left["times"], bwm.pose.speed(left, "paw_r", "left"), bins)
+paw = pd.Series(paw).interpolate(limit_direction="both").to_numpy()
+rho = bwm.responses.circular_correlations(paw, bwm.spikes.counts_in_intervals(spikes, bins), step)
+far = rho.loc[:, np.abs(rho.columns) > 20]
+bwm.plots.style.need(far.columns, "shifts of more than 20 s")
+p = far.abs().ge(rho[0.0].abs(), axis=0).mean(axis=1)
+fig = bwm.plots.lags(rho, rho[0.0].abs().idxmax(), 20, p)
 
 # %% [markdown] tags=["extra"]
 # The sign of the best lag says which comes first, not which causes which; and both may follow a third.
@@ -435,13 +436,11 @@ if left is not None and probe:
 # session, whose neurons know nothing. About 5 % should. Mend its null: how many units have p below .05?
 
 # %% tags=["extra"]
-null = session.get("null")
-if null and left is not None:
-    counts = bwm.spikes.counts_in_intervals(null.insertions[-1].good_spikes, bins)
-    at_zero = bwm.responses.circular_correlations(paw, counts, step)[0.0]
-    shuffled = np.array([np.random.default_rng(i).permutation(paw) for i in range(60)])
-    by_chance = np.corrcoef(counts, shuffled)[: len(counts), len(counts) :]
-    print((np.mean(np.abs(by_chance) >= np.abs(at_zero.to_numpy())[:, None], axis=1) < 0.05).sum(), "of", len(counts))
+counts = bwm.spikes.counts_in_intervals(session.null.insertions[-1].good_spikes, bins)
+at_zero = bwm.responses.circular_correlations(paw, counts, step)[0.0]
+shuffled = np.array([np.random.default_rng(i).permutation(paw) for i in range(60)])
+by_chance = np.corrcoef(counts, shuffled)[: len(counts), len(counts) :]
+print((np.mean(np.abs(by_chance) >= np.abs(at_zero.to_numpy())[:, None], axis=1) < 0.05).sum(), "of", len(counts))
 
 # %% tags=["extra"]
 answer = ...

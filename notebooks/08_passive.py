@@ -48,6 +48,7 @@ import bwm_tutorials as bwm
 import numpy as np
 import pandas as pd
 
+bwm.keep_going()  # a cell that needs what this recording lacks says so, and the lesson goes on
 one = bwm.connect(SOURCE)
 session = bwm.Session(EID, one)
 bwm.plots.stamp(session)
@@ -60,8 +61,7 @@ session
 #
 # <details><summary>Answers</summary>(1) The wheel often moves in the same window. (2) Pseudosessions: blocks are slow,
 # and so are choices and rates, so they agree by accident.</details>
-
-# %% [markdown]
+#
 # ## 1 · When nothing is asked
 #
 # After the task the mouse stays where it is, and the rig goes on for a quarter of an hour. First a grey screen, for
@@ -72,12 +72,11 @@ session
 # **Predict.** Which of these still happen: the mouse (a) moves, (b) licks, (c) decides?
 
 # %%
-passive = session.get("passive")
+passive = session.passive
 has = bwm.passive.parts(passive)
-if passive:
-    events = bwm.passive.replayed(passive) if "taskReplay" in has else None
-    frame = passive.rf_frames[-1] if "RFM" in has else None
-    fig = bwm.plots.passive_protocol(passive.intervals, events, frame)
+events = bwm.passive.replayed(passive) if "taskReplay" in has else None
+frame = passive.rf_frames[-1] if "RFM" in has else None
+fig = bwm.plots.passive_protocol(passive.intervals, events, frame)
 
 # %% [markdown]
 # (a) and (b), when it likes: nothing asked is not nothing done. Whether (c), nobody knows. In sessions of the release
@@ -89,20 +88,17 @@ if passive:
 # from all others: *sparse noise*. It comes as frames, 60 a second, and the time of each.
 
 # %% tags=["nbval-check-output"]
-if "RFM" in has:
-    frames, times = passive.rf_frames, passive.rf_times
-    print(frames.shape, frames.dtype, "values", np.unique(frames))
-    print(f"{times[-1] - times[0]:.0f} s; lit at a time: {(frames != 128).mean():.1%} of the pixels")
-else:
-    print(f"{session.name} has no receptive-field mapping.")
+mapping = bwm.passive.part(passive, "RFM")
+frames, times = mapping["rf_frames"], mapping["rf_times"]
+print(frames.shape, frames.dtype, "values", np.unique(frames))
+print(f"{times[-1] - times[0]:.0f} s; lit at a time: {(frames != 128).mean():.1%} of the pixels")
 
 # %% [markdown]
 # **Exercise 08.1, a hunt.** This script counts white flashes as jumps upwards from one frame to the next. It finds too
 # many. How many are there, from grey (128) to white (255)?
 
 # %%
-if "RFM" in has:
-    print((np.diff(frames, axis=0) > 0).sum())
+print((np.diff(frames, axis=0) > 0).sum())
 
 # %%
 answer = ...
@@ -118,26 +114,24 @@ check("08.1", answer)
 # with what the unit fires after any flash, in standard errors: `z`.
 
 # %%
-probes = session.get("insertions")
-mapped = "RFM" in has and bool(probes)
-if probes:
-    probe = probes[0]
-    spikes = probe.good_spikes
-if mapped:
-    flashes = bwm.passive.flashes(times, frames)
-    window = bwm.spikes.around(flashes["time"], (0.05, 0.25))
-    counts = bwm.spikes.counts_in_intervals(spikes, window)
-    maps = bwm.passive.rf_maps(counts, flashes)
-    best = pd.Series(maps.z.max(axis=(1, 2, 3)), maps.units)
-    print(maps.rate.shape, "units, shades, rows, columns;", len(flashes), "flashes")
+truth = session.get("truth")
+probe = session.insertions[0]
+spikes = probe.good_spikes
+
+# %%
+flashes = bwm.passive.flashes(times, frames)
+window = bwm.spikes.around(flashes["time"], (0.05, 0.25))
+counts = bwm.spikes.counts_in_intervals(spikes, window)
+maps = bwm.passive.rf_maps(counts, flashes)
+best = pd.Series(maps.z.max(axis=(1, 2, 3)), maps.units)
+print(maps.rate.shape, "units, shades, rows, columns;", len(flashes), "flashes")
 
 # %% [markdown]
 # **Predict.** Here are the units with the two largest `z`, and the one with the smallest. They were chosen for it. Will
 # the third be empty?
 
 # %%
-if mapped:
-    fig = bwm.plots.rf_maps(maps, [*best.nlargest(2).index, best.idxmin()])
+fig = bwm.plots.rf_maps(maps, [*best.nlargest(2).index, best.idxmin()])
 
 # %% [markdown]
 # Noise has bright pixels too, here and there. A field is not a bright pixel but several side by side. Elevation is up,
@@ -147,7 +141,7 @@ if mapped:
 # appear? The cell needs a running notebook.
 
 # %%
-bwm.widgets.rf_browser(session, probe) if mapped else None
+bwm.widgets.rf_browser(session, probe)
 
 # %% [markdown]
 # ## 4 · The best of 450
@@ -157,10 +151,7 @@ bwm.widgets.rf_browser(session, probe) if mapped else None
 # **Predict.** In which share of units is the *best* pixel above it: (a) 5 %, (b) 25 %, (c) nearly all?
 
 # %%
-if mapped:
-    print((best > 1.64).sum(), "of", len(best), "units")
-else:
-    print(f"{session.name} has no spikes in a receptive-field mapping.")
+print((best > 1.64).sum(), "of", len(best), "units")
 
 # %% [markdown]
 # (c), whatever the units know: 225 pixels, white and black, are 450 chances. The best of 450 has to be held against the
@@ -169,10 +160,9 @@ else:
 # experiment did, however much the unit drifts.
 
 # %%
-if mapped:
-    chance = bwm.passive.best_by_chance(counts, flashes, n=500)
-    low, high = chance.stack().quantile([0.05, 0.95])
-    print(f"{chance.shape[1]} draws for each of {len(chance)} units: 90 % of the best lie from {low:.1f} to {high:.1f}")
+chance = bwm.passive.best_by_chance(counts, flashes, n=500)
+low, high = chance.stack().quantile([0.05, 0.95])
+print(f"{chance.shape[1]} draws for each of {len(chance)} units: 90 % of the best lie from {low:.1f} to {high:.1f}")
 
 # %% [markdown]
 # **Exercise 08.2.** How many units have a field? Use `maps` and `chance`, and correct for the number of units too.
@@ -182,10 +172,8 @@ answer = ...
 check("08.2", answer)
 
 # %%
-truth = session.get("truth")
-if mapped:
-    fields = bwm.passive.receptive_fields(maps, chance)
-    fig = bwm.plots.best_pixels(fields, chance, probe.truth if truth else None)
+fields = bwm.passive.receptive_fields(maps, chance)
+fig = bwm.plots.best_pixels(fields, chance, probe.truth if truth else None)
 
 # %% [markdown]
 # Each side of the brain sees the other side of the screen. On the left, what is filled lies beyond what chance gives.
@@ -199,20 +187,17 @@ if mapped:
 # replayed.
 
 # %%
-replay = "taskReplay" in has and bool(probes)
-if replay:
-    gabors = events[events["kind"] == "gabor"]
-    trials = session.trials
-    task = pd.DataFrame({"time": trials["stimOn_times"], "side": bwm.trials.stimulus_side(trials)})
-    task = task.assign(contrast=trials["contrastLeft"].fillna(trials["contrastRight"])).dropna()
-    task = task.iloc[bwm.passive.matched(task, gabors)]
-    response, baseline = (0.03, 0.23), (-0.2, 0.0)
-    in_task = bwm.responses.responsive_units(spikes, task["time"], response, baseline)
-    in_replay = bwm.responses.responsive_units(spikes, gabors["time"], response, baseline)
-    task_n, replay_n = ((table["p_adjusted"] < 0.05).sum() for table in (in_task, in_replay))
-    print(f"{task_n} of {len(in_task)} units respond in the task, {replay_n} in the replay")
-else:
-    print(f"{session.name} has no spikes in a replay of the task.")
+events = bwm.passive.replayed(bwm.passive.part(passive, "taskReplay"))
+gabors = events[events["kind"] == "gabor"]
+trials = session.trials
+task = pd.DataFrame({"time": trials["stimOn_times"], "side": bwm.trials.stimulus_side(trials)})
+task = task.assign(contrast=trials["contrastLeft"].fillna(trials["contrastRight"])).dropna()
+task = task.iloc[bwm.passive.matched(task, gabors)]
+response, baseline = (0.03, 0.23), (-0.2, 0.0)
+in_task = bwm.responses.responsive_units(spikes, task["time"], response, baseline)
+in_replay = bwm.responses.responsive_units(spikes, gabors["time"], response, baseline)
+task_n, replay_n = ((table["p_adjusted"] < 0.05).sum() for table in (in_task, in_replay))
+print(f"{task_n} of {len(in_task)} units respond in the task, {replay_n} in the replay")
 
 # %% [markdown]
 # Tempting: the units of the task alone do not answer the stimulus, but the decision. Two things are wrong with it. A
@@ -220,10 +205,9 @@ else:
 # itself [2]: `change` is what the stimulus adds to each count, in the task and in the replay.
 
 # %%
-if replay:
-    shown = pd.concat([task.assign(part="task"), gabors.assign(part="replay")], ignore_index=True)
-    after = bwm.spikes.counts_in_intervals(spikes, bwm.spikes.around(shown["time"], response))
-    change = after - bwm.spikes.counts_in_intervals(spikes, bwm.spikes.around(shown["time"], baseline))
+shown = pd.concat([task.assign(part="task"), gabors.assign(part="replay")], ignore_index=True)
+after = bwm.spikes.counts_in_intervals(spikes, bwm.spikes.around(shown["time"], response))
+change = after - bwm.spikes.counts_in_intervals(spikes, bwm.spikes.around(shown["time"], baseline))
 
 # %% [markdown]
 # **Exercise 08.3.** In how many units does `change` differ between task and replay, corrected? Compare stimuli of the
@@ -234,10 +218,9 @@ answer = ...
 check("08.3", answer)
 
 # %%
-if replay:
-    differ = bwm.responses.selectivity(change, shown["part"], shown[["side", "contrast"]])["p_adjusted"] < 0.05
-    knows = probe.truth["stimulus_gain"] != 0 if truth else None
-    fig = bwm.plots.task_against_replay(in_task, in_replay, differ, knows)
+knows = probe.truth["stimulus_gain"] != 0 if truth else None
+differ = bwm.responses.selectivity(change, shown["part"], shown[["side", "contrast"]])["p_adjusted"] < 0.05
+fig = bwm.plots.task_against_replay(in_task, in_replay, differ, knows)
 
 # %% [markdown]
 # Between the two counts lies the region of "we do not know". And where a difference is shown, it has several causes:
@@ -252,32 +235,29 @@ if replay:
 
 # %%
 rows = {}
-if mapped:
-    known = probe.truth.loc[fields.index] if truth else None
-    rows["have a receptive field (fraction)"] = {
-        "found": (fields["p"] < 0.05).mean(),
-        "put_in": known["rf_row"].notna().mean() if truth else None,
-        "null": (chance.rank(axis=1, ascending=False) <= 0.05 * chance.shape[1]).mean(),
-    }
-    rows["azimuth of the fields, median (°)"] = {
-        "found": fields["azimuth"][fields["p_adjusted"] < 0.05].median(),
-        "put_in": 8 * known["rf_column"].median() - 56 if truth else None,
-    }
+known = probe.truth.loc[fields.index] if truth else None
+rows["have a receptive field (fraction)"] = {
+    "found": (fields["p"] < 0.05).mean(),
+    "put_in": known["rf_row"].notna().mean() if truth else None,
+    "null": (chance.rank(axis=1, ascending=False) <= 0.05 * chance.shape[1]).mean(),
+}
+rows["azimuth of the fields, median (°)"] = {
+    "found": fields["azimuth"][fields["p_adjusted"] < 0.05].median(),
+    "put_in": 8 * known["rf_column"].median() - 56 if truth else None,
+}
 
 # %%
-if replay:
-    rng = np.random.default_rng(1)
-    moved = [gabors["time"] + rng.uniform(-5, 5, len(gabors)) for _ in range(40)]
-    by_chance = [bwm.responses.responsive_units(spikes, at, response, baseline) for at in moved]
-    rows["respond to the replayed gabor (fraction)"] = {
-        "found": (in_replay["p"] < 0.05).mean(),
-        "put_in": knows.reindex(in_replay.index).mean() if truth else None,
-        "null": [(table["p"] < 0.05).mean() for table in by_chance],
-    }
-if rows:
-    fig = bwm.plots.scorecard(rows)
-else:
-    print(f"{session.name} has nothing to put on a scorecard here.")
+rng = np.random.default_rng(1)
+moved = [gabors["time"] + rng.uniform(-5, 5, len(gabors)) for _ in range(40)]
+by_chance = [bwm.responses.responsive_units(spikes, at, response, baseline) for at in moved]
+rows["respond to the replayed gabor (fraction)"] = {
+    "found": (in_replay["p"] < 0.05).mean(),
+    "put_in": knows.reindex(in_replay.index).mean() if truth else None,
+    "null": [(table["p"] < 0.05).mean() for table in by_chance],
+}
+
+# %%
+fig = bwm.plots.scorecard(rows)
 
 # %% [markdown]
 # Both shares are of p below .05, and hold the 5 % that come by chance. If fewer units respond to the gabor than know
@@ -331,10 +311,9 @@ else:
 # pixel? Pixel 7, counted from 0, is the middle of the screen.
 
 # %% tags=["extra"]
-if mapped:
-    unit = best.nlargest(4).index[-1]
-    z = maps.z[maps.units.get_loc(unit)]
-    print("unit", unit, "z has the shape", z.shape)
+unit = best.nlargest(4).index[-1]
+z = maps.z[maps.units.get_loc(unit)]
+print("unit", unit, "z has the shape", z.shape)
 
 # %% tags=["extra"]
 answer = ...
@@ -344,21 +323,17 @@ check("08.4", answer)
 # Units that like white, and units that like black: *on* and *off* fields. Some like both.
 
 # %% tags=["extra"]
-if mapped:
-    fig = bwm.plots.on_off(maps, fields, probe.truth if truth else None)
+fig = bwm.plots.on_off(maps, fields, probe.truth if truth else None)
 
 # %% [markdown] tags=["extra"]
 # **Modify.** A check that costs nothing: the same analysis before the flash, from −.25 to −.05 s. What share of units
 # should have p below .05?
 
 # %% tags=["extra"]
-if mapped:
-    early = bwm.spikes.counts_in_intervals(spikes, bwm.spikes.around(flashes["time"], (-0.25, -0.05)))
-    by_chance = bwm.passive.best_by_chance(early, flashes, n=100)
-    p = bwm.passive.receptive_fields(bwm.passive.rf_maps(early, flashes), by_chance)["p"]
-    print("before the flash:", (p < 0.05).sum(), "of", len(p), "units have p below .05")
-else:
-    print(f"{session.name} has no spikes in a receptive-field mapping.")
+early = bwm.spikes.counts_in_intervals(spikes, bwm.spikes.around(flashes["time"], (-0.25, -0.05)))
+by_chance = bwm.passive.best_by_chance(early, flashes, n=100)
+p = bwm.passive.receptive_fields(bwm.passive.rf_maps(early, flashes), by_chance)["p"]
+print("before the flash:", (p < 0.05).sum(), "of", len(p), "units have p below .05")
 
 # %% [markdown] tags=["extra"]
 # <details><summary>What we saw</summary>5 %, on average. Of 60 units that is 3, and chance alone gives anything from
@@ -371,22 +346,16 @@ else:
 # lists what was planned (180 rows); that of 2025, by which it was corrected, what was shown (179).
 
 # %% tags=["extra"]
-tables = one.list_datasets(session.eid, "*passiveGabor*", default_revisions_only=False)
-twice = len(tables) == 2 and "taskReplay" in has
-if twice:
-    new = passive.gabor
-    old = one.load_dataset(session.eid, "_ibl_passiveGabor.table.csv", revision="2025-12-01")
-    print(len(old), "and", len(new), "rows")
-else:
-    print(f"{session.name} has no two tables of gabors.")
+old = bwm.brainwide.release.as_of(session, "alf/_ibl_passiveGabor.table.csv", "2025-12-01")
+new = bwm.passive.part(passive, "taskReplay")["gabor"]
+print(len(old), "and", len(new), "rows")
 
 # %% [markdown] tags=["extra"]
 # **Exercise 08.5, a hunt.** This script asks how many gabors stand on the wrong side in the old table, and finds none.
 # Mend it. How many are there?
 
 # %% tags=["extra"]
-if twice:
-    print((old["position"][: len(new)].to_numpy() != new["position"]).sum())
+print((old["position"][: len(new)].to_numpy() != new["position"]).sum())
 
 # %% tags=["extra"]
 answer = ...
@@ -401,15 +370,11 @@ check("08.5", answer)
 # parts against the two halves of the task.
 
 # %% tags=["extra"]
-rested = "spontaneousActivity" in has and bool(probes)
-if rested:
-    begin, end = session.trials["intervals_0"].iloc[0], session.trials["intervals_1"].iloc[-1]
-    half, rest = (begin + end) / 2, passive.intervals["spontaneousActivity"]
-    parts = {"task": (begin, end), "spontaneous": tuple(rest), "first half": (begin, half), "second half": (half, end)}
-    edges = pd.DataFrame(parts, index=["start", "stop"]).T
-    in_parts = bwm.spikes.counts_in_intervals(spikes, edges)
-else:
-    print(f"{session.name} has no spikes in a spontaneous part.")
+begin, end = session.trials["intervals_0"].iloc[0], session.trials["intervals_1"].iloc[-1]
+half, rest = (begin + end) / 2, bwm.passive.part(passive, "spontaneousActivity")["interval"]
+parts = {"task": (begin, end), "spontaneous": tuple(rest), "first half": (begin, half), "second half": (half, end)}
+edges = pd.DataFrame(parts, index=["start", "stop"]).T
+in_parts = bwm.spikes.counts_in_intervals(spikes, edges)
 
 # %% [markdown] tags=["extra"]
 # **Exercise 08.6.** How many units fire at a higher rate in the spontaneous part than in the task? Make `rates` (Hz)
@@ -420,9 +385,8 @@ answer = ...
 check("08.6", answer)
 
 # %% tags=["extra"]
-if rested:
-    rates = in_parts / (edges["stop"] - edges["start"])
-    fig = bwm.plots.rates_by_part(rates)
+rates = in_parts / (edges["stop"] - edges["start"])
+fig = bwm.plots.rates_by_part(rates)
 
 # %% [markdown] tags=["extra"]
 # If the halves of the task scatter nearly as much, most of the change between task and rest is time, not rest.

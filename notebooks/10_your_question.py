@@ -51,6 +51,7 @@ PID = None  # a probe insertion's id, in place of EID: that probe alone
 import bwm_tutorials as bwm
 import pandas as pd
 
+bwm.keep_going()  # a cell that needs what this recording lacks says so, and the lesson goes on
 one = bwm.connect(SOURCE)
 probe = bwm.Insertion(PID, one) if PID else None
 session = probe.session if probe else bwm.Session(EID, one)
@@ -81,7 +82,7 @@ EVENT = "firstMovement_times"  # or "stimOn_times", "goCue_times", "feedback_tim
 WINDOW = (-0.1, 0.05)  # s from the event
 REGION = "all"  # every region; or an acronym at any level of the Allen atlas, as "TH", "CA1", "VISa5"
 PREDICTED = 0.2  # a fraction of the units
-session.get(lambda session: bwm.questions.also_in_window(session.trials, VARIABLE, EVENT, WINDOW))
+bwm.questions.also_in_window(session.trials, VARIABLE, EVENT, WINDOW)
 
 # %% [markdown]
 # In each trial of ours the wheel begins to move within the window: a unit that follows the movement is not told from
@@ -148,11 +149,11 @@ def example(table):
     return bwm.spikes.peth(chosen.good_spikes, events, (-0.4, 0.6), 0.02, [unit], values), name, unit
 
 
-truth, table = session.get("truth"), session.get(analysis)
+truth = session.get("truth")
 knows = bwm.questions.put_in(truth.units, VARIABLE) if truth else None
-if table is not None:
-    acronym = session.good_units()["acronym"]
-    figure = bwm.plots.answer("Ours", table, acronym, knows, example(table))
+acronym = session.good_units()["acronym"]
+table = analysis(session)
+figure = bwm.plots.answer("Ours", table, acronym, knows, example(table))
 
 # %% [markdown]
 # Compare with what you predicted. "Put in" is known of a simulation alone, and counts units that know the variable at
@@ -166,12 +167,12 @@ if table is not None:
 # **Predict.** Where will you catch the naive test: (a) in this session, (b) in its null twin, (c) in both?
 
 # %%
-null = session.get("null")
-nothing = null.get(analysis) if null else None
-if table is not None:
-    bwm.plots.answer("Naive", naive(session), acronym, knows)
-if nothing is not None:
-    bwm.plots.p_values({"naive": naive(null), "ours": nothing}, "the null session")
+fig = bwm.plots.answer("Naive", naive(session), acronym, knows)
+
+# %%
+null = session.null
+nothing = analysis(null)
+fig = bwm.plots.p_values({"naive": naive(null), "ours": nothing}, "the null session")
 
 # %% [markdown]
 # There are two ways to be wrong. A unit that drifts may agree with a slow variable by accident, also where nothing is
@@ -194,11 +195,12 @@ check("10.1", answer)
 
 # %%
 windows = [(-0.4, -0.3), (-0.3, -0.2), (-0.2, -0.1), (-0.1, 0.0), (0.0, 0.1), (0.1, 0.2)]
-if nothing is not None:
-    asked = bwm.questions.variable(null.trials, VARIABLE)
-    tried = [bwm.responses.selectivity(count(null, window), *asked)["p"] for window in windows]
-    best = pd.concat(tried, axis=1).min(axis=1)
-    print((best < 0.05).sum(), "of", len(best))
+asked = bwm.questions.variable(null.trials, VARIABLE)
+tried = [bwm.responses.selectivity(count(null, window), *asked)["p"] for window in windows]
+best = pd.concat(tried, axis=1).min(axis=1)
+print((best < 0.05).sum(), "of", len(best))
+
+# %%
 answer = ...
 check("10.2", answer)
 
@@ -215,17 +217,16 @@ check("10.2", answer)
 # 3. Note the share of units that it flags. 95 % of these shares make the grey bar.
 
 # %%
-if table is not None:
-    asked = bwm.questions.variable(session.trials, VARIABLE)
-    chance = bwm.responses.null_detection_rate(count(session, WINDOW), *asked)
-    known = knows.reindex(table.index).mean() if truth else None
-    published = {"stimulus side": ".004 [1]", "choice": ".044 [1]", "feedback": ".166 [1]", "block": ".053 [2]"}
-    names = {"p": "units with p < .05 (fraction)", "p_adjusted": f"corrected (predicted: {PREDICTED:g})"}
-    rows = {}
-    for column, label in names.items():
-        rows[label] = {"found": (table[column] < 0.05).mean(), "put_in": known, "null": chance[column]}
-    rows[label]["published"] = published[VARIABLE]
-    score = bwm.plots.scorecard(rows)
+asked = bwm.questions.variable(session.trials, VARIABLE)
+chance = bwm.responses.null_detection_rate(count(session, WINDOW), *asked)
+known = knows.reindex(table.index).mean() if truth else None
+published = {"stimulus side": ".004 [1]", "choice": ".044 [1]", "feedback": ".166 [1]", "block": ".053 [2]"}
+names = {"p": "units with p < .05 (fraction)", "p_adjusted": f"corrected (predicted: {PREDICTED:g})"}
+rows = {}
+for column, label in names.items():
+    rows[label] = {"found": (table[column] < 0.05).mean(), "put_in": known, "null": chance[column]}
+rows[label]["published"] = published[VARIABLE]
+score = bwm.plots.scorecard(rows)
 
 # %% [markdown]
 # The published share is of the whole brain, another window and another test [1, 2]; the sample's is made far larger, to
@@ -252,7 +253,7 @@ check("10.3", answer)
 # %%
 FOLDER = None  # for example "results", beside this notebook
 question = {"source": SOURCE, "pid": PID, "variable": VARIABLE, "event": EVENT, "window": WINDOW, "region": REGION}
-if table is not None and FOLDER:
+if FOLDER:
     table[["acronym", "depths"]] = session.good_units()[["acronym", "depths"]]
     bwm.export(FOLDER, table, figure, session, question | {"predicted": PREDICTED})
 

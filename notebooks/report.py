@@ -26,7 +26,8 @@ title = f"# {origin.partition(':')[0]} · {session.name} {probe.name}"
 display(Markdown(f"{title}\n\n{origin}. Insertion `{probe.pid}` of the lab {session.details['lab']}."))
 
 # %%
-spikes = probe.spikes
+spikes = probe.spikes  # without which there is no report
+bwm.keep_going()  # without anything else there is
 
 # %% [markdown]
 # ## 1 · Behaviour
@@ -35,25 +36,21 @@ spikes = probe.spikes
 # running window of 50 trials.
 
 # %%
-trials = session.get("trials")
-if trials is not None:
-    running = bwm.trials.performance(trials, bwm.trials.response_latency(trials))
-    fig = bwm.plots.session_course(trials, running)
+trials = session.trials
+running = bwm.trials.performance(trials, bwm.trials.response_latency(trials))
+fig = bwm.plots.session_course(trials, running)
 
 # %% [markdown]
 # The Brain Wide Map's analyses keep the trials that break none of these rules: six columns must be known, and the
 # first movement must come neither early (before .08 s from the stimulus) nor late (after 2 s).
 
 # %%
-if trials is not None and "firstMovement_times" not in trials:
-    print("These trials have no firstMovement_times, so the rules cannot be applied.")
-elif trials is not None:
-    broken = ~bwm.trials.bwm_rules(trials)
-    kept = bwm.trials.bwm_mask(trials)
-    print(f"{kept.sum()} of {len(kept)} trials are kept ({100 * kept.mean():.0f} %).")
-    alone = broken[broken.sum(axis=1) == 1]
-    removed = pd.DataFrame({"trials that break it": broken.sum(), "that break nothing else": alone.sum()})
-    display(removed[removed["trials that break it"] > 0].rename_axis(columns="rule"))
+broken = ~bwm.trials.bwm_rules(trials)
+kept = bwm.trials.bwm_mask(trials)
+print(f"{kept.sum()} of {len(kept)} trials are kept ({100 * kept.mean():.0f} %).")
+alone = broken[broken.sum(axis=1) == 1]
+removed = pd.DataFrame({"trials that break it": broken.sum(), "that break nothing else": alone.sum()})
+display(removed[removed["trials that break it"] > 0].rename_axis(columns="rule"))
 
 # %% [markdown]
 # ## 2 · Choices and latencies
@@ -62,17 +59,16 @@ elif trials is not None:
 # that side more often. Bars are 95 % limits.
 
 # %%
-if session.get("trials") is not None:
-    blocks = {"left block": 0.8, "right block": 0.2, "no block": 0.5}
-    of_block = {name: trials[trials["probabilityLeft"] == p] for name, p in blocks.items()}
-    fig = bwm.plots.psychometric({name: bwm.trials.psychometric(part) for name, part in of_block.items()})
+blocks = {"left block": 0.8, "right block": 0.2, "no block": 0.5}
+of_block = {name: trials[trials["probabilityLeft"] == p] for name, p in blocks.items()}
+fig = bwm.plots.psychometric({name: bwm.trials.psychometric(part) for name, part in of_block.items()})
 
 # %%
-if trials is not None:
-    latencies = bwm.trials.latencies(trials)
-    ends = {name: latencies[name] for name in (latencies.columns[0], latencies.columns[-1])}
-    curves = {name: bwm.trials.chronometric(trials, latency, signed=False) for name, latency in ends.items()}
-    fig = bwm.plots.latencies(latencies, curves)
+latencies = bwm.trials.latencies(trials)
+bwm.plots.style.need(latencies.columns, "latencies")
+ends = {name: latencies[name] for name in (latencies.columns[0], latencies.columns[-1])}
+curves = {name: bwm.trials.chronometric(trials, latency, signed=False) for name, latency in ends.items()}
+fig = bwm.plots.latencies(latencies, curves)
 
 # %% [markdown]
 # ## 3 · Units
@@ -85,23 +81,23 @@ rates = bwm.spikes.firing_rates(spikes)
 first, last = spikes["times"][[0, -1]]
 print(f"{spikes['times'].size:,} spikes of {len(rates)} units in {(last - first) / 60:.0f} min.")
 print(f"The median unit fires at {rates.median():.2g} Hz.")
-clusters = probe.get("clusters")
-if clusters is not None:
-    fig = bwm.plots.quality_by_depth(clusters)
+
+# %%
+clusters = probe.clusters
+fig = bwm.plots.quality_by_depth(clusters)
 
 # %% [markdown]
 # A good unit may still come and go. Each row is a good unit (any unit, if none is good); ticks on top are moments at
 # which the voltage left the probe's range.
 
 # %%
-if clusters is not None:
-    seen = clusters.loc[rates.index].sort_values("depths", ascending=False)  # from the uppermost to the tip
-    good = seen[seen["label"] == 1]
-    shown = good if len(good) else seen
-    edges = np.linspace(first, last, max(round((last - first) / 60), 2) + 1)  # steps of about a minute
-    steps = pd.DataFrame({"start": edges[:-1], "stop": edges[1:]})
-    counts = bwm.spikes.counts_in_intervals(spikes, steps.set_index(edges[:-1]), shown.index)
-    fig = bwm.plots.presence(counts, shown["depths"], probe.get("saturation"))
+seen = clusters.loc[rates.index].sort_values("depths", ascending=False)  # from the uppermost to the tip
+good = seen[seen["label"] == 1]
+shown = good if len(good) else seen
+edges = np.linspace(first, last, max(round((last - first) / 60), 2) + 1)  # steps of about a minute
+steps = pd.DataFrame({"start": edges[:-1], "stop": edges[1:]})
+counts = bwm.spikes.counts_in_intervals(spikes, steps.set_index(edges[:-1]), shown.index)
+fig = bwm.plots.presence(counts, shown["depths"], probe.get("saturation"))
 
 # %% [markdown]
 # ## 4 · The whole session
@@ -110,12 +106,9 @@ if clusters is not None:
 # brain that slipped along the probe.
 
 # %%
-if "depths" in spikes:
-    drift = probe.get("drift") or {"times": None, "um": None}
-    task = (trials["intervals_0"].iloc[0], trials["intervals_1"].iloc[-1]) if trials is not None else None
-    fig = bwm.plots.session_raster(spikes, drift["times"], drift["um"], task, probe.get("channels"))
-else:
-    print("These spikes have no depths, so that there is no map of them.")
+drift = probe.get("drift") or {"times": None, "um": None}
+task = session.get(lambda session: (session.trials["intervals_0"].iloc[0], session.trials["intervals_1"].iloc[-1]))
+fig = bwm.plots.session_raster(spikes, drift["times"], drift["um"], task, probe.get("channels"))
 
 # %% [markdown]
 # ## 5 · Regions
@@ -124,21 +117,18 @@ else:
 # the uppermost to the one at the tip. root and void are places that belong to no region.
 
 # %%
-if probe.get("clusters") is not None:
-    atlas = BrainRegions()
-    units = seen.assign(region=atlas.acronym2acronym(seen["acronym"], mapping="Beryl"))
-    names = dict(zip(atlas.acronym[atlas.id >= 0], atlas.name[atlas.id >= 0], strict=True))
-    units["name"], units["side"] = units["region"].map(names), np.where(units["x"] < 0, "left", "right")
-    by_region = (
-        units["firing_rate"]
-        .where(units["label"] == 1)
-        .groupby([units["region"], units["name"], units["side"]], sort=False)
-    )
-    table = pd.DataFrame({"units": by_region.size(), "good units": by_region.count()})
-    table["median rate of good units (Hz)"] = by_region.median().round(1)
-    nowhere = good.index.isin(units.index[units["region"].isin(["root", "void"])]).sum()
-    print(f"{len(good)} of {len(seen)} units are good; {nowhere or 'none'} of the good ones outside of all regions.")
-    display(table.reset_index(["name", "side"]).rename_axis(index=None, columns="region"))
+atlas = BrainRegions()
+units = seen.assign(region=atlas.acronym2acronym(seen["acronym"], mapping="Beryl"))
+names = dict(zip(atlas.acronym[atlas.id >= 0], atlas.name[atlas.id >= 0], strict=True))
+units["name"], units["side"] = units["region"].map(names), np.where(units["x"] < 0, "left", "right")
+by_region = (
+    units["firing_rate"].where(units["label"] == 1).groupby([units["region"], units["name"], units["side"]], sort=False)
+)
+table = pd.DataFrame({"units": by_region.size(), "good units": by_region.count()})
+table["median rate of good units (Hz)"] = by_region.median().round(1)
+nowhere = good.index.isin(units.index[units["region"].isin(["root", "void"])]).sum()
+print(f"{len(good)} of {len(seen)} units are good; {nowhere or 'none'} of the good ones outside of all regions.")
+display(table.reset_index(["name", "side"]).rename_axis(index=None, columns="region"))
 
 # %% [markdown]
 # ## 6 · Responses
@@ -146,14 +136,10 @@ if probe.get("clusters") is not None:
 # Each row is a good unit: its rate around three events, against its mean over all panels.
 
 # %%
-events = {}
-if session.get("trials") is not None and probe.get("clusters") is not None:
-    events = {plain: trials[name] for name, plain in bwm.plots.responses.EVENTS.items() if name in trials}
-if events and good.empty:
-    print("No unit is good, so there is nothing to align.")
-elif events:
-    around = {plain: bwm.spikes.peth(spikes, on, (-0.5, 1), 0.02, good.index) for plain, on in events.items()}
-    fig = bwm.plots.alignments(around, good["depths"])
+bwm.plots.style.need(good, "good units")
+events = {plain: trials[name] for name, plain in bwm.plots.responses.EVENTS.items() if name in trials}
+around = {plain: bwm.spikes.peth(spikes, on, (-0.5, 1), 0.02, good.index) for plain, on in events.items()}
+fig = bwm.plots.alignments(around, good["depths"])
 
 # %% [markdown]
 # Counts after each event against counts before it, trial by trial (Wilcoxon's signed-rank test). A unit that responds
@@ -165,11 +151,8 @@ windows = {
     "first movement": ((0.0, 0.2), (-0.2, 0.0)),
     "feedback": ((0.0, 0.2), (-0.2, 0.0)),
 }
-if events and len(good):
-    tests = {
-        name: bwm.responses.responsive_units(spikes, on, *windows[name], good.index) for name, on in events.items()
-    }
-    fig = bwm.plots.responding(tests, units["region"])
+tests = {name: bwm.responses.responsive_units(spikes, on, *windows[name], good.index) for name, on in events.items()}
+fig = bwm.plots.responding(tests, units["region"])
 
 # %% [markdown]
 # ## 7 · Video
@@ -205,7 +188,7 @@ if licks is not None:
 # %% [markdown]
 # ## 8 · What there is, and where it comes from
 #
-# A file whose quality is CRITICAL is there, but not loaded.
+# A file whose quality is CRITICAL is there, but not loaded. What else is wrong with files stands in a table at the end.
 
 # %%
 everything = one.list_datasets(session.eid, details=True, qc="CRITICAL")
@@ -215,6 +198,11 @@ has = session.available["present"]
 table = session.available.assign(present=np.where(has, "yes", "no"))
 table["MB"] = table["MB"].astype(object).where(has, "")
 display(table.rename_axis(index=None, columns="session has"))
+
+# %%
+pd.set_option("display.max_colwidth", None)
+if len(problems := session.problems):
+    display(problems.rename_axis(index=None, columns="wrong with a file"))
 
 # %%
 bwm.provenance(session)

@@ -3,12 +3,11 @@
 A side is −1 for left, +1 for right and 0 for none, as `trials.stimulus_side` and `trials.chosen_side` give it.
 """
 
-import warnings
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..console import say_once
 from ..errors import TooFew
 from .checks import at_least, for_each, numbers, some
 
@@ -97,16 +96,15 @@ def blocks(p_left: npt.ArrayLike) -> pd.DataFrame:
     -------
     DataFrame
         One row a block, numbered from 0: ``start`` (its first trial, the session's first being 0), ``n_trials`` and
-        ``probabilityLeft``. The session's end cuts the last block short; a warning says if others of .2 or .8 are
+        ``probabilityLeft``. The session's end cuts the last block short; it is said once if others of .2 or .8 are
         shorter than the task makes them, as they are when trials have been left out.
     """
     found = _runs(p_left)
     inner, biased_ = found["n_trials"].iloc[1:-1], np.isfinite(biased(found["probabilityLeft"]))[1:-1]
     if short := int((inner[biased_] < SHORTEST).sum()):
-        warnings.warn(
-            f"{short} of {len(found)} blocks are shorter than the {SHORTEST} trials of the task: give all trials of "
-            "a session, in their order.",
-            stacklevel=2,
+        say_once(
+            f"{short} of {len(found)} blocks are shorter than the {SHORTEST} trials of the task: give all trials of a "
+            "session, in their order."
         )
     return found
 

@@ -24,6 +24,13 @@ SIGNS = ("on", "off")
 SMOOTHING = 1.0  # pixels: about as wide as a field
 WIDTHS = (0.8, 1.0, 1.25, 1.6, 2.0, 2.5)  # pixels, that are tried for a field: a narrower one is lost between pixels
 STEP = 0.25  # pixels between the centres that are tried
+PARTS = {"spontaneousActivity": [], "RFM": ["rf_times", "rf_frames"], "taskReplay": ["gabor", "stims"]}
+"""What of `Session.passive` belongs to a part of the protocol, besides its interval."""
+CALLED = {
+    "spontaneousActivity": "spontaneous part",
+    "RFM": "receptive-field mapping",
+    "taskReplay": "replay of the task",
+}
 
 
 class RfMaps(NamedTuple):
@@ -53,9 +60,29 @@ def parts(passive: Mapping[str, Any] | None) -> list[str]:
     """
     if passive is None:
         return []
-    needs = {"spontaneousActivity": [], "RFM": ["rf_times", "rf_frames"], "taskReplay": ["gabor", "stims"]}
     known = passive["intervals"].notna().all()
-    return [part for part, names in needs.items() if known[part] and all(passive[name] is not None for name in names)]
+    return [part for part, names in PARTS.items() if known[part] and all(passive[name] is not None for name in names)]
+
+
+def part(passive: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """What belongs to one part of the protocol: its ``interval`` (start and stop, s), and its stimuli.
+
+    Parameters
+    ----------
+    passive : Bunch or other mapping
+        As `Session.passive` gives it.
+    name : str
+        As `parts` has it.
+
+    Raises
+    ------
+    MissingDataset
+        The part, or its stimuli, are missing; the message lists the parts that there are.
+    """
+    if name not in (there := parts(passive)):
+        has = ", ".join(CALLED[each] for each in there) or "nothing that is whole"
+        raise MissingDataset(f"The passive protocol has no {CALLED[name]} here; it has {has}.")
+    return {"interval": passive["intervals"][name]} | {each: passive[each] for each in PARTS[name]}
 
 
 def flashes(times: np.ndarray, frames: np.ndarray) -> pd.DataFrame:

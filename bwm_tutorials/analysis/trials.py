@@ -6,7 +6,6 @@ for left and +1 for right. NaN is what is not known: of a choice no choice, of f
 of other words, such as contrasts in percent, are refused (see `vocabulary`).
 """
 
-import warnings
 from collections.abc import Mapping
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import erf
 
+from ..console import say_once
 from ..errors import TooFew
 from .checks import at_least, for_each, labels, native_table, numbers, one_of, some
 from .statistics import best_fit
@@ -46,7 +46,7 @@ def stimulus_side(trials: pd.DataFrame) -> np.ndarray:
     """The side of the stimulus: −1 left, +1 right, 0 if it is not known.
 
     A stimulus of 0 % contrast has a side too: that of the column that is not NaN. Where both are known, as in tables
-    that have 0 on the side without a stimulus, it is the side of the higher contrast; a warning says in how many
+    that have 0 on the side without a stimulus, it is the side of the higher contrast; it is said once in how many
     trials neither is.
     """
     left, right = column(trials, "contrastLeft"), column(trials, "contrastRight")
@@ -54,9 +54,8 @@ def stimulus_side(trials: pd.DataFrame) -> np.ndarray:
     both = ~np.isnan(left) & ~np.isnan(right)
     side[both] = np.sign(right - left)[both]
     if unknown := int((both & (side == 0)).sum()):
-        warnings.warn(
-            f"In {unknown} of {len(trials)} trials both sides have the same contrast: the stimulus' side is not known.",
-            stacklevel=2,
+        say_once(
+            f"In {unknown} of {len(trials)} trials both sides have the same contrast: the stimulus' side is not known."
         )
     return side
 

@@ -8,6 +8,7 @@ agree in is for a reader to see, and is asserted nowhere.
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pandas as pd
@@ -198,6 +199,28 @@ def superseded(session: Session) -> list[str]:
         Paths in the session's folder, sorted; one that is a revision itself has the folder of its date in it.
     """
     return sorted(set(session.one.list_datasets(session.eid)) - set(session.datasets["rel_path"]))
+
+
+def as_of(session: Session, path: str, day: str) -> Any:
+    """The content of a superseded file in its last version not later than a day, as ``one.load_dataset`` gives it.
+
+    Parameters
+    ----------
+    session : Session
+    path : str
+        In the session's folder, without revision.
+    day : str
+        For example ``'2024-05-05'``.
+
+    Raises
+    ------
+    MissingDataset
+        The session has no such file, or one version of it alone.
+    """
+    if path not in superseded(session):
+        raise MissingDataset(f"{session.name} has no older version of {path}.")
+    folder, _, name = path.rpartition("/")
+    return session.one.load_dataset(session.eid, name, folder, revision=day)
 
 
 def selection(

@@ -13,7 +13,7 @@ import numpy as np
 from one.alf.exceptions import ALFObjectNotFound
 
 from ..console import printable
-from ..errors import DataError, TooFew, UnknownExercise
+from ..errors import DataError, UnknownExercise
 from ..recordings.session import Session
 from .exercise import CORRECT, NOT_APPLICABLE, NOT_ATTEMPTED, NOT_YET, Exercise, exercises_of
 from .lacking import lacks
@@ -114,7 +114,7 @@ def _solve(exercise: Exercise, session: Session) -> tuple[float | str, str]:
     except (DataError, ALFObjectNotFound, KeyError) as error:
         if not (lacking := lacks(error)):
             raise
-        return np.nan, lacking if not isinstance(error, TooFew) else f"{session.name}: {lacking}"
+        return np.nan, lacking if session.name in lacking else f"{session.name}: {lacking}"
     if expected != expected:  # NaN
         return np.nan, f"{session.name} has no trial, or unit, that this could be computed on."
     return expected, ""

@@ -9,7 +9,7 @@ from typing import Any
 
 from one.alf.exceptions import ALFObjectNotFound
 
-from ..console import say
+from ..console import printable, say
 from ..errors import CorruptData, MissingDataset, TooFew, cause
 from ..recordings.datasets import TRIALS, paths
 
@@ -89,6 +89,6 @@ def _given(tree: ast.AST) -> Iterator[str]:
 
 def _end(kind: type, error: BaseException, trace: TracebackType) -> None:
     if sentence := lacks(error):
-        print(sentence, file=sys.stderr)
+        sys.stderr.write(f"{printable(sentence)}\n")
     else:
         sys.__excepthook__(kind, error, trace)

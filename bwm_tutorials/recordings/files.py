@@ -146,10 +146,13 @@ class SessionFiles:
     def missing(self, what: str) -> MissingDataset:
         """Return the error that says that the session has no such thing, and what it has."""
         has = [label for label, present in self.available["present"].items() if present]
-        path = "/spikes.times.npy" if what == "insertions" else datasets.LABELS.get(what, "")
-        every = one_private.paths_of(self.one, self.eid)  # also those that ONE does not list
-        elsewhere = [one_tables.without_revision(rel) for rel in every if Path(rel).name == path.rpartition("/")[2]]
-        seen = [f" (but {other}, where it is not looked for)" for other in elsewhere if other != path][:1]
+        spikes = [f"{self.collection(probe)}/spikes.times.npy" for probe in self.probes]
+        looked_for = [*spikes, "/spikes.times.npy"] if what == "insertions" else [datasets.LABELS.get(what, "")]
+        every = map(
+            one_tables.without_revision, one_private.paths_of(self.one, self.eid)
+        )  # also what ONE does not list
+        elsewhere = [path for path in every if path not in looked_for and Path(path).name == Path(looked_for[-1]).name]
+        seen = [f" (but {path}, where it is not looked for)" for path in elsewhere[:1]]
         return MissingDataset(
             f"{self.name} has no {what}{''.join(seen)}; it has {', '.join(has) or 'no datasets at all'}."
         )

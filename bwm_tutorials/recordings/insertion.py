@@ -82,10 +82,16 @@ class Insertion:
 
     @cached_property
     def good_spikes(self) -> Bunch:
-        """The spikes of units that pass every quality criterion (label 1), a third of the memory of all."""
+        """The spikes of units that pass every quality criterion (label 1), a third of the memory of all.
+
+        Of an older sorting, which has no file of them, they are taken out of all.
+        """
         path = f"{self.collection}/passingSpikes.table.pqt"
-        (table,) = self.files.load(path)
-        return self._of_known_units(path, {a: table[a].to_numpy() for a in SPIKE_ATTRIBUTES if a in table})
+        if path in self.files:
+            (table,) = self.files.load(path)
+            return self._of_known_units(path, {a: table[a].to_numpy() for a in SPIKE_ATTRIBUTES if a in table})
+        kept = (self.clusters["label"] == 1).to_numpy()[self.spikes["clusters"]]
+        return Bunch({attribute: values[kept] for attribute, values in self.spikes.items()})
 
     def _of_known_units(self, path: str, spikes: dict[str, np.ndarray]) -> Bunch:
         """Spikes, if their units are among the clusters."""

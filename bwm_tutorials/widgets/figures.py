@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 
 from .. import plots
 from ..analysis.blocks import biased
-from ..analysis.passive import flashes, parts, rf_maps
+from ..analysis.passive import flashes, part, rf_maps
 from ..analysis.spikes import around, counts_in_intervals, peth, smoothed
 from ..analysis.trials import PSYCHOMETRIC, fit_psychometric, select, signed_contrast, stimulus_side
 from ..console import say
-from ..errors import DataError, MissingDataset, TooFew
+from ..errors import DataError, TooFew
 from ..recordings.insertion import Insertion
 from ..recordings.session import Session
 from .handles import ANY, NARROW, WIDE, drawn, framed, with_handles
@@ -149,9 +149,8 @@ def rf_browser(session: Session, probe: Insertion) -> ipywidgets.Widget:
     probe : Insertion
     """
     spikes, units = probe.good_spikes, _good_units(probe)
-    if "RFM" not in parts(session.passive):
-        raise MissingDataset(f"{session.name} has no receptive-field mapping.")
-    shown = flashes(session.passive["rf_times"], session.passive["rf_frames"])
+    mapping = part(session.passive, "RFM")
+    shown = flashes(mapping["rf_times"], mapping["rf_frames"])
 
     def draw(unit: int, lag: float, seconds: float) -> Figure:
         window = around(shown["time"], (lag, lag + seconds))

@@ -6,6 +6,7 @@ Like `environment` it needs only the standard library: it has to say what is mis
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -44,6 +45,7 @@ def examine() -> list[Check]:
         _check_data_folder(sample.ok),
         _check_disk(),
         sample,
+        _check_recordings(sample.ok),
         _check_memory(),
     ]
 
@@ -153,6 +155,25 @@ def _check_sample() -> Check:
     except Exception as error:  # most often nothing is installed yet, or this Python is too old
         return Check("sample", False, f"cannot be looked at ({error})", _install_command())
     return Check("sample", ok, "complete" if ok else "not built, or not complete", "run 'bwm-tutorials data'")
+
+
+def _check_recordings(sample_is_complete: bool) -> Check:
+    """Look into the main session of the source that lessons run on; nothing is fetched or built for that."""
+    source = os.environ.get("BWM_SOURCE") or "sample"
+    if source in ("aws", "openalyx", "sample-release") or (source == "sample" and not sample_is_complete):
+        return Check("recordings", None, f"those of '{source}' were not looked into")
+    try:
+        from ..recordings.session import Session
+        from ..recordings.sources import connect
+
+        session = Session(one=connect(source))
+        problems = session.problems
+    except Exception as error:
+        return Check("recordings", False, str(error).rstrip("."), "mend that, or name another folder in BWM_SOURCE")
+    refused = problems[problems["then"] == "refused"]
+    text = [f"{session.name} of '{source}'", *(problem.rstrip(".") for problem in problems["problem"])]
+    detail = "; ".join(text) if len(problems) else f"{text[0]} is as it should be"
+    return Check("recordings", refused.empty, detail, "lessons leave out what needs these files")
 
 
 def _check_memory() -> Check:

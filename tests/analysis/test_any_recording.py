@@ -32,8 +32,13 @@ def test_counts_are_those_of_a_loop_over_spikes(found, events, units):
             assert n == len(here) if seen else np.isnan(n)
     binned = spikes.trial_counts(found, events, (-0.5, 1.0), 0.5, units)
     assert (binned.counts.sum(axis=2) == counts.to_numpy()[:, np.array(inside, bool)]).all()
-    rates = sentence(spikes.peth, found, events, (-0.5, 1.0), 0.5, units, np.arange(len(events), dtype=">f8") % 2)
-    assert np.allclose(np.nansum(rates.mean.groupby("cluster").sum() > 0, axis=1) > 0, counts.sum(axis=1) > 0)
+    label = np.arange(len(events), dtype=">f8") % 2
+    rates = sentence(spikes.peth, found, events, (-0.5, 1.0), 0.5, units, label)
+    for value, n in rates.n_trials.items():
+        its = counts.loc[:, (label == value) & np.array(inside, bool)]
+        assert n == its.shape[1]
+        if n:
+            np.testing.assert_allclose(rates.mean.loc[value].sum(axis=1) * 0.5 * n, its.sum(axis=1))
 
 
 @given(ugly.trains(), EVENTS)

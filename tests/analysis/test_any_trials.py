@@ -1,7 +1,6 @@
 """Any table of trials gives the right number or one sentence: against plain loops over its rows."""
 
 import re
-import warnings
 
 import numpy as np
 import pandas as pd
@@ -11,6 +10,7 @@ from helpers.ugly import NAN, sentence
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bwm_tutorials import console
 from bwm_tutorials.analysis import blocks, priors, questions, trials
 from bwm_tutorials.analysis.vocabulary import column, vocabulary_faults
 from bwm_tutorials.errors import DataError, MissingDataset, TooFew
@@ -47,11 +47,7 @@ def test_sides_contrasts_and_outcomes_are_those_of_each_row(table):
     rows = list(table.itertuples())
     np.testing.assert_array_equal(trials.signed_contrast(table), [signed(row) for row in rows])
     assert trials.chosen_side(table).tolist() == [report(row) for row in rows]
-    with warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always")
-        assert trials.stimulus_side(table).tolist() == [side(row) for row in rows]
-    unknown = sum(known(r.contrastLeft) and r.contrastLeft == r.contrastRight for r in rows)
-    assert [str(w.message).split(" trials ")[0] for w in warned] == [f"In {unknown} of {len(rows)}"] * (unknown > 0)
+    assert trials.stimulus_side(table).tolist() == [side(row) for row in rows]
     found = trials.outcomes(table)
     assert found["rewarded"].tolist() == [known(row.feedbackType) and row.feedbackType == 1 for row in rows]
     assert found["no choice"].tolist() == [report(row) == 0 for row in rows]
@@ -208,13 +204,22 @@ def test_other_blocks_are_named():
     assert sentence(blocks.both_biased, [20, 80]).endswith("probabilityLeft is 20, 80 here.")
 
 
-def test_blocks_that_are_too_short_are_said():
+def test_blocks_that_are_too_short_are_said_once(capsys):
+    console.say_once.cache_clear()
     p_left = np.repeat([0.5, 0.2, 0.8, 0.2], [90, 40, 30, 3])
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert blocks.blocks(p_left)["n_trials"].tolist() == [90, 40, 30, 3], "the last is cut short"
-    with pytest.warns(UserWarning, match="1 of 4 blocks are shorter than the 20 trials of the task"):
+    assert blocks.blocks(p_left)["n_trials"].tolist() == [90, 40, 30, 3], "the last is cut short"
+    assert capsys.readouterr().out == ""
+    for _ in range(2):
         blocks.blocks(p_left[np.r_[:100, 130:163]])
+    assert capsys.readouterr().out.count("1 of 4 blocks are shorter than the 20 trials of the task") == 1
+
+
+def test_sides_that_are_not_known_are_said_once(capsys):
+    console.say_once.cache_clear()
+    table = pd.DataFrame({"contrastLeft": [0, 0.5, 0, np.nan], "contrastRight": [0, 0, 0.25, 0]})
+    for _ in range(2):
+        assert trials.stimulus_side(table).tolist() == [0, -1, 1, 1]
+    assert capsys.readouterr().out.count("In 1 of 4 trials both sides have the same contrast") == 1
 
 
 # ------------------------------------------------------------------------------------- what is not there is listed

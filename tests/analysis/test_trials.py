@@ -299,7 +299,6 @@ def lengths(sequences) -> np.ndarray:
     return np.concatenate([blocks.blocks(p)["n_trials"][1:-1] for p in sequences])
 
 
-@pytest.mark.filterwarnings("ignore:.* blocks are shorter than")
 @given(st.lists(st.tuples(st.sampled_from([0.2, 0.5, 0.8, np.nan]), st.integers(1, 5)), min_size=1))
 def test_blocks_put_together_are_the_sequence(parts):
     p_left = np.repeat(*zip(*parts, strict=True))
@@ -427,7 +426,6 @@ def test_block_shift_follows_the_stimulus_only_if_contrasts_are_mixed(session):
     assert blocks.block_shift(looks, np.zeros_like(signed), p_left) > 0.4
 
 
-@pytest.mark.filterwarnings("ignore:.* blocks are shorter than")
 @given(st.lists(st.sampled_from([0.2, 0.5, 0.8]), min_size=1, max_size=80), st.integers(0, 9))
 def test_shuffled_trials_stay_in_their_block(p_left, seed):
     orders = blocks.shuffled_within_blocks(p_left, 7, seed)

@@ -649,6 +649,14 @@ def test_alignment_takes_the_place_of_the_sorters_own_channels_as_in_ibllib(n_si
         assert np.array_equal(reference[column], probe.channels[column]), column
 
 
+def test_good_spikes_of_an_older_sorting_are_those_of_its_good_units(small_sample, tmp_path):
+    probe = record_probe(tmp_path, probe_files("alf/probe00", 4))
+    assert probe.good_spikes["times"].tolist() == [0, 3] and set(probe.good_spikes["clusters"]) == {0}
+    whole = bwm.Session(one=bwm.connect(small_sample)).insertions[0]
+    good = np.isin(whole.spikes.clusters, whole.clusters.index[whole.clusters["label"] == 1])
+    assert np.array_equal(whole.good_spikes.times, whole.spikes.times[good]), "as the file of the release"
+
+
 def test_unit_that_metrics_were_not_computed_for_has_none(tmp_path):
     files = probe_files("alf/probe00/pykilosort", 4)
     metrics = "alf/probe00/pykilosort/clusters.metrics.pqt"

@@ -3,7 +3,9 @@
 import re
 import sys
 
+import numpy as np
 import pytest
+from helpers.hand_made import TABLE, TRIALS, record_session
 
 from bwm_tutorials.workshop import doctor, environment
 
@@ -27,13 +29,14 @@ def test_every_failed_check_has_a_fix(checks):
 
     found = checks(version=missing, SPACE=float("inf"), MEMORY=float("inf"), OLDEST=(3, 14), NEWEST=(3, 16))
     assert {name for name, check in found.items() if not check.ok} >= {"Python", "packages", "disk", "sample", "memory"}
-    assert all(check.fix for check in found.values() if not check.ok)
+    assert all(check.fix for check in found.values() if check.ok is False)
 
 
 @pytest.mark.locked
 def test_healthy_computer_passes(checks):
     found = checks(SPACE=0, MEMORY=0)
-    assert {name for name, check in found.items() if not check.ok} == {"sample"}, "its folder is empty"
+    assert {name for name, check in found.items() if check.ok is False} == {"sample"}, "its folder is empty"
+    assert found["recordings"].ok is None
 
 
 def test_doctor_names_a_package_of_another_version(checks):
@@ -68,6 +71,17 @@ def test_doctor_sees_an_unfinished_environment(checks, monkeypatch, tmp_path):
     assert not checks()["environment"].ok
     (tmp_path / ".venv/bwm_tutorials.lock").write_text("the stamp")
     assert checks()["environment"].ok
+
+
+def test_doctor_looks_into_the_recordings(checks, monkeypatch, tmp_path):
+    monkeypatch.setenv("BWM_SOURCE", "real")
+    assert checks()["recordings"][1:3] == (True, "SWC_054 2020-09-01 of 'real' is as it should be")
+    record_session(tmp_path / "own", {TABLE: TRIALS.assign(choice=3), "alf/licks.times.npy": np.arange(3.0)[::-1]})
+    monkeypatch.setenv("BWM_SOURCE", str(tmp_path / "own"))
+    found = checks()["recordings"]
+    assert not found.ok and "these trials have 3" in found.detail and "licks.times.npy" in found.detail
+    monkeypatch.setenv("BWM_SOURCE", str(tmp_path / "nowhere"))
+    assert not checks()["recordings"].ok and "no folder" in checks()["recordings"].detail
 
 
 def test_unmet_reads_markers_and_bounds():

@@ -5,11 +5,12 @@ import pandas as pd
 from scipy.stats import mannwhitneyu
 
 from ...analysis.blocks import both_biased, pseudosessions
+from ...analysis.questions import variable
 from ...analysis.responses import responsive_units, selectivity
 from ...analysis.spikes import around, counts_in_intervals, peth
 from ...analysis.trials import movement_latency, stimulus_side
 from ...recordings.session import Session
-from ..exercise import Exercise, Mistake, insertion
+from ..exercise import Exercise, Mistake
 
 RESPONSE, BASELINE = (0.05, 0.15), (-0.1, 0.0)  # s from the stimulus
 LATE = 0.15  # s from the stimulus: the window's end, so that no turn of the wheel lies within
@@ -52,7 +53,7 @@ def example_unit(session: Session) -> int:
 
 
 def _spikes(session: Session):
-    return insertion(session, -1).good_spikes
+    return session.insertions[-1].good_spikes
 
 
 def _highest(session: Session) -> float:
@@ -89,9 +90,10 @@ def _choice(session: Session, condition: pd.DataFrame | None) -> pd.DataFrame:
 def _sided(session: Session, chosen: slice, tested: slice) -> int:
     counts = counts_in_intervals(_spikes(session), around(session.trials["stimOn_times"], RESPONSE))
     known = counts.notna().all().to_numpy()
-    counts, side = counts.to_numpy()[:, known], stimulus_side(session.trials)[known]
-    mean = [counts[:, chosen][:, side[chosen] == which].mean(axis=1) for which in (-1, 1)]
-    left, right = (counts[:, tested][:, side[tested] == which] for which in (-1, 1))
+    side = variable(session.trials, "stimulus side").values.to_numpy()[known]
+    counts = counts.to_numpy()[:, known]
+    mean = [counts[:, chosen][:, side[chosen] == which].mean(axis=1) for which in ("left", "right")]
+    left, right = (counts[:, tested][:, side[tested] == which] for which in ("left", "right"))
     more_left = mannwhitneyu(left, right, axis=1, alternative="greater").pvalue
     more_right = mannwhitneyu(right, left, axis=1, alternative="greater").pvalue
     return int((np.where(mean[0] > mean[1], more_left, more_right) < 0.05).sum())

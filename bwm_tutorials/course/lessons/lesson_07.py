@@ -6,8 +6,9 @@ import pandas as pd
 from ...analysis import pose
 from ...analysis.responses import circular_correlations
 from ...analysis.spikes import counts_in_intervals
+from ...errors import TooFew
 from ...recordings.session import Session
-from ..exercise import Exercise, Mistake, insertion
+from ..exercise import Exercise, Mistake
 
 NOMINAL = 150  # Hz, of the right camera
 STEP = 0.1  # s
@@ -41,6 +42,8 @@ def units_by_far_shifts(session: Session) -> int:
     paw, counts = _binned(session)
     rho = circular_correlations(paw, counts, STEP)
     far = rho.loc[:, np.abs(rho.columns) > FAR]
+    if far.empty:
+        raise TooFew(f"The task of {session.name} is too short to shift the paw by more than {FAR} s.")
     return int((far.abs().ge(rho[0.0].abs(), axis=0).mean(axis=1) < 0.05).sum())
 
 
@@ -58,8 +61,10 @@ def _by_dropped_frames_alone(session: Session) -> float:
 
 
 def _rewards(session: Session) -> np.ndarray:
-    trials = session.trials
-    return trials.loc[trials["feedbackType"] == 1, "feedback_times"].dropna().to_numpy()
+    rewarded = session.trials[session.trials["feedbackType"] == 1].dropna(subset="feedback_times")
+    if rewarded.empty:
+        raise TooFew(f"{session.name} has no reward whose time is known.")
+    return rewarded["feedback_times"].to_numpy()
 
 
 def _after_rewards(session: Session, times: np.ndarray) -> float:
@@ -113,7 +118,7 @@ def _raw_over_noise(session: Session) -> float:
 
 def _binned(session: Session) -> tuple[np.ndarray, pd.DataFrame]:
     """The paw's speed and the counts of the null session's units, in steps over the task, as the lesson has them."""
-    spikes, null = (insertion(each, -1).good_spikes for each in (session, session.null))
+    spikes, null = (each.insertions[-1].good_spikes for each in (session, session.null))
     left, trials = session.pose("left", keypoints="paw_r"), session.trials
     start = max(left["times"].iloc[0], trials["intervals_0"].iloc[0], spikes["times"][0])
     stop = min(left["times"].iloc[-1], trials["intervals_1"].iloc[-1], spikes["times"][-1])

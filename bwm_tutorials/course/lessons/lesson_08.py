@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from one.alf.exceptions import ALFError
 
 from ...analysis.passive import (
     PIXEL,
@@ -11,7 +10,7 @@ from ...analysis.passive import (
     degrees,
     flashes,
     matched,
-    parts,
+    part,
     receptive_fields,
     replayed,
     rf_maps,
@@ -19,9 +18,9 @@ from ...analysis.passive import (
 from ...analysis.responses import responsive_units, selectivity
 from ...analysis.spikes import around, counts_in_intervals
 from ...analysis.trials import stimulus_side
-from ...errors import MissingDataset
+from ...brainwide.release import as_of
 from ...recordings.session import Session
-from ..exercise import Exercise, Mistake, insertion
+from ..exercise import Exercise, Mistake
 
 FLASH = (0.05, 0.25)  # s from a flash
 RESPONSE, BASELINE = (0.03, 0.23), (-0.2, 0.0)  # s from the stimulus
@@ -58,23 +57,17 @@ def units_busier_at_rest(session: Session) -> int:
     return _busier(counts / seconds)
 
 
-def _passive(session: Session, part: str, what: str):
-    if part not in parts(session.passive):
-        raise MissingDataset(f"{session.name} has no {what}.")
-    return session.passive
-
-
 def _spikes(session: Session):
-    return insertion(session, 0).good_spikes
+    return session.insertions[0].good_spikes
 
 
 def _frames(session: Session) -> np.ndarray:
-    return _passive(session, "RFM", "receptive-field mapping")["rf_frames"]
+    return part(session.passive, "RFM")["rf_frames"]
 
 
 def _flashes(session: Session) -> pd.DataFrame:
-    frames = _frames(session)
-    return flashes(session.passive["rf_times"], frames)
+    mapping = part(session.passive, "RFM")
+    return flashes(mapping["rf_times"], mapping["rf_frames"])
 
 
 def _counts(session: Session) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -100,7 +93,7 @@ def _best(session: Session) -> tuple[int, int, int]:
 
 def _shown(session: Session) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Stimuli of the task, as many of each kind as were replayed, and the replayed ones."""
-    events = replayed(_passive(session, "taskReplay", "replay of the task"))
+    events = replayed(part(session.passive, "taskReplay"))
     gabors, trials = events[events["kind"] == "gabor"], session.trials
     task = pd.DataFrame({"time": trials["stimOn_times"], "side": stimulus_side(trials)})
     task = task.assign(contrast=trials["contrastLeft"].fillna(trials["contrastRight"])).dropna()
@@ -127,12 +120,8 @@ def _difference(session: Session) -> pd.DataFrame:
 
 def _gabors(session: Session) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The superseded table and the one that took its place."""
-    new = _passive(session, "taskReplay", "replay of the task")["gabor"]
-    try:
-        old = session.one.load_dataset(session.eid, "_ibl_passiveGabor.table.csv", revision="2025-12-01")
-    except ALFError as error:
-        raise MissingDataset(f"{session.name} has no superseded table of gabors.") from error
-    return old, new
+    new = part(session.passive, "taskReplay")["gabor"]
+    return as_of(session, "alf/_ibl_passiveGabor.table.csv", "2025-12-01"), new
 
 
 def _mistaken(session: Session, column: str) -> int:
@@ -147,7 +136,7 @@ def _row_by_row(session: Session) -> int:
 
 def _parts(session: Session) -> tuple[pd.DataFrame, np.ndarray]:
     """Spikes of each unit in the task and in the spontaneous part, and how long these last (s)."""
-    alone = _passive(session, "spontaneousActivity", "spontaneous part")["intervals"]["spontaneousActivity"]
+    alone = part(session.passive, "spontaneousActivity")["interval"]
     trials = session.trials
     intervals = np.array([[trials["intervals_0"].iloc[0], trials["intervals_1"].iloc[-1]], alone])
     counts = counts_in_intervals(_spikes(session), intervals)

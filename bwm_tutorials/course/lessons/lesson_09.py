@@ -32,7 +32,7 @@ def regions_of_all_units(session: Session) -> int:
 
 def turn_of_paper(session: Session) -> float:
     """09.3: rad of a report of left, on average, in the wheel that was public in December 2024."""
-    return _turn_of_left(_patched(session), BEFORE)
+    return _turn_of_left(most_corrected(session), BEFORE)
 
 
 def widespread_regions(session: Session) -> int:
@@ -54,15 +54,8 @@ def _steps(session: Session) -> dict[str, pd.DataFrame]:
     return release.selection(units)
 
 
-def _patched(session: Session) -> Session:
-    other = most_corrected(session)
-    if f"alf/{POSITION}" not in release.superseded(other):
-        raise MissingDataset(f"The source of {session.name} has no session whose wheel was corrected.")
-    return other
-
-
-def _turn_of_left(session: Session, revision: str) -> float:
-    position = session.one.load_dataset(session.eid, POSITION, "alf", revision=revision)
+def _turn_of_left(session: Session, day: str) -> float:
+    position = release.as_of(session, f"alf/{POSITION}", day)
     trials = session.trials
     turned = wheel.displacement(session.wheel.timestamps, position, trials["stimOn_times"], trials["response_times"])
     return pd.Series(turned)[trials["choice"] == 1].mean()
@@ -127,7 +120,7 @@ EXERCISES = {
         "there before the entry?",
         mistakes=(
             Mistake(
-                lambda session: _turn_of_left(_patched(session), PINNED),
+                lambda session: _turn_of_left(most_corrected(session), PINNED),
                 "That is what the script prints: the file of the revision 2024-05-06. The changelog has its entry in "
                 "2025-Q1, so the paper had the file before it: pin a day before the name of the revision.",
             ),
