@@ -42,9 +42,8 @@
 
 # %% [markdown]
 # The next cell says which recording the lesson runs on. Leave it for now. Later, put another source or session here and
-# run the lesson again. The cell after it opens the session. With `keep_going`, a cell that needs what a session lacks
-# says so, and the lesson goes on; `stamp` signs every later figure with what it shows; `check`, `hint` and `solution`
-# belong to the exercises.
+# run it again. The cell after it opens the session. With `keep_going`, a cell that lacks what it needs says so, and the
+# lesson goes on. `stamp` signs the figures; `check`, `hint` and `solution` belong to the exercises.
 
 # %% tags=["parameters"]
 SOURCE = "sample"  # or "real", or the path of a folder of recordings
@@ -145,11 +144,10 @@ trial = easy.iloc[0]
 trial.filter(like="_times")
 
 # %% [markdown]
-# Then what else was recorded: the wheel, the licks, and the spikes of the good units. `get` gives None for what is not
-# there, and says so.
+# What else was recorded: the wheel, the licks, and the spikes of the good units.
 
 # %%
-wheel = session.get("wheel")
+wheel = session.get("wheel")  # or None, where there is none, and a sentence
 licks = session.get("licks")
 spikes = session.get(lambda session: session.insertions[0].good_spikes)
 units = session.get(lambda session: session.insertions[0].clusters)

@@ -109,8 +109,7 @@ filename_parts("_ibl_trials.table.pqt", as_dict=True)
 # `wheel.position`. The ending says how it is stored: `.npy` is one array, `.pqt` a table, `.csv` and `.json` are text.
 #
 # **Modify.** Take `spikes.times.npy` apart. What does it lack? (`_ibl_` is the *namespace*: who defined the name.)
-
-# %% [markdown]
+#
 # ## 3 · Load it: with ONE, and with Session
 #
 # `load_dataset` reads one file, `load_object` all attributes of an object that are in a collection.
@@ -246,8 +245,7 @@ check("01.3", answer)
 # 3. Row 12 of `clusters.channels` is a channel; that row of `channels` has the acronym.
 #
 # </details>
-
-# %% [markdown]
+#
 # ## What is next
 #
 # [Lesson 03](03_decision_task.ipynb): the task, and what the mouse makes of it. Before you leave, save the notebook

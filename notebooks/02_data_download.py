@@ -184,7 +184,7 @@ plan.files.round(2)
 # %% [markdown]
 # `print(plan)` also says into which folder the rest would go, and if it fits. A table takes more memory than disk, up
 # to about `memory_MB`. `plan.get()` would fetch it all; or just load, and each call fetches what it needs. Where a
-# session lacks a wheel, `session.wheel` is an error, which ends a program; `session.get("wheel")` says so and gives None.
+# session may lack something, `session.get("wheel")` says so and gives None; `session.wheel` says so and ends the cell.
 
 # %%
 trials = session.trials

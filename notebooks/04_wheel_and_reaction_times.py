@@ -61,8 +61,7 @@ session
 #
 # <details><summary>Answers</summary>(1) +1, and it falls. (2) Rest for the quiescent period, about half a
 # second.</details>
-
-# %% [markdown]
+#
 # ## 1 · Edges
 #
 # A *rotary encoder* on the wheel's axle reports an *edge* each time the wheel has turned by 1/4096 of a turn, 1.5 mrad,
@@ -85,8 +84,7 @@ print(f"gaps above 100 ms: {long.mean():.0%} of the gaps, {gaps[long].sum() / ga
 
 # %% [markdown]
 # (b). Few gaps hold most of the time. What you average over these samples is weighted by how far the wheel turned.
-
-# %% [markdown]
+#
 # ## 2 · Position, velocity, movements
 #
 # So first put the position on a regular grid, 1000 samples a second, with straight lines between the edges. Its
@@ -251,8 +249,7 @@ fig = bwm.plots.early_movements(latency, holds)
 #
 # The Brain Wide Map keeps trials whose first movement comes .08 to 2 s after the stimulus [1]. Say how many that leaves
 # out.
-
-# %% [markdown]
+#
 # ## 6 · What was put in
 #
 # The onsets of the simulated mouse's first movements are known, small ones included. `firstMovement_times` passes over
@@ -283,8 +280,6 @@ statistics = {
 published = {("stimulus to movement", "below 80 ms (%)"): "22.8 % [1]"}
 rows = {f"{name}, {what}": {"found": f(seconds), "put_in": f(true), "published": published.get((name, what))}
         for what, f in statistics.items() for name, seconds in found.items()}  # fmt: skip
-
-# %%
 contrast = pd.Series(np.abs(bwm.trials.signed_contrast(trials)))
 bwm.plots.style.need(np.unique(contrast)[1:], "two contrasts")
 orders = bwm.blocks.shuffled_within_blocks(trials["probabilityLeft"], 200, seed=1)
@@ -321,8 +316,7 @@ fig = bwm.plots.scorecard(rows)
 # 3. Not by this: the reward depends on where the wheel ends. Look at where it went first, and against the block.
 #
 # </details>
-
-# %% [markdown]
+#
 # ## What is next
 #
 # [Lesson 05](05_spike_sorting.ipynb): spikes, and the units they are sorted into. Before you leave, save the notebook

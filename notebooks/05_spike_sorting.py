@@ -63,8 +63,7 @@ put_in = probe.get("truth")  # what was put in; of a real recording nobody knows
 #
 # <details><summary>Answers</summary>(1) spike → cluster → channel → region, each step a row looked up by its number.
 # (2) A group of spikes of similar shape and place; a putative neuron.</details>
-
-# %% [markdown]
+#
 # ## 1 · From voltage to units
 #
 # A probe measures 384 voltages, 30,000 times a second. A neuron that fires near it is seen for a millisecond on ten or
@@ -77,8 +76,8 @@ put_in = probe.get("truth")  # what was put in; of a real recording nobody knows
 # %%
 spikes = probe.spikes
 clusters, channels = probe.clusters, probe.channels
+bwm.plots.style.need(spikes["times"], "spikes")
 fired = clusters.loc[np.unique(spikes["clusters"])]  # all units, where none is silent
-bwm.plots.style.need(fired, "units that fire")
 
 # %%
 from bwm_tutorials.simulate.probe import voltage
@@ -97,8 +96,7 @@ fig = bwm.plots.voltage(volts, start, near, channels, spikes, clusters)
 # those of 60 sometimes. A spike can also be given to the wrong unit, and two neurons be taken for one.
 #
 # **Modify.** Draw another moment: put another number in place of 400.
-
-# %% [markdown]
+#
 # ## 2 · Spikes, clusters, channels
 #
 # The sorter's output is `spikes`, arrays with a value for each spike; `clusters`, a table with a row for each unit; and
@@ -113,8 +111,7 @@ print(clusters[["channels", "acronym", "depths", "firing_rate", "label"]].head(3
 # %% [markdown]
 # If you select rows of `clusters`, keep their numbers. After `reset_index` they are counted anew, and the spikes of
 # that number are somebody else's.
-
-# %% [markdown]
+#
 # ## 3 · Three criteria
 #
 # A unit can be wrong in three ways, and the release has a test for each [2].

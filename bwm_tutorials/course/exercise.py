@@ -6,8 +6,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, NamedTuple
 
-from ..errors import MissingDataset, UnknownExercise
-from ..recordings.insertion import Insertion
+from ..errors import UnknownExercise
 from ..recordings.session import Session
 from . import lessons
 
@@ -50,13 +49,6 @@ class Exercise:
     mistakes: tuple[Mistake, ...]
     tolerance: float
     fault: str = ""
-
-
-def insertion(session: Session, number: int) -> Insertion:
-    """A probe of a session, counted from 0, or from the last with −1; MissingDataset where it has none with spikes."""
-    if not session.has("spikes"):
-        raise MissingDataset(f"{session.name} has no insertion with spikes.")
-    return session.insertions[number]
 
 
 def exercises_of(lesson: str) -> dict[str, Exercise]:

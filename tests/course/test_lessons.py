@@ -137,7 +137,8 @@ def test_lesson_has_the_parts_of_a_lesson_in_order(source):
 
 
 def uses_the_wheel(source):
-    return 'get("wheel")' in source.read_text(encoding="utf-8")
+    code = [cell.source for cell in notebooks.read_source(source).cells if cell.cell_type == "code"]
+    return bool(re.search(r'session\.(wheel\b|get\("wheel"\))', "\n".join(code)))
 
 
 def run_lesson(source, output, **parameters):

@@ -23,7 +23,7 @@ def stimulus_to_feedback(session: Session) -> float:
 
 def right_minus_left(session: Session) -> float:
     """00.2: how much more often the mouse reported right at +100 % contrast than at −100 %."""
-    right, left = trials.psychometric(session.trials)["p_right"].reindex([100, -100])  # NaN where there is no such trial
+    right, left = trials.psychometric(session.trials)["p_right"].reindex([100, -100])  # NaN where there are none
     return right - left
 
 

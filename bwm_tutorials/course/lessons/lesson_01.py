@@ -5,7 +5,7 @@ import pandas as pd
 from ...errors import MissingDataset
 from ...recordings.insertion import Insertion
 from ...recordings.session import Session
-from ..exercise import Exercise, Mistake, insertion
+from ..exercise import Exercise, Mistake
 
 TABLE = "_ibl_trials.table.pqt"
 BEFORE_ALL_REVISIONS = "2020-12-31"
@@ -42,7 +42,7 @@ def trials_without_go_cue(session: Session) -> int:
 
 
 def _probe(session: Session) -> Insertion:
-    return insertion(session, 0)
+    return session.insertions[0]
 
 
 def _good(session: Session) -> pd.DataFrame:

@@ -21,9 +21,9 @@ def ten(session: Session) -> list[Session]:
 
 def insertions_with_pose(session: Session) -> int:
     """02.1: number of insertions whose session has the left video's pose."""
-    if not any(other.insertions for other in ten(session)):
+    if not any(other.has("spikes") for other in ten(session)):
         raise MissingDataset(f"The source of {session.name} has no insertions with spikes.")
-    return sum(len(other.insertions) for other in _with_pose(session))
+    return _n_insertions(_with_pose(session))
 
 
 def price_of_trials(session: Session) -> float:
@@ -42,7 +42,7 @@ def licks(session: Session) -> int:
 def units_before(session: Session) -> int:
     """02.4: number of units that the first probe of the corrected session had on `DAY`."""
     other = most_corrected(session)
-    probe = next((probe.name for probe in other.insertions), "no probe")
+    probe = other.insertions[0].name
     if f"alf/{probe}/pykilosort/{METRICS}" not in other.one.list_datasets(other.eid):
         raise MissingDataset(f"The source of {session.name} has no sorting without revision to go back to.")
     return len(_metrics(other, DAY))
@@ -66,6 +66,10 @@ def trials_with_cue(session: Session) -> int:
 def most_corrected(session: Session) -> Session:
     """The session in which most files were superseded by later ones."""
     return max(ten(session), key=lambda other: _n_listed(other) - len(other.datasets))
+
+
+def _n_insertions(sessions: list[Session]) -> int:
+    return sum(len(each.insertions) for each in sessions if each.has("spikes"))
 
 
 def _with_pose(session: Session) -> list[Session]:
@@ -140,11 +144,11 @@ EXERCISES = {
     "02.1": Exercise(
         ask="Number of insertions of `sessions` whose session has the left video's Lightning Pose.",
         solve=insertions_with_pose,
-        code="sum(len(s.insertions) for s in sessions if s.has('pose', 'left'))",
+        code="sum(len(s.insertions) for s in sessions if s.has('pose', 'left') and s.has('spikes'))",
         hint="Go through `sessions`; where `available` says that the pose is present, count the session's insertions.",
         mistakes=(
             Mistake(
-                lambda session: sum(len(other.insertions) for other in ten(session)),
+                lambda session: _n_insertions(ten(session)),
                 "You counted every insertion that is listed. What you need of the session may be missing: look into "
                 "`available`, or at the figure.",
                 "An insertion that is listed has all its data.",

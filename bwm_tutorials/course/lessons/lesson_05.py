@@ -9,7 +9,7 @@ from ...analysis.quality import trough_to_peak
 from ...errors import MissingDataset
 from ...recordings.insertion import Insertion
 from ...recordings.session import Session
-from ..exercise import Exercise, Mistake, insertion
+from ..exercise import Exercise, Mistake
 
 UPPERMOST = 500  # µm
 OUTSIDE = 3  # label of a channel that is out of the brain
@@ -51,11 +51,10 @@ def start_of_longest_saturation(session: Session) -> float:
 
 
 def _probe(session: Session) -> Insertion:
-    return insertion(session, 0)
+    return session.insertions[0]
 
 
 def _units(session: Session) -> pd.DataFrame:
-    _probe(session)
     return pd.concat([probe.clusters for probe in session.insertions], ignore_index=True)
 
 
