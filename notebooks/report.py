@@ -26,8 +26,8 @@ title = f"# {origin.partition(':')[0]} · {session.name} {probe.name}"
 display(Markdown(f"{title}\n\n{origin}. Insertion `{probe.pid}` of the lab {session.details['lab']}."))
 
 # %%
-spikes = probe.spikes  # without which there is no report
-bwm.keep_going()  # without anything else there is
+spikes = probe.spikes
+bwm.keep_going()  # without spikes there is no report; without anything else there is
 
 # %% [markdown]
 # ## 1 · Behaviour

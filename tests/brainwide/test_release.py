@@ -105,6 +105,16 @@ def test_superseded_files_are_those_that_have_a_newer_version(small_release):
     assert release.superseded(of_subject(small_release, "SIM-004")) == ["alf/_ibl_trials.table.pqt"]
 
 
+def test_a_file_as_of_a_day_is_the_last_version_not_later(small_release):
+    corrected = of_subject(small_release, "SIM-006")
+    path = "alf/_ibl_wheel.position.npy"
+    old, new = (release.as_of(corrected, path, day) for day in ("2024-05-05", "2025-12-31"))
+    assert np.array_equal(new, corrected.wheel.position) and np.allclose(old, -new)
+    for one_version in ("alf/_ibl_wheel.timestamps.npy", "alf/nothing.npy"):
+        with refused(MissingDataset, f"SIM-006 2001-02-26 has no older version of {one_version}"):
+            release.as_of(corrected, one_version, "2024-05-05")
+
+
 # From all units to the canonical set
 
 
