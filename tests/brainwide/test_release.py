@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.hand_made import linked_folder
+from helpers.hand_made import linked_folder, refused
 from helpers.sessions import of_subject
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +16,7 @@ from iblatlas.regions import BrainRegions
 
 import bwm_tutorials as bwm
 from bwm_tutorials.brainwide import release
+from bwm_tutorials.errors import MissingDataset
 from bwm_tutorials.paths import ROOT
 from bwm_tutorials.recordings.remote.plan import download_plan
 from bwm_tutorials.simulate.plans import SAMPLE_RELEASE
