@@ -79,8 +79,8 @@ session
 points = {"left": "paw_r", "right": "paw_r", "body": "tail_start"}
 cameras = {name: session.get("pose", name, keypoints=point) for name, point in points.items()}
 clocks = {name: bwm.pose.clock(pose["times"]) for name, pose in cameras.items() if pose is not None}
-if clocks:
-    print(pd.DataFrame(clocks).map("{:.6g}".format))
+bwm.plots.style.need(clocks, "tracked videos")
+print(pd.DataFrame(clocks).map("{:.6g}".format))
 
 # %% [markdown]
 # As a rule no camera runs at the rate it was set to, none starts with the recording, and the right one drops frames: it

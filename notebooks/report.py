@@ -26,8 +26,8 @@ title = f"# {origin.partition(':')[0]} · {session.name} {probe.name}"
 display(Markdown(f"{title}\n\n{origin}. Insertion `{probe.pid}` of the lab {session.details['lab']}."))
 
 # %%
-spikes = probe.spikes  # without which there is no report
-bwm.keep_going()  # without anything else there is
+spikes = probe.spikes
+bwm.keep_going()  # without spikes there is no report; without anything else there is
 
 # %% [markdown]
 # ## 1 · Behaviour
@@ -171,19 +171,20 @@ for camera, names in points.items():
     pose = session.pose(camera, tracker, keypoints=names)
     sure = {f"{name} sure": (pose[f"{name}_likelihood"] >= 0.9).mean() for name in names}
     cameras[camera] = {"tracker": tracker} | dict(bwm.pose.clock(pose["times"])) | sure
-if cameras:
-    table = pd.DataFrame.from_dict(cameras, orient="index").rename_axis(columns="camera")
-    display(table.round(3).astype({"frames": int, "dropped": int}).fillna(""))
+bwm.plots.style.need(cameras, "tracked videos")
+table = pd.DataFrame.from_dict(cameras, orient="index").rename_axis(columns="camera")
+display(table.round(3).astype({"frames": int, "dropped": int}).fillna(""))
 
 # %%
-pupil, licks = session.get("pupil"), session.get("licks")
-if pupil is not None:
-    ratio = bwm.pose.signal_to_noise(pupil["pupilDiameter_smooth"], pupil["pupilDiameter_raw"])
-    least = bwm.pose.MIN_SIGNAL_TO_NOISE["left"]
-    verdict = "enough" if ratio >= least else "too little: do not use it"
-    print(f"Pupil of the left camera: signal-to-noise ratio {ratio:.1f}, {verdict} (at least {least}).")
-if licks is not None:
-    print(f"{licks.size:,} times of a moving tongue, in {bwm.pose.lick_onsets(licks).size:,} licks.")
+pupil = session.pupil
+ratio = bwm.pose.signal_to_noise(pupil["pupilDiameter_smooth"], pupil["pupilDiameter_raw"])
+least = bwm.pose.MIN_SIGNAL_TO_NOISE["left"]
+verdict = "enough" if ratio >= least else "too little: do not use it"
+print(f"Pupil of the left camera: signal-to-noise ratio {ratio:.1f}, {verdict} (at least {least}).")
+
+# %%
+licks = session.licks
+print(f"{licks.size:,} times of a moving tongue, in {bwm.pose.lick_onsets(licks).size:,} licks.")
 
 # %% [markdown]
 # ## 8 · What there is, and where it comes from

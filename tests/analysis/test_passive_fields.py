@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.hand_made import refused
 from helpers.sessions import of_subject
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from scipy.stats import binom
 
 import bwm_tutorials as bwm
 from bwm_tutorials.analysis import passive
+from bwm_tutorials.errors import MissingDataset
 from bwm_tutorials.paths import ROOT
 from bwm_tutorials.simulate import passive as protocol
 from bwm_tutorials.simulate import session as simulated
@@ -296,6 +298,19 @@ def test_parts_that_a_session_has(session, small_release):
     assert passive.parts(alone) == ["spontaneousActivity"]
 
 
+def test_a_part_is_given_with_its_stimuli_or_refused(session, small_release):
+    mapping = passive.part(session.passive, "RFM")
+    assert mapping.keys() == {"interval", "rf_times", "rf_frames"} and len(mapping["rf_times"])
+    assert mapping["interval"]["start"] < mapping["rf_times"][0] < mapping["interval"]["stop"]
+    assert passive.part(session.passive, "taskReplay")["stims"] is session.passive.stims
+    alone = of_subject(small_release, "SIM-005", "2001-02-14").passive
+    assert passive.part(alone, "spontaneousActivity").keys() == {"interval"}
+    with refused(MissingDataset, "has no replay of the task here; it has spontaneous part"):
+        passive.part(alone, "taskReplay")
+    with refused(MissingDataset, "it has nothing that is whole"):
+        passive.part(dict(alone, intervals=alone.intervals * np.nan), "RFM")
+
+
 # The lesson where parts are missing
 
 
@@ -306,12 +321,8 @@ def test_the_lesson_says_what_a_session_lacks(small_release, subject, day, rest,
     session = of_subject(small_release, subject, day)
     text = " ".join(play(LESSON, SOURCE=str(small_release.cache_dir), EID=session.eid).split())
     assert ("has no passive; it has" in text) == (not rest)
-    for lacking in (
-        "receptive-field mapping.",
-        "spikes in a receptive-field mapping.",
-        "spikes in a replay of the task.",
-        "two tables of gabors.",
-    ):
-        assert f"{session.name} has no {lacking}" in text, lacking
-    assert (f"{session.name} has no spikes in a spontaneous part." in text) == (not rest)
+    for lacking in ("receptive-field mapping", "replay of the task"):
+        assert (f"The passive protocol has no {lacking} here; it has spontaneous part." in text) == rest, lacking
+    assert f"{session.name} has no older version of alf/_ibl_passiveGabor.table.csv." in text
+    assert text.count("– 08.") == 5 + (not rest), "what an exercise needs is not there"
     assert ("spontaneous against task:" in text) == rest

@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.hand_made import linked_folder
+from helpers.hand_made import linked_folder, refused
 from helpers.sessions import of_subject
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +16,7 @@ from iblatlas.regions import BrainRegions
 
 import bwm_tutorials as bwm
 from bwm_tutorials.brainwide import release
+from bwm_tutorials.errors import MissingDataset
 from bwm_tutorials.paths import ROOT
 from bwm_tutorials.recordings.remote.plan import download_plan
 from bwm_tutorials.simulate.plans import SAMPLE_RELEASE
@@ -103,6 +104,16 @@ def test_superseded_files_are_those_that_have_a_newer_version(small_release):
         newer = corrected.datasets.loc[path, "rel_path"]
         assert newer != path and "#" in newer
     assert release.superseded(of_subject(small_release, "SIM-004")) == ["alf/_ibl_trials.table.pqt"]
+
+
+def test_a_file_as_of_a_day_is_the_last_version_not_later(small_release):
+    corrected = of_subject(small_release, "SIM-006")
+    path = "alf/_ibl_wheel.position.npy"
+    old, new = (release.as_of(corrected, path, day) for day in ("2024-05-05", "2025-12-31"))
+    assert np.array_equal(new, corrected.wheel.position) and np.allclose(old, -new)
+    for one_version in ("alf/_ibl_wheel.timestamps.npy", "alf/nothing.npy"):
+        with refused(MissingDataset, f"SIM-006 2001-02-26 has no older version of {one_version}"):
+            release.as_of(corrected, one_version, "2024-05-05")
 
 
 # From all units to the canonical set

@@ -151,6 +151,7 @@ def test_unknown_insertions_are_refused_before_anything_runs(small_sample, tmp_p
     assert not (tmp_path / "out").exists()
     for name in ("sessions.pqt", "datasets.pqt"):
         shutil.copy(small_sample / name, tmp_path)
+    keep(tmp_path / "datasets.pqt", lambda rows: ~rows["rel_path"].str.contains("spikes.times"))
     with pytest.raises(SystemExit, match="has no probe insertions"):
         cli.main(["report", "--source", str(tmp_path)])
 
@@ -172,9 +173,25 @@ def test_the_notebook_is_that_of_its_source():
 def test_what_an_insertion_lacks_is_said_in_each_part(play):
     text = " ".join(play(TEMPLATE, SOURCE="real", PID=str(bwm.connect("real").search_insertions()[0])).split())
     assert "124,905 spikes of 289 units in 2 min" in text and "SYNTHETIC" not in text
-    assert text.count("has no trials;") == 3 and text.count("has no alf/probe00/clusters.metrics.pqt;") == 2
-    assert "These spikes have no depths" in text and "No pose of the body camera." in text
+    name = "probe_excerpt 1900-01-01"
+    assert text.count(f"{name} has no trials;") == 2 and text.count(f"Left out here: {name} has no trials.") == 3
+    assert text.count("has no alf/probe00/clusters.metrics.pqt;") == 1
+    assert text.count(f"Left out here: {name} has no alf/probe00/clusters.metrics.pqt.") == 4
+    assert "This recording has no depths." in text and "No pose of the body camera." in text
+    assert "wrong with a file" not in text
     assert "REAL: recorded from a mouse" in text
+
+
+def test_what_is_wrong_with_files_is_shown(damaged, whole, play, tmp_path):
+    folder = tmp_path / "one"
+    shutil.copytree(damaged, folder, copy_function=os.link)
+    (file,) = folder.glob("*/Subjects/SIM-001/*/001/alf/_ibl_wheel.position.npy")
+    content = file.read_bytes()
+    file.unlink()
+    file.write_bytes(content[:-8])
+    text = " ".join(play(TEMPLATE, SOURCE=str(folder), PID=whole.pid).split())
+    table = text.split("wrong with a file problem then")[1]
+    assert "_ibl_wheel.position.npy" in table and "refused" in table.split("REAL")[0]
 
 
 @pytest.mark.parametrize("subject, day, lacking", [
