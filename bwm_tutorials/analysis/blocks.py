@@ -171,10 +171,16 @@ def block_shift(right: npt.ArrayLike, contrast: npt.ArrayLike, p_left: npt.Array
     Returns
     -------
     ndarray, shape () or (n,)
-        Fraction: the differences at each contrast, weighted as by Mantel and Haenszel (Greenland and Robins 1985).
-        NaN without trials of both blocks at one contrast; `both_biased` says what there is instead.
+        Fraction: the differences at each contrast, weighted as by Mantel and Haenszel (Greenland and Robins 1985). Of a
+        pseudosession without trials of both blocks at one contrast NaN.
+
+    Raises
+    ------
+    TooFew
+        The session itself has none; the message says which blocks it has.
     """
-    p_left = biased(p_left)
+    of_session = np.ndim(p_left) == 1
+    p_left = both_biased(p_left) if of_session else biased(p_left)
     right, contrast = (
         numbers(for_each(values, p_left.shape[-1], "trials", name), name)
         for values, name in ((right, "right"), (contrast, "contrast"))
@@ -186,6 +192,8 @@ def block_shift(right: npt.ArrayLike, contrast: npt.ArrayLike, p_left: npt.Array
         n_right, n_left, n = in_right.sum(-1), in_left.sum(-1), np.maximum((in_right | in_left).sum(-1), 1)
         difference += (n_left * (in_right @ right[known]) - n_right * (in_left @ right[known])) / n
         weights += n_right * n_left / n
+    if of_session and weights == 0:
+        raise TooFew("At no contrast did the mouse report in blocks of both sides: there is nothing to compare.")
     with np.errstate(invalid="ignore"):
         return difference / weights
 

@@ -56,7 +56,8 @@ def _told(shell: Any, kind: type, error: BaseException, trace: TracebackType, tb
     if not (sentence := lacks(error)):
         shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
         return
-    say(f"Left out here: {sentence.partition(';')[0].rstrip('.')}." if isinstance(error, NameError) else sentence)
+    told = sentence in _absent.values()
+    say(f"Left out here: {sentence.partition(';')[0].rstrip('.')}." if told else sentence)
     if plotting := sys.modules.get("matplotlib.pyplot"):
         plotting.close("all")  # a figure that was begun
 

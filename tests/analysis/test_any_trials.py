@@ -197,10 +197,15 @@ def test_other_blocks_are_named():
     p_left = [0.5, 0.4, 0.6]
     with pytest.raises(TooFew, match=re.escape(says)):
         blocks.both_biased(p_left)
-    assert np.isnan(blocks.block_shift([1, 0, 1], [0, 0, 0], p_left))
+    with pytest.raises(TooFew, match=re.escape(says)):
+        blocks.block_shift([1, 0, 1], [0, 0, 0], p_left)
     with pytest.raises(TooFew, match=re.escape(says)):
         questions.variable(pd.DataFrame({"probabilityLeft": p_left}), "block")
-    assert np.isnan(blocks.block_shift([1, 0, 1], [0, 0, 0], [0.5, 0.5, 0.2])), "the session ended before the second"
+    with pytest.raises(TooFew, match="probabilityLeft is 0.2, 0.5 here"):  # the session ended before the second
+        blocks.block_shift([1, 0, 1], [0, 0, 0], [0.5, 0.5, 0.2])
+    with pytest.raises(TooFew, match="At no contrast"):
+        blocks.block_shift([1, 0], [0, 25], [0.2, 0.8])
+    assert np.isnan(blocks.block_shift([1, 0], [0, 25], [[0.2, 0.8]])), "one of many pseudosessions"
     assert sentence(blocks.both_biased, [20, 80]).endswith("probabilityLeft is 20, 80 here.")
 
 

@@ -17,7 +17,7 @@ from helpers.playing import Played, played, traced
 from helpers.repository import SOURCES
 
 import bwm_tutorials as bwm
-from bwm_tutorials.course.exercise import exercises_of, lesson_numbers
+from bwm_tutorials.course.exercise import NOT_APPLICABLE, NOT_ATTEMPTED, exercises_of, lesson_numbers
 from bwm_tutorials.paths import ROOT
 
 PLAYED = [*SOURCES, *(ROOT / "notebooks" / name for name in ("report.py", "explore.py"))]
@@ -56,12 +56,12 @@ def knocked_out(small: bwm.Session, what: str, root: Path) -> Path:
     return make(root, small, lambda files: {path: content for path, content in files.items() if path not in parts})
 
 
-def wanted(source: Path, played_on: Played) -> list[str]:
+def wanted(source: Path, met: Played) -> list[str]:
     """What is wrong with how a notebook met a session: nothing."""
-    n = len(exercises_of(source.name[:2])) if source.name[:2] in lesson_numbers() else 0
-    asked = played_on.text.count("not attempted") + played_on.not_applicable
-    wrong = [f"{asked} of {n} exercises answer"] if asked != n else []
-    return wrong + ["a traceback"] * ("Traceback" in played_on.text)
+    keys = exercises_of(source.stem[:2]) if source.stem[:2] in lesson_numbers() else ()
+    silent = [k for k in keys if not any(f"{k} {word}" in met.text for word in (NOT_ATTEMPTED, NOT_APPLICABLE))]
+    # A number that is not known is not told as one.
+    return [f"{key} says nothing" for key in silent] + ["it says nan"] * ("nan" in met.text.split())
 
 
 def removable(source: Path, small_sample: Path) -> list[str]:

@@ -9,6 +9,7 @@ from ...analysis.questions import variable
 from ...analysis.responses import responsive_units, selectivity
 from ...analysis.spikes import around, counts_in_intervals, peth
 from ...analysis.trials import movement_latency, stimulus_side
+from ...errors import TooFew
 from ...recordings.session import Session
 from ..exercise import Exercise, Mistake
 
@@ -92,6 +93,8 @@ def _sided(session: Session, chosen: slice, tested: slice) -> int:
     known = counts.notna().all().to_numpy()
     side = variable(session.trials, "stimulus side").values.to_numpy()[known]
     counts = counts.to_numpy()[:, known]
+    if len({*side[chosen]} & {*side[tested]}) < 2:
+        raise TooFew(f"{session.name} has too few trials to choose a side in some and test it in others.")
     mean = [counts[:, chosen][:, side[chosen] == which].mean(axis=1) for which in ("left", "right")]
     left, right = (counts[:, tested][:, side[tested] == which] for which in ("left", "right"))
     more_left = mannwhitneyu(left, right, axis=1, alternative="greater").pvalue
