@@ -111,7 +111,7 @@ def _solve(exercise: Exercise, session: Session) -> tuple[float | str, str]:
         expected = exercise.solve(session)
     except IndexError:
         expected = np.nan
-    except (DataError, ALFObjectNotFound, KeyError) as error:
+    except (DataError, ALFObjectNotFound, KeyError, NameError) as error:  # a query that lacks a column is a NameError
         if not (lacking := lacks(error)):
             raise
         return np.nan, lacking if session.name in lacking else f"{session.name}: {lacking}"

@@ -201,7 +201,7 @@ def test_other_blocks_are_named():
         blocks.block_shift([1, 0, 1], [0, 0, 0], p_left)
     with pytest.raises(TooFew, match=re.escape(says)):
         questions.variable(pd.DataFrame({"probabilityLeft": p_left}), "block")
-    with pytest.raises(TooFew, match="probabilityLeft is 0.2, 0.5 here"):  # the session ended before the second
+    with pytest.raises(TooFew, match=r"probabilityLeft is 0\.2, 0\.5 here"):  # the session ended before the second
         blocks.block_shift([1, 0, 1], [0, 0, 0], [0.5, 0.5, 0.2])
     with pytest.raises(TooFew, match="At no contrast"):
         blocks.block_shift([1, 0], [0, 25], [0.2, 0.8])
