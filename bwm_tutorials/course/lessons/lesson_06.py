@@ -93,7 +93,7 @@ def _sided(session: Session, chosen: slice, tested: slice) -> int:
     known = counts.notna().all().to_numpy()
     side = variable(session.trials, "stimulus side").values.to_numpy()[known]
     counts = counts.to_numpy()[:, known]
-    if len({*side[chosen]} & {*side[tested]}) < 2:
+    if not {"left", "right"} <= {*side[chosen]} & {*side[tested]}:
         raise TooFew(f"{session.name} has too few trials to choose a side in some and test it in others.")
     mean = [counts[:, chosen][:, side[chosen] == which].mean(axis=1) for which in ("left", "right")]
     left, right = (counts[:, tested][:, side[tested] == which] for which in ("left", "right"))
