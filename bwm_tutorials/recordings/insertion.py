@@ -74,10 +74,8 @@ class Insertion:
         trials = self.session.__dict__.get("trials")  # if they are loaded, for they are no reason to fetch them
         end = spikes["times"].max(initial=0)
         if trials is not None and "stimOn_times" in trials and (n := int((trials["stimOn_times"] > end).sum())):
-            text = (
-                f"The spikes of {self.session.name} {self.name} end at {end:.0f} s: {n} of {len(trials)} trials begin"
-            )
-            self.files.note(times, f"{text} later, and have none.", "noted")
+            text = f"The spikes of {self.session.name} {self.name} end at {end:.0f} s"
+            self.files.note(times, f"{text}: {n} of {len(trials)} trials begin later, and have none.", "noted")
         return self._of_known_units(clusters, spikes)
 
     @cached_property
@@ -96,9 +94,7 @@ class Insertion:
     def _of_known_units(self, path: str, spikes: dict[str, np.ndarray]) -> Bunch:
         """Spikes, if their units are among the clusters."""
         if (n := self._n_units) is not None and (most := spikes["clusters"].max(initial=0)) >= n:
-            self.files.refuse(
-                path, f"{path} of {self.session.name} has spikes of unit {most} where units are 0 to {n - 1}"
-            )
+            self.files.refuse(path, f"{path} of {self.session.name} has unit {most} where units are 0 to {n - 1}")
         return Bunch(spikes)
 
     @cached_property
@@ -159,8 +155,15 @@ class Insertion:
         table, channels, depths, ids = self.files.load(
             *(f"{self.collection}/clusters.{a}" for a in ("metrics.pqt", "channels.npy", "depths.npy", "uuids.csv"))
         )
-        if "cluster_id" in table:  # an older table may lack units
-            table = table.set_index("cluster_id", drop=False).reindex(np.arange(len(channels)))
+        if "cluster_id" not in table and len(table) == len(channels):
+            table["cluster_id"] = np.arange(len(table))
+        rated = table.get("cluster_id", pd.Series([-1]))
+        if rated.duplicated().any() or not rated.isin(range(len(channels))).all():
+            path = f"{self.collection}/clusters.metrics.pqt"
+            self.files.refuse(
+                path, f"{path} of {self.session.name} does not tell which of {len(channels)} units it rates"
+            )
+        table = table.set_index("cluster_id", drop=False).reindex(np.arange(len(channels)))  # it may lack units
         table = table.rename_axis("cluster")
         table["channels"] = channels
         table["depths"] = depths

@@ -78,6 +78,7 @@ def test_a_session_that_keeps_its_contract_has_no_problems_but_the_early_times_o
 
 
 WHEEL, MOVES, LICKS = "alf/_ibl_wheel", "alf/_ibl_wheelMoves", "alf/licks.times.npy"
+METRICS = f"{SORTING}/clusters.metrics.pqt"
 ENERGY = "alf/bodyCamera.ROIMotionEnergy.npy"
 REGIONS = "alf/probe00/electrodeSites.brainLocationIds_ccf_2017.npy"
 REPLAY, FRAMES = "alf/_ibl_passiveGabor.table.csv", "raw_passive_data/_iblrig_RFMapStim.raw.bin"
@@ -114,6 +115,12 @@ REFUSED = {
         f"{SORTING}/spikes.clusters.npy", lambda p: nth(p, 2, 3), of_probe("spikes"), "unit 3", "0 to 2"),
     "good spikes of a unit that is not there": (
         f"{SORTING}/passingSpikes.table.pqt", lambda p: FILES[p].assign(clusters=7), of_probe("good_spikes"), "unit 7"),
+    "a unit that is rated twice": (
+        METRICS, lambda p: FILES[p].assign(cluster_id=[0, 1, 1]), of_probe("clusters"), "which of 3 units"),
+    "a rating of a unit that is not there": (
+        METRICS, lambda p: FILES[p].assign(cluster_id=[0, 1, 3]), of_probe("clusters"), "which of 3 units"),
+    "ratings of units that are not named": (
+        METRICS, lambda p: FILES[p][["label"]].iloc[:2], of_probe("clusters"), "which of 3 units"),
     "a unit without a depth of its own": (
         f"{SORTING}/clusters.depths.npy", lambda p: FILES[p][:2], of_probe("clusters"), "2 clusters", "3"),
     "a unit on a channel that is not there": (
