@@ -90,8 +90,9 @@ def _same_values(null: np.ndarray, known: np.ndarray, values: np.ndarray) -> np.
     else:
         is_low, is_high = (null == value for value in values)
     if not (is_low | is_high).all():
-        raise ValueError(
-            f"The variable is {values[0]} or {values[1]} in the trials compared, and the null has other values there."
+        raise TooFew(
+            f"The variable is {values[0]} or {values[1]} in the trials compared, and the null has other values there: "
+            "pseudosessions are of a whole session, from its first trial on."
         )
     return is_high
 

@@ -163,6 +163,8 @@ def _present(clusters: np.ndarray, size: int) -> np.ndarray:
 
 def _ids(units: npt.ArrayLike) -> np.ndarray:
     ids = np.asarray(units)
-    if ids.ndim != 1 or not ids.size or ids.dtype.kind not in "iu" or ids.min() < 0 or np.unique(ids).size < ids.size:
+    if ids.size == 0:
+        raise TooFew("There are no units to count the spikes of: the list of them is empty.")
+    if ids.ndim != 1 or ids.dtype.kind not in "iu" or ids.min() < 0 or np.unique(ids).size < ids.size:
         raise ValueError("Units are cluster ids, whole numbers and each once: of a mask take the ids that it selects.")
     return ids.astype(int)

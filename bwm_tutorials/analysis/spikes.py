@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..errors import TooFew
 from . import counting
 from .checks import labels, numbers, window_around
 from .counting import Spikes
@@ -262,7 +263,7 @@ def peth(
             raise ValueError(f"There are {len(table)} events, and condition has the shape {np.shape(condition)}.")
         code, known = pd.factorize(labels(condition), sort=True)
         if not len(known):
-            raise ValueError("None of the events has a label: condition is NaN everywhere.")
+            raise TooFew("None of the events has a label: condition is NaN everywhere.")
     chosen = [inside & (code == c) for c in range(1 if known is None else len(known))]
     moments = [counting.moments(trains, start[t], stop[t], units.size, centres.size, bin_size) for t in chosen]
     mean, sem = (np.concatenate(part) / bin_size for part in zip(*moments, strict=True))
