@@ -60,4 +60,4 @@ def no_attribute(of: object, name: str) -> AttributeError:
 def cause(error: Exception) -> str:
     """What a library says of an error, without the second sentence and what follows it."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0].split(". ")[0].rstrip(".")
+    return lines[0].split(". ")[0].rstrip(" .")

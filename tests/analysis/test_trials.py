@@ -155,6 +155,11 @@ def test_fit_needs_four_contrasts(session):
         trials.fit_psychometric(trials.psychometric(session.trials).iloc[[0, -1]])
 
 
+def test_trials_without_any_latency_say_so(session):
+    with pytest.raises(MissingDataset, match="no firstMovement_times, response_times; they have"):
+        trials.latencies(session.trials.drop(columns=["firstMovement_times", "response_times"]))
+
+
 def test_latencies(session):
     table = session.trials
     moved, responded = trials.movement_latency(table), trials.response_latency(table)

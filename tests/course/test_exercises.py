@@ -107,6 +107,36 @@ def test_a_session_that_lacks_what_is_needed(session):
     assert found.status == checking.NOT_APPLICABLE and "feedback_times" in found.message
 
 
+def test_what_one_does_not_find_is_not_applicable(real):
+    def licks(session):
+        return session.one.load_dataset(session.eid, "licks.times.npy")
+
+    found = checking.evaluate("00.9", Exercise("How many?", licks, "", "the hint", (), tolerance=0), 1, real)
+    assert found.status == checking.NOT_APPLICABLE and real.name in found.message
+    assert 'ONE does not find this in the recording: Dataset "licks.times.npy" not found.' in found.message
+
+
+@pytest.mark.parametrize("lesson, key, part, why", [
+    ("00", "00.1", lambda trials: trials["feedbackType"] == -1, "no trial"),
+    ("00", "00.2", lambda trials: trials["contrastRight"].notna(), "no trial"),
+    ("04", "04.3", lambda trials: trials["firstMovement_times"] > trials["stimOn_times"] + 0.08, "no trial"),
+    ("04", "04.4", lambda trials: trials["choice"] == 0, "no trial"),
+])  # fmt: skip
+def test_what_no_trial_answers_is_not_applicable(lesson, key, part, why, session):
+    poor = bwm.Session(session.eid, session.one)
+    poor.trials = session.trials[part(session.trials)].reset_index(drop=True)
+    found = outcome(lesson, key, 1.0, poor)
+    assert found.status == checking.NOT_APPLICABLE and why in found.message and poor.name in found.message
+
+
+def test_what_no_unit_answers_is_not_applicable(session):
+    poor = bwm.Session(session.eid, session.one)
+    poor.insertions[0].clusters = poor.insertions[0].clusters.assign(label=0.0)
+    for lesson, key in (("01", "01.1"), ("01", "01.2"), ("05", "05.5")):
+        found = outcome(lesson, key, 1.0 if key != "01.2" else "CA1", poor)
+        assert found.status == checking.NOT_APPLICABLE and "no trial, or unit," in found.message
+
+
 def test_outcomes_read_as_one_line(session):
     assert repr(outcome("00", "00.1", ..., session)).startswith("□ 00.1 not attempted. Put your answer")
     right = exercises_of("00")["00.1"].solve(session)

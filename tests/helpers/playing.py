@@ -47,6 +47,7 @@ def played(source: Path, **parameters: str) -> Played:
                 shell.run_cell(cell.source).raise_error()
                 shell.user_ns.update(parameters if "parameters" in tags(cell) else {})
         plt.close("all")
+    shell.reset(new_session=False)  # something of IPython keeps the shell, and with it all recordings
     InteractiveShell.clear_instance()
     assert [str(warning.message) for warning in warned] == [], "a learner is shown a warning"
     return Played(shown.getvalue(), sum(lacking))

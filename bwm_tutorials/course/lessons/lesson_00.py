@@ -10,9 +10,9 @@ from ..exercise import Exercise, Mistake
 
 def example_trial(session: Session) -> pd.Series:
     """The trial that the lesson looks at: the first with a full-contrast stimulus on the right, soon answered right."""
-    return session.trials.query("contrastRight == 1 and feedbackType == 1 and response_times - stimOn_times < 1").iloc[
-        0
-    ]
+    table = session.trials
+    soon = table["response_times"] - table["stimOn_times"] < 1
+    return table[soon & (table["contrastRight"] == 1) & (table["feedbackType"] == 1)].iloc[0]
 
 
 def stimulus_to_feedback(session: Session) -> float:
