@@ -25,9 +25,12 @@ def compared(
     value, values = pd.factorize(for_each(variable, n_trials, TRIALS, "variable"), sort=True)
     group = groups(condition, n_trials)
     known = (value >= 0) & (group >= 0) & counts.notna().all().to_numpy()
-    if len(values) != 2:
-        error = ValueError if len(values) > 2 else TooFew
-        raise error(f"A variable has two values and NaN elsewhere; this one has {len(values)}: {some(values)}.")
+    if len(values) > 2:
+        raise ValueError(f"A variable has two values and NaN elsewhere; this has {len(values)}: {some(values)}.")
+    if len(values) < 2:
+        raise TooFew(
+            f"There is nothing to compare: the variable has one value at most in these trials ({some(values)})."
+        )
     high, (group, _) = value[known] == 1, pd.factorize(group[known])
     of_group = group[:, None] == np.arange(group.max(initial=0) + 1)
     n_high, n_low = (which.astype(int) @ of_group for which in (high, ~high))
