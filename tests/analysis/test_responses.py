@@ -195,7 +195,7 @@ def test_trials_that_are_not_known_are_left_out_and_said():
     ("arguments", "says"),
     [
         ({"variable": np.tile([-1, 0, 1], 20)}, "has two values and NaN elsewhere; this has 3: -1, 0, 1"),
-        ({"variable": np.full(60, np.nan)}, "one value at most in these trials .none."),
+        ({"variable": np.full(60, np.nan)}, "one value at most here .none."),
         ({"variable": [1, 2]}, "There are 60 trials in the counts, and variable has the shape"),
         ({"condition": np.arange(60)}, "In no condition has the variable both values"),
         ({"condition": np.full(60, np.nan)}, "In no condition"),
