@@ -114,16 +114,13 @@ class Insertion:
         ``brainbox.io.one``.
         """
         channels = f"{self.collection}/channels"
-        sites = f"alf/{self.name}/electrodeSites"
-        sites = sites if f"{sites}.mlapdv.npy" in self.files else channels
-        place = [f"{sites}.mlapdv.npy", (where := f"{sites}.brainLocationIds_ccf_2017.npy")]
-        aligned = all(path in self.files for path in place)  # to histology; else nobody knows where it lies
-        local, raw, labels, *found = self.files.load(
-            f"{sites}.localCoordinates.npy",
-            *(f"{channels}.{a}.npy" for a in ("rawInd", "labels")),
-            *place[: 2 * aligned],
-        )
-        mlapdv, atlas_id = found if aligned else (np.full((len(local), 3), np.nan), np.zeros(len(local), int))
+        parts = ("localCoordinates", "mlapdv", "brainLocationIds_ccf_2017")
+        aligned = [[f"{of}.{part}.npy" for part in parts] for of in (f"alf/{self.name}/electrodeSites", channels)]
+        # Nobody knows where a probe lies that was not aligned to histology.
+        place = next((paths for paths in aligned if all(path in self.files for path in paths)), aligned[1][:1])
+        raw, labels, local, *found = self.files.load(f"{channels}.rawInd.npy", f"{channels}.labels.npy", *place)
+        where = place[-1]
+        mlapdv, atlas_id = found or (np.full((len(local), 3), np.nan), np.zeros(len(local), int))
         table = pd.DataFrame({"lateral_um": local[:, 0], "axial_um": local[:, 1]})
         # The sorter may have left channels out that the alignment has.
         table["rawInd"] = raw if len(raw) == len(table) else np.arange(len(table))
@@ -131,7 +128,7 @@ class Insertion:
         table["atlas_id"] = atlas_id
         known = np.isin(table["atlas_id"], brain_regions().id)
         table["acronym"] = brain_regions().id2acronym(table["atlas_id"].where(known, 0))
-        if not aligned:
+        if not found:
             text = f"Where {self.session.name} {self.name} lies in the brain is not known: its units are in no region."
             self.files.note(where, text, "noted")
         if not known.all():

@@ -20,6 +20,7 @@ from helpers.hand_made import (
 )
 
 import bwm_tutorials as bwm
+from bwm_tutorials import console
 from bwm_tutorials.errors import CorruptData
 from bwm_tutorials.recordings import contracts, datasets
 
@@ -191,6 +192,7 @@ def test_what_can_be_mended_without_guessing_is_mended_and_said_once(breach, tmp
     changed = {path: change(path)}
     if path == REPLAY:
         changed["alf/#2025-12-04#/_ibl_passiveGabor.table.csv"] = None
+    console.say_once.cache_clear()
     session = record(tmp_path, **changed)
     session.trials, load(session)
     said = capsys.readouterr().out
