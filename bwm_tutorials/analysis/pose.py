@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..errors import TooFew
+from ..errors import MissingDataset, TooFew
 from .checks import for_each, in_order, numbers, one_of, window_around
 
 RESOLUTION = {"left": 2, "right": 1, "body": 1}
@@ -397,4 +397,4 @@ def _resolution(camera: str) -> int:
 
 def _need(pose: pd.DataFrame, *names: str) -> None:
     if missing := [name for name in names if name not in pose]:
-        raise ValueError(f"This table of pose lacks {', '.join(missing)}; it has {', '.join(map(str, pose))}.")
+        raise MissingDataset(f"This table of pose lacks {', '.join(missing)}; it has {', '.join(map(str, pose))}.")
