@@ -183,5 +183,5 @@ if __name__ == "__main__":
         table = {source.stem[:2]: dict(matrix(source, whole, poor_ones)) for source in PLAYED}
     PAGE.write_text(page(table), encoding="utf-8")
     sys.exit(
-        "\n".join(f"{name}, {what}: {w}" for name, of in table.items() for what, w in of.items() if not w.isdigit())
+        "\n".join(f"{name}, {what}: {w}" for name, of in table.items() for what, w in of.items() if len(w) > 2)
     )
