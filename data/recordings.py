@@ -60,7 +60,8 @@ class Recordings:
 
     @cached_property
     def insertions(self) -> list[bwm.Insertion]:
-        return [insertion for session in self.sessions for insertion in session.insertions]
+        with_spikes = [s for s in self.sessions if s.available.filter(like="insertion", axis="index")["present"].any()]
+        return [insertion for session in with_spikes for insertion in session.insertions]
 
     @cached_property
     def trials(self) -> pd.DataFrame:
@@ -84,7 +85,7 @@ class Recordings:
         for session in self.having("wheel"):
             times, position = bwm.wheel.interpolate(session.wheel.timestamps, session.wheel.position)
             start, stop = _task(session)
-            speeds.append(np.abs(bwm.wheel.velocity(position))[(times >= start) & (times <= stop)])
+            speeds.append(np.abs(bwm.wheel.velocity(times, position))[(times >= start) & (times <= stop)])
         return np.concatenate(speeds)
 
     @cached_property
@@ -332,7 +333,7 @@ def contralateral(r: Recordings) -> float:
     Counts of the first 200 ms after gabors of 25 % contrast and more are compared.
     """
     prefer = []
-    for insertion in (i for session in r.having("passive") for i in session.insertions):
+    for insertion in (i for i in r.insertions if i.session.has("passive")):
         gabors = insertion.session.passive.gabor
         strong = gabors[gabors["contrast"] >= 0.25]
         window = strong["start"].to_numpy()[:, None] + [0, 0.2]

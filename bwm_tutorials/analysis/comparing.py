@@ -28,9 +28,7 @@ def compared(
     if len(values) > 2:
         raise ValueError(f"A variable has two values and NaN elsewhere; this has {len(values)}: {some(values)}.")
     if len(values) < 2:
-        raise TooFew(
-            f"There is nothing to compare: the variable has one value at most in these trials ({some(values)})."
-        )
+        raise TooFew(f"There is nothing to compare: the variable has one value at most here ({some(values)}).")
     high, (group, _) = value[known] == 1, pd.factorize(group[known])
     of_group = group[:, None] == np.arange(group.max(initial=0) + 1)
     n_high, n_low = (which.astype(int) @ of_group for which in (high, ~high))

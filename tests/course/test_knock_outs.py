@@ -182,6 +182,4 @@ if __name__ == "__main__":
         poor_ones = cache(lambda what: knocked_out(like, what, Path(tempfile.mkdtemp(dir=folder), "one")))
         table = {source.stem[:2]: dict(matrix(source, whole, poor_ones)) for source in PLAYED}
     PAGE.write_text(page(table), encoding="utf-8")
-    sys.exit(
-        "\n".join(f"{name}, {what}: {w}" for name, of in table.items() for what, w in of.items() if len(w) > 2)
-    )
+    sys.exit("\n".join(f"{name}, {what}: {w}" for name, of in table.items() for what, w in of.items() if len(w) > 2))
