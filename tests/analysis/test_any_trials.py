@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from helpers import ugly
 from helpers.ugly import NAN, sentence
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bwm_tutorials import console
@@ -123,6 +123,7 @@ EVERY = {
 
 
 @pytest.mark.parametrize("function", EVERY.values(), ids=EVERY)
+@settings(max_examples=40)
 @given(table=ugly.trials(most=12))
 def test_every_function_of_trials_answers_or_says_why_not(function, table):
     sentence(function, table)

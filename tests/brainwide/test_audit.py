@@ -163,7 +163,7 @@ PAIRS = [
 audited = functools.cache(bwm.audit)
 
 
-IN_EACH_RUN = {block_by_pseudosessions, choice_at_equal_stimulus, counts_in_equal_windows}
+IN_EACH_RUN = {block_by_pseudosessions, choice_at_equal_stimulus}
 
 
 @pytest.mark.parametrize(

@@ -108,12 +108,10 @@ def test_a_poor_session_ends_no_lesson(source, what, poor):
 
 
 @every_notebook
-def test_a_file_that_is_not_there_ends_no_lesson(source, small_sample, poor):
-    """The first that a notebook reads after the trials; all of them weekly."""
-    files = [path for path in removable(source, small_sample) if "trials" not in path]
-    if not files:
-        pytest.skip("it reads the trials alone")
-    assert wanted(source, played(source, SOURCE=str(poor(files[0])))) == []
+def test_a_file_that_is_not_there_ends_no_lesson(source, poor):
+    """The last that a notebook reads, by the page; all of them weekly."""
+    files = [what for what in written()[source.stem[:2]] if "/" in what]
+    assert wanted(source, played(source, SOURCE=str(poor(files[-1])))) == []
 
 
 def matrix(source: Path, small_sample: Path, poor) -> Iterator[tuple[str, str]]:

@@ -25,6 +25,11 @@ from bwm_tutorials.plots import windows
 pytestmark = pytest.mark.usefixtures("stamped")
 
 
+def mostly_weekly(kinds: dict) -> list:
+    """Every third kind in each run, the others weekly."""
+    return [pytest.param(kind, marks=[pytest.mark.weekly] if i % 3 else []) for i, kind in enumerate(kinds)]
+
+
 def drawn_or_refused(draw: Callable, said: Callable) -> str:
     """What is said of a figure, which has neither NaN nor empty words in it, or the sentence why there is none."""
     with warnings.catch_warnings():
@@ -143,7 +148,7 @@ OF_TRIALS = {
 }
 
 
-@pytest.mark.parametrize("kind", TRIALS)
+@pytest.mark.parametrize("kind", mostly_weekly(TRIALS))
 @pytest.mark.parametrize("name", OF_TRIALS)
 def test_figures_of_few_trials_or_of_trials_that_are_alike(name, kind, session, said):
     trials = TRIALS[kind](session.trials)
@@ -301,7 +306,7 @@ OF_UNITS = {
 }
 
 
-@pytest.mark.parametrize("kind", UNITS)
+@pytest.mark.parametrize("kind", mostly_weekly(UNITS))
 @pytest.mark.parametrize("name", OF_UNITS)
 def test_figures_of_few_units_or_of_units_of_which_little_is_known(name, kind, session, said):
     few = UNITS[kind](session.insertions[0])

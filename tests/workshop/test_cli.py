@@ -78,7 +78,7 @@ def whole(tmp_path_factory, sample) -> Path:
     return clone
 
 
-@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+@pytest.mark.parametrize("encoding", ["cp1252", pytest.param("ascii", marks=pytest.mark.weekly)])
 @pytest.mark.parametrize("command", SAYS)
 def test_commands_end_well_on_any_terminal(command, encoding, whole, real_data, tmp_path):
     words = [word.format(real=real_data, folder=tmp_path / "mine →") for word in command.split()]
