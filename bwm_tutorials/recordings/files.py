@@ -1,7 +1,7 @@
 """The files of one session: which there are, and their content, verified before it is read."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from functools import cached_property
 from itertools import islice
@@ -212,8 +212,7 @@ class SessionFiles:
             for path in needed:
                 contents[path] = self._checked(path, files[path], reader, contents)
         except CorruptData as broken:
-            at_fault = next((path for path in paths if path.rpartition("/")[2] in str(broken)), paths[0])
-            self.found[at_fault] = (str(broken), "refused")
+            self.found[_one_of(paths, broken) or paths[0]] = (str(broken), "refused")
             raise
         for path in there:
             try:
@@ -223,10 +222,13 @@ class SessionFiles:
         return [contents.get(path) for path in paths]
 
     def _located(self, every: Sequence[str], needed: Sequence[str], called: str) -> dict[str, Path]:
-        """Where files are: all of them, fetched together if the source can; or those that are needed."""
-        with suppress(*(MissingDataset, CorruptData) if len(every) > len(needed) else ()):
+        """Where files are, fetched together if the source can; without one that is not needed, those that are."""
+        try:
             return dict(zip(every, self.paths(every, called), strict=True))
-        return dict(zip(needed, self.paths(needed, called), strict=True))
+        except (MissingDataset, CorruptData) as lost:
+            if _one_of(needed, lost) or len(every) == len(needed):
+                raise
+            return dict(zip(needed, self.paths(needed, called), strict=True))
 
     def refuse(self, path: str, wrong: str) -> NoReturn:
         """Raise CorruptData for a file that is whole, and not what it should be."""
@@ -258,6 +260,11 @@ class SessionFiles:
             yield
         except (ValueError, KeyError, OSError) as error:
             raise CorruptData(f"{what} of {self.name} cannot be read ({cause(error)}): {REMEDY}.") from error
+
+
+def _one_of(paths: Sequence[str], error: Exception) -> str | None:
+    """Which of these files an error is about."""
+    return next((path for path in paths if path.rpartition("/")[2] in str(error)), None)
 
 
 def or_none(load: Callable[[], Any]) -> Any:
