@@ -61,8 +61,11 @@ class SessionFiles:
             what = "1 dataset" if n == 1 else f"{n} datasets"
             text = f"The tables mark no revision of {what} of {self.name} as the default: the newest is taken."
             say_once(text, self.one.cache_dir)  # a loop over sessions opens each of them many times
-        # Of several tasks of a session the first: its folder sorts first, and so comes last here.
         found = found[default | without].assign(task=found["rel_path"].str.extract(TASK, expand=False).fillna(""))
+        if (found.groupby("path")["task"].nunique() > 1).any():
+            text = f"{self.name} has files of several tasks: of those that each has, the first task's are taken."
+            say_once(text, self.one.cache_dir)
+        # The folder of the first task sorts first, and so comes last here.
         found = found.sort_values(["path", "task", "revision"], ascending=[True, False, True])
         return found.drop_duplicates("path", keep="last").drop(columns="task").set_index("path")
 

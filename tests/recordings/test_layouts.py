@@ -56,11 +56,12 @@ def test_of_trials_without_a_table_none_of_the_release_is_left_out(set_up):
 
 
 @pytest.mark.parametrize("of_trials", [{TABLE: TRIALS}, SEPARATE], ids=["table", "files"])
-def test_what_belongs_to_the_first_task_is_found_in_its_folder(of_trials, set_up):
+def test_what_belongs_to_the_first_task_is_found_in_its_folder(of_trials, set_up, capsys):
     other = moved({path: content[:2] for path, content in of_trials.items()}, "alf/task_01")
     passive = moved({"alf/licks.times.npy": np.arange(3.0)}, "alf/task_01")
     session = set_up(moved(of_trials, "alf/task_00") | moved(WHEEL, "alf/task_00") | other | passive)
     assert len(session.trials) == 6 and session.wheel.position.size == 50
+    assert capsys.readouterr().out.count("ZM_0001 2020-01-01 has files of several tasks") == 1
     assert session.licks.size == 3, "what only the second task has is found too"
 
 
