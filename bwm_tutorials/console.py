@@ -40,10 +40,14 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error("bwm-plain", _plain)
 
 
+def shell() -> object | None:
+    """Return the IPython that runs this, in a kernel or a terminal; None in a program."""
+    return getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+
+
 def in_notebook() -> bool:
     """Tell whether this is a Jupyter kernel."""
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    return hasattr(shell, "kernel")
+    return hasattr(shell(), "kernel")
 
 
 def no_terminal() -> bool:

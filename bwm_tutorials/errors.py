@@ -47,14 +47,16 @@ class TooFew(DataError, ValueError):
     """The recording has what is asked for, but too little of it, or too much alike, to compute with."""
 
 
-def no_attribute(of: object, name: str) -> AttributeError:
-    """Return the error that says that something has no such attribute, and which was meant."""
+def attribute_meant(of: object, name: str):
+    """Say, as the ``__getattr__`` of a class, that it has no such attribute, and which was meant."""
+    if hasattr(type(of), name):  # it is there, and something in it was not: say that
+        return object.__getattribute__(of, name)
     from difflib import get_close_matches
 
     there = [each for each in dir(of) if not each.startswith("_")]
     meant = get_close_matches(name, there, n=1)
     what = f"did you mean {meant[0]}?" if meant else f"it has {', '.join(there)}."
-    return AttributeError(f"A {type(of).__name__} has no {name!r}; {what}")
+    raise AttributeError(f"A {type(of).__name__} has no {name!r}; {what}")
 
 
 def cause(error: Exception) -> str:

@@ -140,7 +140,7 @@ def both_biased(p_left: npt.ArrayLike) -> np.ndarray:
 
 
 def position_in_block(p_left: npt.ArrayLike) -> np.ndarray:
-    """How many trials of its block came before each trial: 0 for the first.
+    """Count the trials of its block that came before each trial: 0 for the first.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def position_in_block(p_left: npt.ArrayLike) -> np.ndarray:
 
 
 def block_shift(right: npt.ArrayLike, contrast: npt.ArrayLike, p_left: npt.ArrayLike) -> np.ndarray:
-    """How much more often the mouse reports right in blocks of the right than in blocks of the left.
+    """Compare how often the mouse reports right in blocks of the right and in blocks of the left.
 
     Parameters
     ----------

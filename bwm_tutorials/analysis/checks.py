@@ -1,4 +1,4 @@
-"""What the arguments and arrays of the analyses have to be, and the sentence that is said where they are not."""
+"""Check arguments and arrays of the analyses, each in one place, and refuse in one sentence."""
 
 from collections.abc import Iterable, Mapping
 from numbers import Real
@@ -83,7 +83,7 @@ def window_around(window: tuple[float, float]) -> tuple[float, float]:
 
 
 def one_of(asked: Any, known: Iterable, what: str) -> Any:
-    """What was asked for, if it is known; ValueError, with a list of what there is (and means), if it is not."""
+    """Return what was asked for, if it is known; else ValueError, with a list of what there is, and means."""
     words = known if isinstance(known, Mapping) else dict.fromkeys(known)
     if asked not in list(words):
         there = (f"{value!r} ({word})" if word else repr(value) for value, word in words.items())

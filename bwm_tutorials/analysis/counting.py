@@ -36,7 +36,7 @@ def trains(spikes: Spikes, units: npt.ArrayLike | None) -> tuple[Trains, pd.Inde
 
 
 def inside(trains: Trains, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
-    """Which intervals lie in the recording: neither NaN nor partly outside."""
+    """Tell which intervals lie in the recording: neither NaN nor partly outside."""
     begin, end = trains.times[[0, -1]]
     inside = (start >= begin) & (stop <= end)
     if not inside.any():

@@ -25,7 +25,7 @@ SMOOTHING = 1.0  # pixels: about as wide as a field
 WIDTHS = (0.8, 1.0, 1.25, 1.6, 2.0, 2.5)  # pixels, that are tried for a field: a narrower one is lost between pixels
 STEP = 0.25  # pixels between the centres that are tried
 PARTS = {"spontaneousActivity": [], "RFM": ["rf_times", "rf_frames"], "taskReplay": ["gabor", "stims"]}
-"""What of `Session.passive` belongs to a part of the protocol, besides its interval."""
+"""The stimuli of `Session.passive` that belong to a part of the protocol, besides its interval."""
 CALLED = {
     "spontaneousActivity": "spontaneous part",
     "RFM": "receptive-field mapping",
@@ -45,7 +45,7 @@ class RfMaps(NamedTuple):
 
 
 def parts(passive: Mapping[str, Any] | None) -> list[str]:
-    """Which parts of the protocol a session has, with their stimuli.
+    """List the parts of the protocol that a session has, with their stimuli.
 
     Parameters
     ----------
@@ -61,11 +61,11 @@ def parts(passive: Mapping[str, Any] | None) -> list[str]:
     if passive is None:
         return []
     known = passive["intervals"].notna().all()
-    return [part for part, names in PARTS.items() if known[part] and all(passive[name] is not None for name in names)]
+    return [part for part, names in PARTS.items() if known.get(part) and all(passive[name] is not None for name in names)]
 
 
 def part(passive: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """What belongs to one part of the protocol: its ``interval`` (start and stop, s), and its stimuli.
+    """Return one part of the protocol: its ``interval`` (start and stop, s), and its stimuli.
 
     Parameters
     ----------

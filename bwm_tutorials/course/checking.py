@@ -10,13 +10,12 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
-from one.alf.exceptions import ALFObjectNotFound
 
 from ..console import printable
 from ..errors import DataError, UnknownExercise
 from ..recordings.session import Session
 from .exercise import CORRECT, NOT_APPLICABLE, NOT_ATTEMPTED, NOT_YET, Exercise, exercises_of
-from .lacking import lacks
+from .lacking import TELLING, lacks
 from .learner.progress import record
 
 MISTAKE_TOLERANCE = 0.01  # relative: a mistake is recognised also when its result was rounded
@@ -111,7 +110,7 @@ def _solve(exercise: Exercise, session: Session) -> tuple[float | str, str]:
         expected = exercise.solve(session)
     except IndexError:
         expected = np.nan
-    except (DataError, ALFObjectNotFound, KeyError, NameError) as error:  # a query that lacks a column is a NameError
+    except TELLING as error:
         if not (lacking := lacks(error)):
             raise
         return np.nan, lacking if session.name in lacking else f"{session.name}: {lacking}"

@@ -1,4 +1,4 @@
-"""What a lesson does where a recording lacks something: the cell says so, and the lesson goes on."""
+"""Let a lesson go on where a recording lacks something: the cell that needs it says so."""
 
 import ast
 import re
@@ -9,13 +9,15 @@ from typing import Any
 
 from one.alf.exceptions import ALFObjectNotFound
 
-from ..console import printable, say
+from .. import console
 from ..errors import CorruptData, MissingDataset, TooFew, cause
 from ..recordings.datasets import TRIALS, paths
 
 COLUMNS = {*TRIALS, *(path.split(".")[1] for path in paths("trials")), "amps", "depths"}
 """Of tables and arrays that every recording has, what an older one, or an excerpt, may lack."""
 LACKING = (MissingDataset, CorruptData, TooFew)
+TELLING = (*LACKING, ALFObjectNotFound, KeyError, NameError)
+"""Errors that may tell what a recording lacks: `lacks` says whether one does."""
 _absent: dict[str, str] = {}
 """Names that a cell would have given, had the recording what it needs; and what that is."""
 
@@ -26,12 +28,12 @@ def keep_going() -> None:
     A later cell that uses what such a cell would have made says the same, and the notebook runs to its end. All other
     errors stay what they are. Outside of a notebook the program ends there, with the sentence.
     """
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    shell = console.shell()
     if shell is None:
         sys.excepthook = _end
         return
     _absent.clear()
-    shell.set_custom_exc((*LACKING, ALFObjectNotFound, KeyError, NameError), _told)
+    shell.set_custom_exc(TELLING, _told)
     for callback in shell.events.callbacks["post_run_cell"][:]:
         if callback.__qualname__ == _went_on.__qualname__:  # of an earlier import of this module
             shell.events.unregister("post_run_cell", callback)
@@ -57,7 +59,7 @@ def _told(shell: Any, kind: type, error: BaseException, trace: TracebackType, tb
         shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
         return
     told = sentence in _absent.values()
-    say(f"Left out here: {sentence.partition(';')[0].rstrip('.')}." if told else sentence)
+    console.say(f"Left out here: {sentence.partition(';')[0].rstrip('.')}." if told else sentence)
     if plotting := sys.modules.get("matplotlib.pyplot"):
         plotting.close("all")  # a figure that was begun
 
@@ -66,13 +68,8 @@ def _went_on(result: Any) -> None:
     """After each cell: what was told is no error to whoever runs the cells."""
     if sentence := lacks(result.error_in_exec):
         result.error_in_exec = None
-        _absent.update(dict.fromkeys(_given(ast.parse(_python(result.info.raw_cell))), sentence))
-
-
-def _python(cell: str) -> str:
-    from IPython import get_ipython
-
-    return get_ipython().transform_cell(cell)
+        python = console.shell().transform_cell(result.info.raw_cell)
+        _absent.update(dict.fromkeys(_given(ast.parse(python)), sentence))
 
 
 def _given(tree: ast.AST) -> Iterator[str]:
@@ -90,6 +87,6 @@ def _given(tree: ast.AST) -> Iterator[str]:
 
 def _end(kind: type, error: BaseException, trace: TracebackType) -> None:
     if sentence := lacks(error):
-        sys.stderr.write(f"{printable(sentence)}\n")
+        sys.stderr.write(f"{console.printable(sentence)}\n")
     else:
         sys.__excepthook__(kind, error, trace)

@@ -12,7 +12,7 @@ from one.api import One
 import bwm_tutorials as bwm
 
 from ..analysis.regions import beryl, brain_regions, cosmos
-from ..errors import CorruptData, UnknownSession, no_attribute
+from ..errors import CorruptData, UnknownSession, attribute_meant
 from . import one_private
 from .datasets import SPIKE_ATTRIBUTES
 from .files import or_none, some, to_uuid
@@ -54,10 +54,7 @@ class Insertion:
         self.eid, self.files = self.session.eid, self.session.files
         self.collection = self.files.collection(name)
 
-    def __getattr__(self, name: str):
-        if hasattr(type(self), name):
-            return object.__getattribute__(self, name)
-        raise no_attribute(self, name)
+    __getattr__ = attribute_meant
 
     def __repr__(self) -> str:
         return f"Insertion({self.session.name} {self.name}, pid {self.pid})"

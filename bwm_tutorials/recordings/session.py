@@ -17,7 +17,7 @@ from one.api import One
 
 from ..analysis.pose import frame_times
 from ..analysis.regions import NOT_REGIONS, brain_regions, inside
-from ..errors import CorruptData, DataError, MissingDataset, UnknownSession, no_attribute
+from ..errors import CorruptData, DataError, MissingDataset, UnknownSession, attribute_meant
 from . import one_private, one_tables
 from .datasets import CAMERAS, LABELS, REGISTRY, TRACKERS
 from .files import SessionFiles, or_none, some, to_uuid
@@ -52,10 +52,7 @@ class Session:
     def __repr__(self) -> str:
         return f"Session({self.name}, {'synthetic' if self.synthetic else 'real'}, eid {self.eid})"
 
-    def __getattr__(self, name: str):
-        if hasattr(type(self), name):  # it is there, and something in it was not: say that
-            return object.__getattribute__(self, name)
-        raise no_attribute(self, name)
+    __getattr__ = attribute_meant
 
     @property
     def name(self) -> str:
@@ -362,12 +359,15 @@ class Session:
     def _camera_times(self, camera: str, n_frames: int) -> np.ndarray:
         times = self.files.load(f"alf/_ibl_{camera}Camera.times.npy", called=f"times of the {camera} camera")[0]
         the_camera = f"The {camera} camera of {self.name} has {len(times)} times for {n_frames} frames"
-        if len(times) < n_frames:
-            raise CorruptData(f"{the_camera}, so no frame's time is known; use another camera or revision.")
+        try:
+            of_frames = frame_times(times, n_frames)
+        except ValueError as error:
+            text = f"{the_camera}, so no frame's time is known; use another camera or revision."
+            raise CorruptData(text) from error
         if len(times) > n_frames:
             path = f"alf/_ibl_{camera}Camera.times.npy"
             self.files.note(path, f"{the_camera}: the first are left out, for the video starts late.", "mended")
-        return frame_times(times, n_frames)
+        return of_frames
 
 
 def _find_eid(eid: str | UUID | None, one: One) -> str:
