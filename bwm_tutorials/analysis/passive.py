@@ -60,8 +60,8 @@ def parts(passive: Mapping[str, Any] | None) -> list[str]:
     """
     if passive is None:
         return []
-    known = passive["intervals"].notna().all()
-    return [part for part, names in PARTS.items() if known.get(part) and all(passive[name] is not None for name in names)]
+    known = passive["intervals"].notna().all().reindex(PARTS, fill_value=False)
+    return [part for part, names in PARTS.items() if known[part] and all(passive[name] is not None for name in names)]
 
 
 def part(passive: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -309,6 +309,8 @@ def test_a_part_is_given_with_its_stimuli_or_refused(session, small_release):
         passive.part(alone, "taskReplay")
     with refused(MissingDataset, "it has nothing that is whole"):
         passive.part(dict(alone, intervals=alone.intervals * np.nan), "RFM")
+    with refused(MissingDataset, "has no replay of the task here"):  # an older file of periods has no column of it
+        passive.part(dict(session.passive, intervals=session.passive.intervals[["RFM"]]), "taskReplay")
 
 
 # The lesson where parts are missing
